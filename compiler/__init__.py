@@ -1,0 +1,1 @@
+"""Lowering a checkpoint to a program: frontend, passes in one table, emit."""

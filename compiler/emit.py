@@ -1,0 +1,55 @@
+"""The lowered graph as a program."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from compiler.errors import VerifyError
+from compiler.ir.graph import Coincidence, Edge, Graph, Lif, Op, Readout, Relay, Source, self_edge
+from hw_profiles.profile import HardwareProfile
+from runtime import arith
+from runtime.program import COINCIDENCE, LIF, READOUT, RELAY, SOURCE, Population, Program, Synapse
+from runtime.wiring import Shift
+
+_MEMORYLESS = {"keep": 1, "vth": 1}
+_REGISTERS: dict[type[Op], dict[str, object]] = {
+    Source: {"role": SOURCE},
+    Coincidence: {"role": COINCIDENCE, **_MEMORYLESS},
+    Relay: {"role": RELAY, **_MEMORYLESS},
+    Readout: {"role": READOUT, "keep": arith.KEEP_ALL, "vth": arith.VTH_LIMIT, "resets": True},
+}
+
+
+def emit(graph: Graph, profile: HardwareProfile) -> Program:
+    """One population an op, one synapse an edge. The graph must have been through every default pass."""
+    host = graph.host
+    return Program(
+        dims=graph.dims, steps=graph.steps, front=host.front, class_bias=host.class_bias, first_position_only=host.first_position_only,
+        task=host.task, labels=host.labels, logit_scale=host.logit_scale, profile=profile.name, weights=host.weights,
+        populations=tuple(_population(op) for op in graph.ops), synapses=tuple(s for op in graph.ops for s in _synapses(op)))
+
+
+def _population(op: Op) -> Population:
+    if op.latency is None:
+        raise VerifyError(f"{op.name}: has no latency; assign-latencies was left out")
+    fields: dict[str, object] = dict(_REGISTERS.get(type(op), {}))
+    if isinstance(op, Lif):
+        fields = {"role": LIF, "keep": op.keep, "vth": op.vth, "bias": op.bias, "resets": True}
+    if isinstance(op, Relay):
+        fields["stages"] = op.stages
+    return Population(name=op.name, axes=op.axes, latency=op.latency, **fields)  # type: ignore[arg-type]
+
+
+def _synapses(op: Op) -> list[Synapse]:
+    names: Counter[str] = Counter()
+    out = []
+    for edge in op.inputs:
+        if not isinstance(edge, Edge):
+            raise VerifyError(f"{op.name}: still has a product; expand-products was left out")
+        name = f"{op.name}<{'shift' if self_edge(op, edge) else edge.source}"
+        names[name] += 1
+        unique = name if names[name] == 1 else f"{name}#{names[name]}"
+        wiring = edge.wiring
+        out.append(Synapse(name=unique, source=edge.source, target=op.name, wiring=wiring, exponent=edge.exponent,
+                           source_stage=0 if isinstance(wiring, Shift) else edge.stage))
+    return out

@@ -1,0 +1,62 @@
+"""From a checkpoint to the first graph: model operations only, no delays, products whole, numbers as stored."""
+
+from __future__ import annotations
+
+
+from compiler.errors import CompileError
+from compiler.frontend.checkpoint import Checkpoint
+from compiler.ir.graph import Edge, Graph, Host, Lif, Op, ProductEdge, Readout, Source
+from runtime.program import Bias, FrontEnd
+from runtime.wiring import Along, Dims, Matrix, Pool
+
+
+def build(checkpoint: Checkpoint, length: int | None) -> Graph:
+    """The graph of `checkpoint` for texts of up to `length` tokens (default: the most it was trained for)."""
+    c = checkpoint.config
+    positions = c.max_length if length is None else length
+    if not 1 <= positions <= c.max_length:
+        raise CompileError(f"length {positions} is outside 1..{c.max_length}, what the checkpoint's position table holds")
+    dims = Dims(positions, c.heads, c.head_dim, c.hidden, c.ffn, c.classes, c.causal)
+    ops: list[Op] = [Source(name="x", axes="ie")]
+    for n in range(c.layers):
+        ops += _layer(checkpoint, f"layer.{n}", ops[-1].name)
+    wiring = Pool(checkpoint.codes("readout", c.hidden), first=c.readout == "first")
+    ops.append(Readout(name="readout", axes="c", inputs=(Edge(source=ops[-1].name, wiring=wiring),)))
+    return Graph(dims=dims, steps=c.steps, ops=tuple(ops), host=_host(checkpoint))
+
+
+def _host(checkpoint: Checkpoint) -> Host:
+    c, t = checkpoint.config, checkpoint.tensors
+    tables = {name: t[f"embedding.{name}"] for name in ("token", "position", "segment", "projection", "bias")}
+    front = FrontEnd(**tables, shift=c.embedding_shift, keep=c.keep["encoder"], vth=checkpoint.scalar("embedding.vth"), tokenizer=checkpoint.tokenizer)
+    return Host(front=front, class_bias=checkpoint.integers("readout.bias"), first_position_only=c.readout == "first",
+                task=c.task, labels=c.labels, logit_scale=c.logit_scale, weights=c.weights)
+
+
+def _layer(ck: Checkpoint, at: str, x: str) -> list[Op]:
+    qkv = [_linear(ck, f"{at}.{name}", "ihd", x, "query_key_value") for name in ("query", "key", "value")]
+    score = _product(ck, f"{at}.score", "hp", (f"{at}.query", "ihd"), (f"{at}.key", "jhd"), "hpd")
+    context = _product(ck, f"{at}.context", "ihd", (f"{at}.score", "hp"), (f"{at}.value", "jhd"), "hpd")
+    attended = _linear(ck, f"{at}.attended", "ie", context.name, "residual", skip=x)
+    hidden = _linear(ck, f"{at}.hidden", "if", attended.name, "hidden")
+    return [*qkv, score, context, attended, hidden, _linear(ck, f"{at}.output", "ie", hidden.name, "residual", skip=attended.name)]
+
+
+def _linear(ck: Checkpoint, name: str, axes: str, source: str, kind: str, skip: str | None = None) -> Lif:
+    """W s + bias, with an identity synapse of weight `skip` from another population where the checkpoint has one."""
+    matrix = Matrix(ck.codes(name, _fan_in(ck, name)), ck.integers(f"{name}.gain"))
+    edges = [Edge(source=source, wiring=matrix)]
+    if skip is not None:
+        edges.append(Edge(source=skip, wiring=Along("ie", ck.scalar(f"{name}.skip"))))
+    bias = Bias(ck.integers(f"{name}.bias"), 0)
+    return Lif(name=name, axes=axes, inputs=tuple(edges), keep=ck.config.keep[kind], vth=ck.scalar(f"{name}.vth"), bias=bias)
+
+
+def _fan_in(ck: Checkpoint, name: str) -> int:
+    c = ck.config
+    return {"attended": c.heads * c.head_dim, "output": c.ffn}.get(name.rsplit(".", 1)[-1], c.hidden)
+
+
+def _product(ck: Checkpoint, name: str, axes: str, left: tuple[str, str], right: tuple[str, str], inner: str) -> Lif:
+    edge = ProductEdge(left=left, right=right, axes=inner, weight=Along(inner, ck.scalar(f"{name}.gain")))
+    return Lif(name=name, axes=axes, inputs=(edge,), keep=ck.config.keep[name.rsplit(".", 1)[-1]], vth=ck.scalar(f"{name}.vth"))

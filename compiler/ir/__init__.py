@@ -1,0 +1,1 @@
+"""The intermediate graph: frozen records in execution order."""

@@ -1,0 +1,86 @@
+"""Lower a checkpoint to a program: the API, and the command over exactly that call.
+
+    python compiler/lower.py CKPT --profile loihi2 --out FILE.tsp [--length L] [--dump-ir DIR] [--list-passes] [--explain]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __package__ in (None, ""):       # run as a script: the packages sit beside this folder
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from rich.console import Console
+
+from compiler import pipeline
+from compiler.emit import emit
+from compiler.explain import table
+from compiler.frontend.build import build
+from compiler.frontend.checkpoint import Checkpoint, read_checkpoint
+from compiler.ir.graph import Graph
+from compiler.passes.base import Pass
+from compiler.pipeline import DEFAULT
+from hw_profiles.profile import HardwareProfile
+from hw_profiles.profile import load as load_profile
+from runtime import program_file
+from runtime.cli import run_command
+from runtime.program import Program
+
+
+def lower(checkpoint: Checkpoint | str | Path, profile: HardwareProfile | str, passes: Sequence[Pass] = DEFAULT,
+          length: int | None = None, dump: Path | None = None) -> Program:
+    """The program of `checkpoint` on `profile` for texts of up to `length` tokens. Same input, same bytes.
+
+    Raises `CheckpointError` or `FileError` for what cannot be read, `RangeViolation` for numbers that some input could push out of a
+    register, `DoesNotFit` where the profile has no room.
+    """
+    found = load_profile(profile) if isinstance(profile, str) else profile
+    return emit(lowered_graph(checkpoint, found, passes, length, dump), found)
+
+
+def lowered_graph(checkpoint: Checkpoint | str | Path, profile: HardwareProfile, passes: Sequence[Pass] = DEFAULT,
+                  length: int | None = None, dump: Path | None = None) -> Graph:
+    """What `lower` emits, as a graph: for explaining and for tests."""
+    read = checkpoint if isinstance(checkpoint, Checkpoint) else read_checkpoint(Path(checkpoint))
+    return pipeline.run(build(read, length), profile, passes, dump)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lower.py", description="Lower a spiking checkpoint to a program for a neuromorphic chip.")
+    parser.add_argument("checkpoint", nargs="?", help="folder with config.json, model.safetensors, tokenizer.json")
+    parser.add_argument("--profile", default="loihi2", help="name of a shipped profile, or a .toml file (default: loihi2)")
+    parser.add_argument("--out", type=Path, help="program file to write, usually .tsp")
+    parser.add_argument("--length", type=int, help="most tokens a text may have (default: the checkpoint's max_length)")
+    parser.add_argument("--dump-ir", type=Path, metavar="DIR", help="write the printed graph after each pass")
+    parser.add_argument("--list-passes", action="store_true", help="print the pass table and stop")
+    parser.add_argument("--explain", action="store_true", help="say which limit bound each population's scale")
+    return parser
+
+
+def main(argv: list[str]) -> None:
+    """The command."""
+    parser = _parser()
+    o = parser.parse_args(argv)
+    console = Console(highlight=False)
+    if o.list_passes:
+        for step in DEFAULT:
+            console.print(f"{step.name:18} {step.sentence()}", soft_wrap=True)
+        return
+    if o.checkpoint is None or (o.out is None and not o.explain):
+        parser.error("a checkpoint and --out FILE are needed (or --explain, or --list-passes)")
+    profile = load_profile(o.profile)
+    graph = lowered_graph(o.checkpoint, profile, DEFAULT, o.length, o.dump_ir)
+    if o.explain:
+        console.print(table(graph))
+    if o.out is not None:
+        program = emit(graph, profile)
+        program_file.save(program, o.out)
+        console.print(f"{o.out}: {program.neurons():,} neurons of {profile.neurons:,}, {program.dims.positions} tokens, "
+                      f"{program.steps} steps a sample, {program.depth} steps deep", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,74 @@
+"""Whether the board has room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from compiler.errors import DoesNotFit
+from compiler.ir.graph import Edge, Graph, Lif, Op, Relay, Source
+from compiler.passes.base import Pass
+from hw_profiles.profile import HardwareProfile
+from runtime.wiring import Along, Dims, Matrix, Pool, Shift
+
+
+@dataclass(frozen=True)
+class CheckCapacity(Pass):
+    """Refuse a program that needs more neurons, synapses or bits than the profile has in all."""
+
+    name: ClassVar[str] = "check-capacity"
+
+    def apply(self, graph: Graph, profile: HardwareProfile) -> Graph:
+        """Return the graph unchanged or raise `DoesNotFit` naming resource, need and supply."""
+        fits = [n for n in range(1, graph.dims.positions) if _neurons(graph, graph.dims.at_length(n)) <= profile.neurons
+                and _synapses(graph, graph.dims.at_length(n)) <= profile.synapses]
+        hint = f"--length {fits[-1]} fits, or a larger profile" if fits else "a smaller model or a larger profile"
+        _enough(profile, "neurons", _neurons(graph, graph.dims), profile.neurons, hint)
+        _enough(profile, "synapses", _synapses(graph, graph.dims), profile.synapses, hint)
+        for op in graph.ops:
+            _widths(profile, op)
+        return graph
+
+
+def _enough(profile: HardwareProfile, what: str, needed: int, available: int, hint: str) -> None:
+    if needed > available:
+        raise DoesNotFit(f"{profile.name}: {needed} {what} needed, {available} available", hint)
+
+
+def _neurons(graph: Graph, dims: Dims) -> int:
+    return sum(dims.size(op.axes) * (op.stages if isinstance(op, Relay) else 1) for op in graph.ops if not isinstance(op, Source))
+
+
+def _synapses(graph: Graph, dims: Dims) -> int:
+    return sum(synapse_count(edge, graph.op(edge.source).axes, op.axes, dims) for op in graph.ops for edge in op.inputs if isinstance(edge, Edge))
+
+
+def synapse_count(edge: Edge, source_axes: str, target_axes: str, dims: Dims) -> int:
+    """Non-zero synapses of one projection, without building it."""
+    wiring = edge.wiring
+    if isinstance(wiring, Along):
+        return dims.size("".join(dict.fromkeys(target_axes + wiring.source)).translate(_PAIRED if "p" in target_axes + wiring.source else {}))
+    if isinstance(wiring, Shift):
+        return (wiring.stages - 1) * dims.size(source_axes)
+    used = int((wiring.weights() != 0).sum()) if isinstance(wiring, Matrix) else int((wiring.codes != 0).sum())
+    return used * (1 if isinstance(wiring, Pool) and wiring.first else dims.positions)
+
+
+_PAIRED = {ord("i"): None, ord("j"): None}      # a pair axis stands for both positions
+
+
+def _widths(profile: HardwareProfile, op: Op) -> None:
+    if not isinstance(op, Lif):
+        return
+    checks = [("vth", op.vth, (1 << profile.vth_bits) - 1), ("keep", op.keep, 1 << profile.decay_bits)]
+    if op.bias is not None:
+        checks += [("bias mantissa", int(abs(op.bias.mantissa).max()), (1 << profile.bias_mantissa_bits) - 1),
+                   ("bias exponent", op.bias.exponent, profile.bias_exponent_max)]
+    for edge in op.inputs:
+        if isinstance(edge, Edge):
+            mantissa = abs(edge.wiring.gain).max() if isinstance(edge.wiring, Matrix) else getattr(edge.wiring, "mantissa", 1)
+            checks += [(f"weight from {edge.source}", abs(int(mantissa)), (1 << (profile.weight_bits - 1)) - 1),
+                       (f"weight exponent from {edge.source}", edge.exponent, profile.weight_exponent_max)]
+    for what, value, limit in checks:
+        if value > limit:
+            raise DoesNotFit(f"{profile.name}: {op.name}: {what} is {value}, the chip holds up to {limit}")

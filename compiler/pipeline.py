@@ -1,0 +1,47 @@
+"""The one ordered table of passes, and the runner that owns their contract: sound before, sound after, and which pass broke it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from compiler.ir.graph import Graph
+from compiler.ir.printer import show
+from compiler.ir.verify import verify
+from compiler.passes.assign_latencies import AssignLatencies
+from compiler.passes.base import Pass
+from compiler.passes.check_capacity import CheckCapacity
+from compiler.passes.expand_products import ExpandProducts
+from compiler.passes.fold_registers import FoldRegisters
+from compiler.passes.insert_relays import InsertRelays
+from compiler.passes.prove_ranges import ProveRanges
+from compiler.passes.silence_padding import SilencePadding
+from hw_profiles.profile import HardwareProfile
+from runtime.files import write_atomic
+
+DEFAULT: tuple[Pass, ...] = (
+    FoldRegisters(),
+    SilencePadding(),       # after folding, which drops biases of zero: they need no inhibition
+    ExpandProducts(),       # before latencies: a coincidence neuron takes a step of its own
+    AssignLatencies(),
+    InsertRelays(),
+    ProveRanges(),          # after silencing: inhibition counts against the accumulator too
+    CheckCapacity(),        # last: relays are a large share of the neurons
+)
+
+
+def run(graph: Graph, profile: HardwareProfile, passes: Sequence[Pass] = DEFAULT, dump: Path | None = None) -> Graph:
+    """Apply `passes` in order. `dump`: a folder that gets the printed graph after each."""
+    verify(graph, "before the first pass")
+    _dump(graph, dump, "00-frontend")
+    for number, step in enumerate(passes, 1):
+        graph = step.apply(graph, profile)
+        verify(graph, f"after {step.name}")
+        _dump(graph, dump, f"{number:02}-{step.name}")
+    return graph
+
+
+def _dump(graph: Graph, folder: Path | None, name: str) -> None:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / f"{name}.txt", show(graph).encode())

@@ -1,0 +1,125 @@
+"""Training text: a held-out slice of train that shares no phrase with the rest, review sentences, packed token batches."""
+
+from __future__ import annotations
+
+import lzma
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from runtime.errors import DataError
+from runtime.glue import Example
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|<br\s*/?>")
+
+
+def hold_out(examples: Sequence[Example], count: int, min_words: int, seed: int = 0) -> tuple[list[Example], list[Example]]:
+    """(training part, held-out slice of `count` examples of at least `min_words` words), fixed by `seed`.
+
+    SST-2's training set holds every phrase of a sentence beside the sentence, so a training example that contains, or is
+    contained in, a held-out one is dropped: otherwise the slice would measure memory.
+    """
+    order = np.random.default_rng(seed).permutation(len(examples))
+    long = [i for i in order if len(examples[i].first.split()) >= min_words][:count]
+    held = [examples[i] for i in long]
+    joined = "\n".join(e.first for e in held)
+    chosen, texts = set(long), [e.first for e in held]
+    rest = [e for i, e in enumerate(examples) if i not in chosen and e.first not in joined]
+    return [e for e in rest if not _contains_any(e.first, texts, min_words)], held
+
+
+def _contains_any(text: str, parts: Sequence[str], min_words: int) -> bool:
+    return len(text.split()) >= min_words and any(part in text for part in parts)
+
+
+def review_sentences(path: Path, count: int, words: tuple[int, int] = (4, 28), seed: int = 0) -> list[str]:
+    """`count` sentences of `words[0]`..`words[1]` words from an xz file of one review a line, lower-cased and spaced as SST-2's."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file", "an xz-compressed text file, one review a line")
+    with lzma.open(path, "rt", encoding="utf-8") as lines:
+        found = [s for line in lines for s in _sentences(line, words)]
+    order = np.random.default_rng(seed).permutation(len(found))[:count]
+    return [found[i] for i in sorted(order)]
+
+
+def _sentences(review: str, words: tuple[int, int]) -> Iterator[str]:
+    for sentence in _SENTENCE_END.split(review):
+        spaced = " ".join(re.findall(r"\w+|'\w+|[^\w\s]", sentence.lower()))
+        if words[0] <= len(spaced.split()) <= words[1]:
+            yield spaced
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Token ids of many texts end to end: text n is `ids[starts[n]:starts[n + 1]]`, with `segments` alongside."""
+
+    ids: np.ndarray
+    segments: np.ndarray
+    starts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+
+def encode(tokenizer: Tokenizer, texts: Sequence[str | tuple[str, str]], max_length: int) -> Corpus:
+    """Tokenise `texts` (or pairs), cutting each to `max_length` tokens with its special tokens kept."""
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_length)
+    encodings = tokenizer.encode_batch(list(texts))
+    lengths = [len(e.ids) for e in encodings]
+    ids = np.fromiter((i for e in encodings for i in e.ids), np.int32, sum(lengths))
+    segments = np.fromiter((i for e in encodings for i in e.type_ids), np.int8, sum(lengths))
+    return Corpus(ids, segments, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Packed tokens: no padding. `place[n]` is token n's cell in a (sentences x longest) grid.
+
+    ids, segments, positions, place: (tokens,) int64; sentence: (tokens,) index of its text; shape: (sentences, longest).
+    """
+
+    ids: torch.Tensor
+    segments: torch.Tensor
+    positions: torch.Tensor
+    sentence: torch.Tensor
+    place: torch.Tensor
+    shape: tuple[int, int]
+
+    def grid(self, values: torch.Tensor) -> torch.Tensor:
+        """(tokens,) -> (sentences, longest), zero where there is no token."""
+        out = values.new_zeros(self.shape[0] * self.shape[1])
+        out[self.place] = values
+        return out.view(self.shape)
+
+    def mask(self) -> torch.Tensor:
+        """(sentences, longest), 1 at real tokens: the attention mask that a teacher wants."""
+        return self.grid(torch.ones_like(self.ids))
+
+
+def pack(corpus: Corpus, rows: Sequence[int] | np.ndarray) -> Batch:
+    """The texts `rows` of `corpus` as one packed batch."""
+    spans = [np.arange(corpus.starts[r], corpus.starts[r + 1]) for r in rows]
+    lengths = np.array([len(s) for s in spans])
+    at = np.concatenate(spans)
+    sentence = np.repeat(np.arange(len(rows)), lengths)
+    position = np.concatenate([np.arange(n) for n in lengths])
+    longest = int(lengths.max())
+    as_tensor = (corpus.ids[at], corpus.segments[at], position, sentence, sentence * longest + position)
+    return Batch(*(torch.from_numpy(a.astype(np.int64)) for a in as_tensor), shape=(len(rows), longest))
+
+
+def texts_of(examples: Sequence[Example]) -> list[str | tuple[str, str]]:
+    """What the tokenizer wants: a string, or a pair."""
+    return [e.first if e.second is None else (e.first, e.second) for e in examples]
+
+
+def length_sorted_batches(corpus: Corpus, size: int) -> list[np.ndarray]:
+    """Rows in order of length, `size` at a time: little padding where order does not matter (evaluation)."""
+    order = np.argsort(np.diff(corpus.starts), kind="stable")
+    return [order[i:i + size] for i in range(0, len(order), size)]

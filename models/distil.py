@@ -1,0 +1,84 @@
+"""What a student learns from its teacher: logits, hidden states through a learned map, attention scores (papers: SpikingBERT, TinyBERT)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.data import Batch
+from models.finetune_teacher import task_loss
+from models.spiking_bert import SpikingBert
+from models.teacher import Teacher
+from runtime.glue import Task
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weight of each term; a term of weight 0 is not computed. `states_every`: hidden and attention terms on every n-th step only,
+    since the teacher must then be run (its logits are cached, its hidden states are gigabytes)."""
+
+    logits: float = 1.0
+    labels: float = 0.2
+    hidden: float = 0.0
+    attention: float = 0.0
+    temperature: float = 2.0
+    states_every: int = 4
+
+
+class Distiller(nn.Module):
+    """The loss of one batch. Owns the learned maps, which are trained with the student and thrown away after."""
+
+    def __init__(self, student: SpikingBert, teacher: Teacher, task: Task, weights: LossWeights) -> None:
+        super().__init__()
+        self.task, self.weights = task, weights
+        self.teacher = [teacher]        # in a list: its parameters are not ours to train or save
+        self.map = nn.Linear(student.config.hidden, teacher.model.config.hidden_size)
+        self.attention_scale = nn.Parameter(torch.tensor(1.0))
+        self.blocks = teacher.model.config.num_hidden_layers // student.config.layers
+
+    def wants_states(self, step: int) -> bool:
+        """Whether this step runs the teacher."""
+        return self.weights.hidden + self.weights.attention > 0 and step % self.weights.states_every == 0
+
+    def forward(self, student: SpikingBert, batch: Batch, soft: Tensor, labels: Tensor, step: int) -> Tensor:
+        """Loss of a batch. soft: (sentences, classes) teacher logits; labels: (sentences,), NaN where a text has none."""
+        probes: list[dict[str, Tensor]] = []
+        logits = student(batch, probes)
+        loss = self.weights.logits * self._soft(logits, soft)
+        known = ~labels.isnan()
+        if self.weights.labels and known.any():
+            loss = loss + self.weights.labels * task_loss(self.task, logits[known], labels[known]) * known.float().mean()
+        return loss + self._states(probes, batch) if self.wants_states(step) else loss
+
+    def _soft(self, logits: Tensor, soft: Tensor) -> Tensor:
+        if not self.task.labels:
+            return F.mse_loss(logits, soft)
+        tau = self.weights.temperature
+        return F.kl_div(F.log_softmax(logits / tau, -1), F.softmax(soft / tau, -1), reduction="batchmean") * tau**2
+
+    def _states(self, probes: list[dict[str, Tensor]], batch: Batch) -> Tensor:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            out = self.teacher[0].outputs(batch, states=True)
+        loss = torch.zeros(())
+        for layer, probe in enumerate(probes[1:], 1):
+            target = out.hidden_states[layer * self.blocks].float().flatten(0, 1)[batch.place]
+            loss = loss + self.weights.hidden * F.mse_loss(self.map(probe["output"].float().mean(0)), target)
+            loss = loss + self.weights.attention * self._attention(probe["counts"].mean(0), out.attentions[layer * self.blocks - 1].float(), batch)
+        return loss / len(probes[1:])
+
+    def _attention(self, counts: Tensor, probabilities: Tensor, batch: Batch) -> Tensor:
+        """MSE of centred scores. log softmax is the teacher's pre-softmax score up to a constant a row, which centring removes."""
+        heads = counts.shape[1]
+        scores = probabilities.clamp_min(1e-6).log().unflatten(1, (heads, -1)).mean(2)
+        mask = batch.mask().float()
+        cells = (mask[:, :, None] * mask[:, None, :])[:, None].expand_as(scores)
+        difference = _centred(counts * self.attention_scale, mask) - _centred(scores, mask)
+        return (difference.square() * cells).sum() / cells.sum()
+
+
+def _centred(scores: Tensor, mask: Tensor) -> Tensor:
+    keys = mask[:, None, None, :]
+    return scores - (scores * keys).sum(-1, keepdim=True) / keys.sum(-1, keepdim=True)

@@ -1,0 +1,96 @@
+"""Write a folded student as a checkpoint folder (`runtime/checkpoint.py` is the schema)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from models.spiking import QUANTISERS, Synapses, rounded
+from models.spiking_bert import Layer, SpikingBert
+from runtime.checkpoint import CheckpointConfig, pack_codes
+from runtime.files import Arrays, write_atomic, write_tensors
+
+_INT8 = 127
+
+
+@torch.no_grad()
+def export(student: SpikingBert, tokenizer: Tokenizer, task: str, labels: tuple[str, ...], folder: Path, card: dict[str, Any]) -> None:
+    """Write config.json, model.safetensors, tokenizer.json and card.json into `folder`, each atomically."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    write_tensors(folder / "model.safetensors", tensors(student))
+    write_atomic(folder / "tokenizer.json", tokenizer.to_str().encode())
+    write_atomic(folder / "config.json", _json(checkpoint_config(student, task, labels).to_json()))
+    write_atomic(folder / "card.json", _json(card))
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, indent=1) + "\n").encode()
+
+
+def checkpoint_config(student: SpikingBert, task: str, labels: tuple[str, ...]) -> CheckpointConfig:
+    """The checkpoint's config of a folded student."""
+    c = student.config
+    return CheckpointConfig(
+        task=task, labels=labels, vocabulary=c.vocabulary, classes=c.classes, hidden=c.hidden, layers=c.layers, heads=c.heads, head_dim=c.head_dim,
+        ffn=c.ffn, steps=c.steps, max_length=c.max_length, embedding_rank=c.embedding_rank, embedding_shift=student.embedding.shift,
+        weights=c.weights, readout=c.readout, causal=c.causal, reset=c.reset, keep=dict(c.keep), logit_scale=float(student.logit_scale))
+
+
+@torch.no_grad()
+def tensors(student: SpikingBert) -> Arrays:
+    """Every tensor of the checkpoint, by name."""
+    out = _embedding(student)
+    for n, layer in enumerate(student.layers):
+        out |= {f"layer.{n}.{name}": array for name, array in _layer(layer, student.config.weights, student.scale).items()}
+    codes = QUANTISERS[student.config.weights](student.readout)
+    return out | {"readout.codes": _packed(codes, student.config.weights), "readout.bias": _ints(student.integer_bias())}
+
+
+def _embedding(student: SpikingBert) -> Arrays:
+    part = student.embedding
+    tables = {f"embedding.{name}": _int8(getattr(part, name) * part.table_scale) for name in ("token", "position", "segment")}
+    return tables | {"embedding.projection": _int8(part.projection * part.projection_scale),
+                     "embedding.bias": _ints(rounded(part.bias, 1 << 23)), "embedding.vth": _scalar(student.scale)}
+
+
+def _layer(layer: Layer, kind: str, scale: int) -> Arrays:
+    out: Arrays = {}
+    joint = zip(*(part.chunk(3) for part in (layer.query_key_value.codes(), *layer.query_key_value.registers())))
+    for name, (codes, gain, bias) in zip(("query", "key", "value"), joint):
+        out |= _population(name, codes, gain, bias, kind, scale)
+    for name in ("attended", "hidden", "output"):
+        part: Synapses = getattr(layer, name)
+        out |= _population(name, part.codes(), *part.registers(), kind, scale)
+    for name in ("score", "context"):
+        out |= {f"{name}.gain": _scalar(getattr(layer, name).integer()), f"{name}.vth": _scalar(scale)}
+    return out | {f"{name}.skip": _scalar(getattr(layer, f"{name}_skip").integer()) for name in ("attended", "output")}
+
+
+def _population(name: str, codes: Tensor, gain: Tensor, bias: Tensor, kind: str, scale: int) -> Arrays:
+    return {f"{name}.codes": _packed(codes, kind), f"{name}.gain": _ints(gain).astype(np.int8), f"{name}.bias": _ints(bias),
+            f"{name}.vth": _scalar(scale)}
+
+
+def _packed(codes: Tensor, kind: str) -> NDArray[np.uint8]:
+    return pack_codes(_ints(codes).astype(np.int8), kind)
+
+
+def _int8(values: Tensor) -> NDArray[np.int8]:
+    return _ints(rounded(values, _INT8)).astype(np.int8)
+
+
+def _ints(values: Tensor) -> NDArray[np.int32]:
+    return np.rint(values.detach().numpy()).astype(np.int32)
+
+
+def _scalar(value: int) -> NDArray[np.int32]:
+    return np.array([value], np.int32)

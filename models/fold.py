@@ -1,0 +1,69 @@
+"""From the float student to integers: statistics recomputed, the largest common scale, and what the step costs, per population."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from models.data import Batch
+from models.spiking import Synapses
+from models.spiking_bert import SpikingBert
+from runtime import arith
+
+
+@torch.no_grad()
+def recalibrate(student: SpikingBert, batches: Iterable[Batch]) -> None:
+    """Replace batch norm's running statistics by the plain average over `batches` (real tokens only, as packed)."""
+    norms = [m for m in student.modules() if isinstance(m, nn.BatchNorm1d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    student.train()
+    for batch in batches:
+        student.spikes(batch)
+    student.eval()
+
+
+@torch.no_grad()
+def scale_limits(student: SpikingBert) -> list[tuple[int, str, str]]:
+    """(largest S, population, limit that binds it), smallest first. S is synaptic units in one threshold; vth = S."""
+    found = []
+    for name, part in student.named_modules():
+        if isinstance(part, Synapses):
+            found += [(int(limit), name, kind) for kind, limit in _limits(part).items()]
+    return sorted(found) + [(arith.VTH_LIMIT, "all", "threshold")]
+
+
+def _limits(part: Synapses) -> dict[str, float]:
+    gain, shift = part.affine()
+    worst = (gain.abs() * part.codes().abs().sum(1)).max()
+    return {
+        "row gain": arith.WEIGHT_LIMIT / float(gain.abs().max()),
+        "bias": (arith.BIAS_MANTISSA_LIMIT << arith.BIAS_EXPONENT_LIMIT) / arith.ONE / float(shift.abs().max() + 1e-9),
+        # half of the accumulator is left to residual, inhibition and growth in integer training
+        "accumulator": arith.A_LIMIT / 2 / float(worst),
+    }
+
+
+@torch.no_grad()
+def population_spikes(student: SpikingBert, batches: Iterable[Batch]) -> list[dict[str, Tensor]]:
+    """Every population's spikes on each batch, as booleans by qualified name."""
+    out = []
+    for batch in batches:
+        probes: list[dict[str, Tensor]] = []
+        student.spikes(batch, probes)
+        named = {f"layer.{i - 1}.{k}" if i else k: v > 0 for i, probe in enumerate(probes) for k, v in probe.items() if k != "counts"}
+        out.append(named)
+    return out
+
+
+def spike_report(before: list[dict[str, Tensor]], after: list[dict[str, Tensor]]) -> dict[str, dict[str, float]]:
+    """By population: its spike rate after, and the share of (neuron, step) cells that folding changed."""
+    report = {}
+    for name in before[0]:
+        cells = sum(b[name].numel() for b in before)
+        changed = sum(int((b[name] != a[name]).sum()) for b, a in zip(before, after))
+        report[name] = {"rate": round(sum(int(a[name].sum()) for a in after) / cells, 4), "changed": round(changed / cells, 5)}
+    return report

@@ -1,0 +1,207 @@
+"""Spiking building blocks in torch: surrogate LIF, 1- and 1.58-bit weights, exact products, foldable per-channel affine.
+
+One layer serves both phases of training. Before `fold` a population computes in floats, threshold 1. After it, every number is
+the chip's integer (membranes in 1/64 of a synaptic unit) and only the gradients are floats.
+
+References: absmean ternary and sign binary quantisers, BitNet b1.58 (arXiv 2402.17764) and BitNet (2310.11453); arctan surrogate,
+Fang et al. 2021 (arXiv 2007.05785).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from runtime import arith
+
+_BLOCK = 256        # a bfloat16 sum of +-1 products is exact up to here
+_SURROGATE = 2.0    # width of the arctan surrogate, the usual value
+_BF16_ONE = 0x3F80  # the bits of 1.0 in bfloat16, which numba does not know
+_V_LIMIT = arith.V_LIMIT
+
+
+@numba.njit(cache=True)
+def _scan_float(drive, keep, spikes, excess):       # pragma: no cover - compiled
+    """drive, excess: (T, M) float32, spikes: (T, M) uint16 of bfloat16 bits. Threshold 1; excess = v - 1 before the reset."""
+    leak, one, v = np.float32(keep / 4096), np.float32(1), np.zeros(drive.shape[1], np.float32)
+    for t in range(drive.shape[0]):
+        for m in range(drive.shape[1]):
+            now = v[m] * leak + drive[t, m]
+            fired = now > one
+            spikes[t, m] = _BF16_ONE if fired else 0
+            excess[t, m] = now - one
+            v[m] = np.float32(0) if fired else now
+
+
+@numba.njit(cache=True)
+def _scan_integer(drive, keep, threshold, spikes, excess):      # pragma: no cover - compiled
+    """The same by `arith.lif_step`'s rule, in int64. drive: integers in 1/64 units; excess = v / threshold - 1."""
+    v = np.zeros(drive.shape[1], np.int64)
+    for t in range(drive.shape[0]):
+        for m in range(drive.shape[1]):
+            left = (abs(v[m]) * keep) >> 12
+            now = (left if v[m] >= 0 else -left) + np.int64(drive[t, m])
+            now = min(max(now, -_V_LIMIT), _V_LIMIT)
+            fired = now > threshold
+            spikes[t, m] = _BF16_ONE if fired else 0
+            excess[t, m] = np.float32(now) / np.float32(threshold) - np.float32(1)
+            v[m] = 0 if fired else now
+
+
+@numba.njit(cache=True, fastmath=True)
+def _scan_back(grad, excess, keep, threshold, width, out):      # pragma: no cover - compiled
+    """Backward of `_scan`; the reset is not differentiated."""
+    slope, leak = np.float32(math.pi / 2 * width), np.float32(keep / 4096)
+    height = np.float32(width / 2 / threshold)
+    carry = np.zeros(grad.shape[1], np.float32)
+    for t in range(grad.shape[0] - 1, -1, -1):
+        for m in range(grad.shape[1]):
+            x = excess[t, m]
+            y = slope * x
+            now = grad[t, m] * height / (np.float32(1) + y * y)
+            if x <= 0:
+                now += carry[m] * leak
+            out[t, m] = now
+            carry[m] = now
+
+
+class _Lif(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, drive: Tensor, keep: int, threshold: float, integer: bool) -> Tensor:
+        flat = drive.detach().contiguous().view(drive.shape[0], -1)
+        spikes, excess = torch.empty(flat.shape, dtype=torch.int16), torch.empty_like(flat)
+        out = spikes.numpy().view(np.uint16)
+        if integer:
+            _scan_integer(flat.numpy(), keep, int(threshold), out, excess.numpy())
+        else:
+            _scan_float(flat.numpy(), keep, out, excess.numpy())
+        ctx.excess, ctx.keep, ctx.threshold = excess, keep, threshold
+        return spikes.view(torch.bfloat16).view(drive.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+        grad = grads[0].float().contiguous()
+        out = torch.empty_like(ctx.excess)
+        _scan_back(grad.view(ctx.excess.shape).numpy(), ctx.excess.numpy(), ctx.keep, ctx.threshold, _SURROGATE, out.numpy())
+        return out.view(grad.shape), None, None, None
+
+
+def lif(drive: Tensor, keep: int, vth: int | None) -> Tensor:
+    """Spikes (T, ...) bfloat16 of the drive (T, ...) float32. `vth` None: floats, threshold 1; else integers in 1/64 units, v > 64 * vth."""
+    threshold = 1.0 if vth is None else float(vth << arith.INPUT_SHIFT)
+    return _Lif.apply(drive, keep, threshold, vth is not None)
+
+
+def straight(value: Tensor, rounded: Tensor) -> Tensor:
+    """`rounded` forward, the gradient of `value` backward."""
+    return value + (rounded - value).detach()
+
+
+def ternary(weight: Tensor) -> Tensor:
+    """RoundClip(W / mean|W|, -1, 1) in {-1, 0, 1}."""
+    return straight(weight, (weight / weight.abs().mean().clamp_min(1e-8)).round().clamp(-1, 1))
+
+
+def binary(weight: Tensor) -> Tensor:
+    """sign(W - mean W) in {-1, 1}; zero counts as +1."""
+    return straight(weight, torch.where(weight >= weight.mean(), 1.0, -1.0))
+
+
+QUANTISERS = {"ternary": ternary, "binary": binary}
+
+
+def exact_product(spikes: Tensor, codes: Tensor) -> Tensor:
+    """spikes (..., K) in {0,1} times codes (R, K) in {-1,0,1} -> (..., R) float32, exact: bfloat16 in blocks of 256."""
+    left, right = spikes.bfloat16(), codes.bfloat16()
+    blocks = [left[..., k:k + _BLOCK] @ right[:, k:k + _BLOCK].T for k in range(0, codes.shape[1], _BLOCK)]
+    total = blocks[0].float()
+    for block in blocks[1:]:
+        total = total + block.float()
+    return total
+
+
+def rounded(value: Tensor, limit: int) -> Tensor:
+    """Nearest integer within +-limit, gradient straight through (and zero where clipped)."""
+    return straight(value.clamp(-limit, limit), value.clamp(-limit, limit).round())
+
+
+class Synapses(nn.Module):
+    """W s, then a per-channel affine: what a population receives from the one before it.
+
+    Float mode: batch norm over the packed tokens and steps. Integer mode (after `fold`): an integer gain per row and a bias in
+    1/64 units on a grid of 2^bias_exponent, both learned straight through. `parts` stacked matrices are quantised one by one.
+    """
+
+    def __init__(self, fan_in: int, fan_out: int, kind: str, parts: int = 1) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(fan_out * parts, fan_in) / math.sqrt(fan_in))
+        self.norm = nn.BatchNorm1d(fan_out * parts, eps=1.0, momentum=0.02)    # counts are integers: a variance below 1 is a dead row
+        self.quantise, self.parts = QUANTISERS[kind], parts
+        self.scale: int | None = None
+        self.bias_exponent = 0
+
+    def codes(self) -> Tensor:
+        """(rows, fan_in) in {-1, 0, 1}."""
+        return torch.cat([self.quantise(part) for part in self.weight.chunk(self.parts)])
+
+    def affine(self) -> tuple[Tensor, Tensor]:
+        """(gain, shift) of the frozen batch norm: gain * count + shift against a threshold of 1."""
+        gain = self.norm.weight / (self.norm.running_var + self.norm.eps).sqrt()
+        return gain, self.norm.bias - gain * self.norm.running_mean
+
+    def fold(self, scale: int) -> None:
+        """Freeze the affine at integer scale `scale` (synaptic units in one threshold); from here on integers."""
+        with torch.no_grad():
+            gain, shift = self.affine()
+        self.gain, self.shift = nn.Parameter(gain.clone()), nn.Parameter(shift.clone())
+        largest = float((shift.abs() * scale * arith.ONE).max())
+        self.bias_exponent = max(0, math.ceil(math.log2(max(largest * _BIAS_ROOM / arith.BIAS_MANTISSA_LIMIT, 1))))
+        self.scale = scale
+        del self.norm
+
+    def registers(self) -> tuple[Tensor, Tensor]:
+        """(row gains in synaptic units, biases in 1/64 units), integer-valued float32."""
+        assert self.scale is not None
+        grid = 1 << self.bias_exponent
+        bias = rounded(self.shift * (self.scale * arith.ONE / grid), arith.BIAS_MANTISSA_LIMIT) * grid
+        return rounded(self.gain * self.scale, arith.WEIGHT_LIMIT), bias
+
+    def forward(self, spikes: Tensor) -> Tensor:
+        """(T, N, fan_in) spikes -> (T, N, rows) drive, in thresholds (float mode) or 1/64 synaptic units (integer mode)."""
+        counts = exact_product(spikes, self.codes())
+        if self.scale is None:
+            return self.norm(counts.view(-1, counts.shape[-1])).view(counts.shape)
+        gain, bias = self.registers()
+        return counts * (gain * arith.ONE) + bias
+
+
+_BIAS_ROOM = 1.5    # biases may still grow by half in integer training before they clip
+
+
+class Weight(nn.Module):
+    """One learned positive synaptic weight shared by a whole projection (score, context, residual)."""
+
+    def __init__(self, start: float) -> None:
+        super().__init__()
+        self.log = nn.Parameter(torch.tensor(math.log(start)))
+        self.scale: int | None = None
+
+    def fold(self, scale: int) -> None:
+        """From here on an integer m << e that the chip stores."""
+        self.scale = scale
+
+    def forward(self) -> Tensor:
+        """In thresholds (float mode) or in 1/64 synaptic units (integer mode)."""
+        weight = self.log.exp()
+        return weight if self.scale is None else straight(weight * (self.scale * arith.ONE), torch.tensor(float(self.integer() * arith.ONE)))
+
+    def integer(self) -> int:
+        """The stored weight in synaptic units."""
+        assert self.scale is not None
+        mantissa, exponent = arith.mantissa_exponent(max(1, round(float(self.log.exp()) * self.scale)))
+        return mantissa << exponent

@@ -1,0 +1,159 @@
+"""The checkpoint: the only thing that models/ and compiler/ share. A folder of three files, documented here and nowhere else.
+
+    config.json         the fields of `CheckpointConfig`, plus "format" and "version"
+    model.safetensors   exactly the tensors of `tensor_table(config)`
+    tokenizer.json      a Hugging Face `tokenizers` file
+
+What it computes, all in integers (`arith.py` holds the LIF rule; v counts 1/64 of a synaptic unit, a spike is v > 64 * vth):
+
+    current[d] = (sum_r projection[d, r] * (token + position + segment)[r] + bias[d]) >> embedding_shift     rounds down
+    a population with codes receives  gain[row] * (codes @ spikes)[row]  synaptic units and bias[row]/64 each step
+    score, context receive  gain * (number of coincidences);   attended and output receive  skip * (spike of x, of attended)  besides
+    logits[c] = sum over steps (and positions) of 64 * (codes @ spikes)[c], + bias[c] per position that is read
+
+Codes are packed along rows, lowest bits first, each row padded with zero bits to a whole byte:
+    ternary: 2 bits a weight, 0 -> 0, 1 -> +1, 2 -> -1 (3 is illegal);    binary: 1 bit a weight, 0 -> -1, 1 -> +1
+A negative gain flips its row. Biases of one population must be multiples of one power of two 2^e, |bias| <= 4095 * 2^e, e <= 7;
+gain, skip of one synapse must be m * 2^e, |m| <= 127, e <= 7.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import CheckpointError
+
+FORMAT, VERSION = "tritspike-checkpoint", 1
+KINDS = ("encoder", "query_key_value", "score", "context", "residual", "hidden")
+BITS = {"ternary": 2, "binary": 1}
+_CHOICES = {"weights": tuple(BITS), "readout": ("mean", "first"), "reset": ("zero",)}
+_RANGES = {
+    "vocabulary": (1, 1 << 20), "classes": (1, 1 << 20), "hidden": (1, 1 << 14), "layers": (1, 256), "heads": (1, 256), "head_dim": (1, 1024),
+    "ffn": (1, 1 << 16), "steps": (1, 64), "max_length": (1, 4096), "embedding_rank": (1, 1 << 14), "embedding_shift": (0, 30),
+}
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """Sizes and choices. `keep`: membrane kept a step, k/4096 with 1 <= k <= 4096, by population kind (`KINDS`).
+
+    `logit_scale` turns an integer logit per position and step into the float logit that a softmax wants; it is for display.
+    `labels` names the classes and is empty for regression.
+    """
+
+    task: str
+    labels: tuple[str, ...]
+    vocabulary: int
+    classes: int
+    hidden: int
+    layers: int
+    heads: int
+    head_dim: int
+    ffn: int
+    steps: int
+    max_length: int
+    embedding_rank: int
+    embedding_shift: int
+    weights: str
+    readout: str
+    causal: bool
+    reset: str
+    keep: dict[str, int]
+    logit_scale: float
+
+    def to_json(self) -> dict[str, Any]:
+        """What config.json holds."""
+        return {"format": FORMAT, "version": VERSION, **asdict(self)}
+
+
+def config_from_json(raw: dict[str, Any], where: str) -> CheckpointConfig:
+    """Read and check config.json's object. Raises `CheckpointError` naming the field, what it holds and what is allowed."""
+    if raw.get("format") != FORMAT or raw.get("version") != VERSION:
+        raise CheckpointError(f"{where}: format {raw.get('format')!r} version {raw.get('version')!r}, this compiler reads {FORMAT!r} version {VERSION}")
+    names = {f.name for f in fields(CheckpointConfig)}
+    for name in sorted(names ^ (raw.keys() - {"format", "version"})):
+        raise CheckpointError(f"{where}: {'missing' if name in names else 'unknown'} field {name!r}")
+    config = CheckpointConfig(**{**{n: raw[n] for n in names}, "labels": tuple(raw["labels"])})
+    for complaint in _complaints(config):
+        raise CheckpointError(f"{where}: {complaint}")
+    return config
+
+
+def _complaints(c: CheckpointConfig) -> list[str]:
+    found = []
+    for name, (low, high) in _RANGES.items():
+        value = getattr(c, name)
+        if type(value) is not int or not low <= value <= high:
+            found.append(f"{name} is {value!r}, allowed {low}..{high}")
+    for name, allowed in _CHOICES.items():
+        if getattr(c, name) not in allowed:
+            found.append(f"{name} is {getattr(c, name)!r}, allowed {', '.join(allowed)}")
+    if found:
+        return found
+    if not isinstance(c.keep, dict) or set(c.keep) != set(KINDS) or any(type(k) is not int or not 1 <= k <= 4096 for k in c.keep.values()):
+        found.append(f"keep is {c.keep!r}, needs {', '.join(KINDS)}, each 1..4096")
+    if c.labels and len(c.labels) != c.classes:
+        found.append(f"{len(c.labels)} labels for {c.classes} classes")
+    if type(c.causal) is not bool or type(c.logit_scale) not in (int, float):
+        found.append("causal must be true or false, and logit_scale a number")
+    return found
+
+
+def tensor_table(c: CheckpointConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Every tensor's (dtype, shape) by name."""
+    table: dict[str, tuple[str, tuple[int, ...]]] = {
+        "embedding.token": ("int8", (c.vocabulary, c.embedding_rank)),
+        "embedding.position": ("int8", (c.max_length, c.embedding_rank)),
+        "embedding.segment": ("int8", (2, c.embedding_rank)),
+        "embedding.projection": ("int8", (c.hidden, c.embedding_rank)),
+        "embedding.bias": ("int32", (c.hidden,)),
+        "embedding.vth": ("int32", (1,)),
+        "readout.codes": ("uint8", (c.classes, packed_width(c.hidden, c.weights))),
+        "readout.bias": ("int32", (c.classes,)),
+    }
+    for n in range(c.layers):
+        table |= {f"layer.{n}.{name}": spec for name, spec in _layer_table(c).items()}
+    return table
+
+
+def _layer_table(c: CheckpointConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
+    width = c.heads * c.head_dim
+    matrices = {"query": (width, c.hidden), "key": (width, c.hidden), "value": (width, c.hidden),
+                "attended": (c.hidden, width), "hidden": (c.ffn, c.hidden), "output": (c.hidden, c.ffn)}
+    table: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for name, (rows, columns) in matrices.items():
+        table |= {f"{name}.codes": ("uint8", (rows, packed_width(columns, c.weights))), f"{name}.gain": ("int8", (rows,)),
+                  f"{name}.bias": ("int32", (rows,)), f"{name}.vth": ("int32", (1,))}
+    for name in ("score", "context"):
+        table |= {f"{name}.gain": ("int32", (1,)), f"{name}.vth": ("int32", (1,))}
+    return table | {"attended.skip": ("int32", (1,)), "output.skip": ("int32", (1,))}
+
+
+def packed_width(columns: int, weights: str) -> int:
+    """Bytes in a packed row of `columns` codes."""
+    return (columns * BITS[weights] + 7) // 8
+
+
+def pack_codes(codes: NDArray[np.int8], weights: str) -> NDArray[np.uint8]:
+    """(rows, columns) codes in {-1, 0, 1} (binary: {-1, 1}) -> (rows, packed_width) bytes."""
+    if weights == "binary":
+        return np.packbits(codes > 0, axis=1, bitorder="little")
+    bits = np.stack([codes > 0, codes < 0], axis=-1).reshape(len(codes), -1)
+    return np.packbits(bits, axis=1, bitorder="little")
+
+
+def unpack_codes(packed: NDArray[np.uint8], columns: int, weights: str, where: str = "codes") -> NDArray[np.int8]:
+    """The inverse of `pack_codes`; `CheckpointError` on the illegal pair of bits or set padding bits."""
+    bits = np.unpackbits(packed, axis=1, bitorder="little").astype(np.int8)
+    used, spare = bits[:, :columns * BITS[weights]], bits[:, columns * BITS[weights]:]
+    if spare.any():
+        raise CheckpointError(f"{where}: padding bits are set; each row has {columns} {weights} codes")
+    if weights == "binary":
+        return (2 * used - 1).astype(np.int8)
+    if (used[:, 0::2] & used[:, 1::2]).any():
+        raise CheckpointError(f"{where}: codes are not ternary: found 3, allowed 0, 1, 2")
+    return used[:, 0::2] - used[:, 1::2]

@@ -1,0 +1,24 @@
+"""How every command ends: bad input gives one line on stderr and exit 1, a closed pipe or Ctrl-C no traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from hw_profiles.errors import TritspikeError
+
+
+def run_command(main: Callable[[list[str]], int | None]) -> None:
+    """Run `main(argv)` and exit with its code; `TritspikeError` becomes one line and exit 1."""
+    try:
+        sys.exit(main(sys.argv[1:]) or 0)
+    except TritspikeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)       # 128 + SIGINT, as shells report it
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

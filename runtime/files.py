@@ -1,0 +1,79 @@
+"""Reading and writing artefacts: safetensors and JSON only, never pickle; written beside the target, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import FileError
+
+Arrays = dict[str, NDArray[Any]]
+_PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")     # pickle protocols, torch's zip
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """`path` holds either all of `content` or what it held before. Raises `FileError` where it cannot be written."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as out:
+                out.write(content)
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole file; `FileError` if it is missing, empty or a pickle (which is refused unread)."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FileError(f"{path}: {(error.strerror or 'unreadable').lower()}") from None
+    if content[:4].startswith(_PICKLE_STARTS):
+        raise FileError(f"{path}: this is a pickle, which can run code; only safetensors files are read")
+    return content
+
+
+def read_tensors(path: Path) -> tuple[Arrays, dict[str, str]]:
+    """(arrays, metadata) of a safetensors file. Raises `FileError` if it is truncated or not one."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    content = read_bytes(path)
+    try:
+        return load(content), _metadata(content)
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError):
+        raise FileError(f"{path}: not a whole safetensors file ({len(content)} bytes): truncated or damaged") from None
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    size = int.from_bytes(content[:8], "little")        # safetensors: 8 bytes of header length, then the JSON header
+    return dict(json.loads(content[8:8 + size]).get("__metadata__", {}))
+
+
+def write_tensors(path: Path, arrays: Arrays, metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file atomically. One metadata key at most: the library does not order several."""
+    from safetensors.numpy import save
+
+    write_atomic(path, save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, metadata))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; `FileError` if it is anything else."""
+    try:
+        value = json.loads(read_bytes(path))
+    except (ValueError, UnicodeDecodeError):
+        raise FileError(f"{path}: not a JSON file: truncated or damaged") from None
+    if not isinstance(value, dict):
+        raise FileError(f"{path}: holds {type(value).__name__}, not a JSON object")
+    return value

@@ -1,0 +1,162 @@
+"""GLUE as files and numbers: one reader and one metric path for teacher, float student and deployed program.
+
+File layouts are those of the official GLUE archives (https://gluebenchmark.com): tab separated, no quoting, one header
+line except in CoLA. Metrics are the benchmark's own, from scikit-learn and scipy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from runtime.errors import DataError, InputError
+
+HUB = "hub"  # `--data hub` reads the task from the `datasets` hub instead of a folder
+
+
+@dataclass(frozen=True)
+class Example:
+    """One sentence or pair with its label: a class index, or a float for regression."""
+
+    first: str
+    second: str | None
+    label: float
+
+
+@dataclass(frozen=True)
+class Task:
+    """Where a task's columns are and how it is scored. `labels` is empty for regression."""
+
+    name: str
+    folder: str
+    columns: tuple[str, ...]            # header names (or positions, where there is no header) of the texts
+    label_column: str
+    labels: tuple[str, ...]
+    metrics: tuple[str, ...]            # the first is the one that the task is ranked by
+    header: bool = True
+    dev_file: str = "dev.tsv"
+
+
+_YES_NO = ("0", "1")
+_ENTAIL = ("entailment", "not_entailment")
+TASKS = {
+    task.name: task
+    for task in (
+        Task("sst2", "SST-2", ("sentence",), "label", _YES_NO, ("accuracy",)),
+        Task("cola", "CoLA", ("3",), "1", _YES_NO, ("matthews",), header=False),
+        Task("mrpc", "MRPC", ("#1 String", "#2 String"), "Quality", _YES_NO, ("f1", "accuracy")),
+        Task("stsb", "STS-B", ("sentence1", "sentence2"), "score", (), ("spearman", "pearson")),
+        Task("rte", "RTE", ("sentence1", "sentence2"), "label", _ENTAIL, ("accuracy",)),
+        Task("wnli", "WNLI", ("sentence1", "sentence2"), "label", _YES_NO, ("accuracy",)),
+        Task("qnli", "QNLI", ("question", "sentence"), "label", _ENTAIL, ("accuracy",)),
+        Task("qqp", "QQP", ("question1", "question2"), "is_duplicate", _YES_NO, ("f1", "accuracy")),
+        Task("mnli", "MNLI", ("sentence1", "sentence2"), "gold_label", ("entailment", "neutral", "contradiction"),
+             ("accuracy",), dev_file="dev_matched.tsv"),
+    )
+}
+
+
+def task_named(name: str) -> Task:
+    """The task of that name; `InputError` lists the known ones."""
+    if name not in TASKS:
+        raise InputError(f"task {name!r} is unknown", f"one of {', '.join(TASKS)}")
+    return TASKS[name]
+
+
+def read(task: Task, data: str | Path, split: str = "dev", limit: int | None = None) -> list[Example]:
+    """Examples of `split` ("train" or "dev"), in file order. `data` is a GLUE folder or "hub". Raises `DataError`."""
+    if str(data) == HUB:
+        return _read_hub(task, split)[:limit]
+    path = Path(data) / task.folder / (task.dev_file if split == "dev" else f"{split}.tsv")
+    if not path.is_file():
+        raise DataError(f"{path}: no such file", f"--data must hold {task.folder}/{path.name} in the GLUE layout")
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
+    if not rows:
+        raise DataError(f"{path}: the file is empty")
+    names = rows.pop(0) if task.header else [str(i) for i in range(len(rows[0]))]
+    pick = _column_picker(task, names, path)
+    return [pick(row, number) for number, row in enumerate(rows[:limit], 2 if task.header else 1)]
+
+
+def _column_picker(task: Task, names: list[str], path: Path) -> Callable[[list[str], int], Example]:
+    wanted = (*task.columns, task.label_column)
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise DataError(f"{path}: no column {missing[0]!r}; its header has {', '.join(names)}")
+    at = [names.index(name) for name in wanted]
+
+    def pick(row: list[str], number: int) -> Example:
+        if len(row) <= max(at):
+            raise DataError(f"{path}:{number}: {len(row)} columns, {task.name} needs {max(at) + 1}")
+        *texts, label = (row[i].strip() for i in at)
+        return Example(texts[0], texts[1] if len(texts) > 1 else None, _label(task, label, f"{path}:{number}"))
+
+    return pick
+
+
+def _label(task: Task, text: str, where: str) -> float:
+    if task.labels and text in task.labels:
+        return float(task.labels.index(text))
+    try:
+        if task.labels:
+            raise ValueError
+        return float(text)
+    except ValueError:
+        allowed = ", ".join(task.labels) or "a number"
+        raise DataError(f"{where}: label {text!r} is not one of {allowed}") from None
+
+
+def _read_hub(task: Task, split: str) -> list[Example]:
+    try:
+        from datasets import load_dataset
+    except ImportError:
+        raise DataError("reading from the hub needs the package 'datasets'", "pip install datasets") from None
+    part = {"dev": "validation_matched" if task.name == "mnli" else "validation"}.get(split, split)
+    names = {"cola": ("sentence",), "mrpc": ("sentence1", "sentence2"), "mnli": ("premise", "hypothesis")}
+    texts = names.get(task.name, task.columns)
+    rows = load_dataset("nyu-mll/glue", task.name, split=part)
+    return [Example(r[texts[0]], r[texts[1]] if len(texts) > 1 else None, float(r["label"])) for r in rows]
+
+
+def score(task: Task, predictions: Sequence[float], labels: Sequence[float]) -> dict[str, float]:
+    """The task's metrics by name. `predictions` are class indices (regression: numbers), one a label."""
+    if len(predictions) != len(labels):
+        raise InputError(f"{len(predictions)} predictions for {len(labels)} labels")
+    return {name: float(_METRICS[name](np.asarray(labels), np.asarray(predictions))) for name in task.metrics}
+
+
+def _accuracy(truth: np.ndarray, guess: np.ndarray) -> float:
+    return float((truth == guess).mean())
+
+
+def _f1(truth: np.ndarray, guess: np.ndarray) -> float:
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(truth, guess))
+
+
+def _matthews(truth: np.ndarray, guess: np.ndarray) -> float:
+    from sklearn.metrics import matthews_corrcoef
+
+    return float(matthews_corrcoef(truth, guess))
+
+
+def _correlation(kind: str) -> Callable[[np.ndarray, np.ndarray], float]:
+    def measure(truth: np.ndarray, guess: np.ndarray) -> float:
+        from scipy import stats
+
+        return float(getattr(stats, kind)(truth, guess).statistic)
+
+    return measure
+
+
+_METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "accuracy": _accuracy,
+    "f1": _f1,
+    "matthews": _matthews,
+    "pearson": _correlation("pearsonr"),
+    "spearman": _correlation("spearmanr"),
+}

@@ -1,0 +1,195 @@
+"""The program: every population and synapse that would sit on the chip, in structured form, with the host's front end.
+
+Time. Every synapse takes one step. A population of latency l sees sample n at steps n*T + 1 + l .. n*T + T + l, its *window*; where
+`resets` is set it is reset to zero as each window begins. Executors are equal when all spikes are equal inside all windows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from runtime import arith
+from runtime.errors import InputError
+from runtime.wiring import Dims, Wiring
+
+SOURCE, LIF, COINCIDENCE, RELAY, READOUT = "source", "lif", "coincidence", "relay", "readout"
+
+
+@dataclass(frozen=True, eq=False)
+class Bias:
+    """Constant input a step in 1/64 synaptic units, one mantissa a channel (the same at every position), one exponent."""
+
+    mantissa: NDArray[np.int64]
+    exponent: int
+
+    def values(self) -> NDArray[np.int64]:
+        """mantissa << exponent."""
+        return self.mantissa << self.exponent
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Population:
+    """Neurons of one parameter set: v[t] = saturate(decay(v[t-1], keep) + 64*a[t] + bias); s = v > 64*vth; v = 0 where s.
+
+    A relay has `stages` copies of its grid wired as a shift register; stage s has latency + s.
+    """
+
+    name: str
+    role: str
+    axes: str
+    latency: int
+    keep: int = 1
+    vth: int = 0
+    bias: Bias | None = None
+    resets: bool = False
+    stages: int = 1
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Synapse:
+    """A projection: (W s of the last step) << exponent. `source_stage` taps a relay; `target_stage` feeds one."""
+
+    name: str
+    source: str
+    target: str
+    wiring: Wiring
+    exponent: int = 0
+    source_stage: int = 0
+    target_stage: int = 0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FrontEnd:
+    """What the host computes: current[d] = (projection @ (token + position + segment) + bias)[d] >> shift, then an encoder LIF.
+
+    token: (vocabulary, r), position: (max length, r), segment: (2, r), projection: (hidden, r) int8; bias: (hidden,) int32.
+    """
+
+    token: NDArray[np.int8]
+    position: NDArray[np.int8]
+    segment: NDArray[np.int8]
+    projection: NDArray[np.int8]
+    bias: NDArray[np.int32]
+    shift: int
+    keep: int
+    vth: int
+    tokenizer: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Program:
+    """Populations in execution order, their synapses, and what the host adds. `class_bias`: 1/64 units per position read."""
+
+    dims: Dims
+    steps: int
+    populations: tuple[Population, ...]
+    synapses: tuple[Synapse, ...]
+    front: FrontEnd
+    class_bias: NDArray[np.int64]
+    first_position_only: bool
+    task: str
+    labels: tuple[str, ...]
+    logit_scale: float
+    profile: str
+    weights: str
+
+    @cached_property
+    def by_name(self) -> dict[str, Population]:
+        """Populations by name."""
+        return {p.name: p for p in self.populations}
+
+    @cached_property
+    def depth(self) -> int:
+        """Steps from a sample's first input to the first step of its readout's window."""
+        return max(p.latency + p.stages - 1 for p in self.populations)
+
+    @property
+    def readout(self) -> Population:
+        """The population whose membrane is the answer."""
+        return next(p for p in self.populations if p.role == READOUT)
+
+    def inputs(self, target: str) -> list[Synapse]:
+        """Synapses into a population."""
+        return [s for s in self.synapses if s.target == target]
+
+    def size(self, population: Population) -> int:
+        """Neurons of a population, all stages."""
+        return self.dims.size(population.axes) * population.stages
+
+    def neurons(self) -> int:
+        """All neurons on the chip; the host's sources do not count."""
+        return sum(self.size(p) for p in self.populations if p.role != SOURCE)
+
+    def at_length(self, positions: int) -> Program:
+        """The same program for shorter texts. Every bound proved for the compiled length holds for fewer positions."""
+        if not 1 <= positions <= self.dims.positions:
+            raise InputError(f"length {positions} is outside 1..{self.dims.positions}, the length this program was compiled for")
+        return replace(self, dims=self.dims.at_length(positions))
+
+    def csr(self, synapse: Synapse) -> sp.csr_matrix:
+        """(all target neurons, all source neurons) weight mantissas; effective weight = mantissa << exponent."""
+        source, target = self.by_name[synapse.source], self.by_name[synapse.target]
+        block = synapse.wiring.csr(source.axes, target.axes, self.dims)
+        shape = (self.size(target), self.size(source))
+        if block.shape == shape:
+            return block
+        at = block.tocoo()
+        rows = at.row + synapse.target_stage * self.dims.size(target.axes)
+        columns = at.col + synapse.source_stage * self.dims.size(source.axes)
+        return sp.csr_matrix((at.data, (rows, columns)), shape=shape)
+
+    def bias(self, population: Population) -> NDArray[np.int64] | int:
+        """(neurons,) bias in 1/64 units, or 0."""
+        if population.bias is None:
+            return 0
+        channels = population.bias.values()
+        return np.tile(channels, self.size(population) // len(channels))
+
+    def logits(self, membranes: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(samples, classes) integer logits in 1/64 units from the readout's membranes and each sample's number of tokens."""
+        read = np.ones_like(lengths) if self.first_position_only else lengths
+        return membranes + read[:, None] * self.class_bias[None, :]
+
+    def scores(self, logits: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(samples, classes) float logits as the student was trained to give; for softmax and regression, never for equality."""
+        read = np.ones_like(lengths) if self.first_position_only else lengths
+        return logits * (self.logit_scale / (arith.ONE * self.steps)) / read[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Encoded inputs of one length: x (samples, steps, positions, hidden) bool spikes, lengths (samples,) real tokens."""
+
+    x: NDArray[np.bool_]
+    lengths: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def pad(self) -> NDArray[np.bool_]:
+        """(samples, steps, positions): the mask population's spikes, on at every padded position."""
+        silent = np.arange(self.x.shape[2]) >= self.lengths[:, None]
+        return np.repeat(silent[:, None, :], self.x.shape[1], 1)
+
+    def source(self, name: str) -> NDArray[np.bool_]:
+        """Spikes of a host population, (samples, steps, neurons)."""
+        spikes = self.x if name == "x" else self.pad()
+        return spikes.reshape(*spikes.shape[:2], -1)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """logits: (samples, classes) int64. spikes: by population, (samples, steps, bytes) bit-packed windows (`np.packbits`), or None."""
+
+    logits: NDArray[np.int64]
+    spikes: dict[str, NDArray[np.uint8]] | None
+
+
+def packed(spikes: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(..., neurons) -> (..., bytes), bit-packed."""
+    return np.packbits(spikes, axis=-1)

@@ -1,0 +1,107 @@
+"""Program files (.tsp): one safetensors file of packed integer arrays whose metadata is the program as JSON, versioned and checksummed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runtime.checkpoint import pack_codes, unpack_codes
+from runtime.errors import CheckpointError, FileError
+from runtime.files import Arrays, read_tensors, write_tensors
+from runtime.program import Bias, FrontEnd, Population, Program, Synapse
+from runtime.wiring import Along, Dims, Matrix, Pool, Shift, Wiring
+
+FORMAT, VERSION = "tritspike-program", 1
+_FRONT_ARRAYS = ("token", "position", "segment", "projection", "bias")
+
+
+def save(program: Program, path: Path) -> None:
+    """Write `program` atomically; the same program gives the same bytes."""
+    arrays = _arrays(program)
+    body = json.dumps(_describe(program), sort_keys=True)
+    write_tensors(path, arrays, {"tritspike": json.dumps({"sha256": _digest(body, arrays), "program": body})})
+
+
+def load(path: Path) -> Program:
+    """Read and check a program file. Raises `FileError` with what is wrong."""
+    arrays, metadata = read_tensors(path)
+    if "tritspike" not in metadata:
+        raise FileError(f"{path}: a safetensors file, but not a tritspike program")
+    try:
+        outer = json.loads(metadata["tritspike"])
+        described = json.loads(outer["program"])
+        if described["format"] != FORMAT or described["version"] != VERSION:
+            raise FileError(f"{path}: {described['format']} version {described['version']}, this runtime reads {FORMAT} version {VERSION}")
+        if outer["sha256"] != _digest(outer["program"], arrays):
+            raise FileError(f"{path}: the checksum does not match: the file is damaged")
+        return _build(described, arrays)
+    except (KeyError, ValueError, TypeError, CheckpointError) as error:
+        raise FileError(f"{path}: not a whole program: {error}") from None
+
+
+def _digest(body: str, arrays: Arrays) -> str:
+    digest = hashlib.sha256(body.encode())
+    for name in sorted(arrays):
+        digest.update(f"{name}{arrays[name].dtype}{arrays[name].shape}".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return digest.hexdigest()
+
+
+def _arrays(program: Program) -> Arrays:
+    out: Arrays = {f"front.{name}": getattr(program.front, name) for name in _FRONT_ARRAYS} | {"class_bias": program.class_bias}
+    for p in program.populations:
+        if p.bias is not None:
+            out[f"bias.{p.name}"] = p.bias.mantissa.astype(np.int16)
+    for s in program.synapses:
+        if isinstance(s.wiring, Matrix | Pool):
+            out[f"codes.{s.name}"] = pack_codes(s.wiring.codes, program.weights)
+        if isinstance(s.wiring, Matrix):
+            out[f"gain.{s.name}"] = s.wiring.gain.astype(np.int16)
+    return out
+
+
+def _describe(program: Program) -> dict[str, Any]:
+    scalars = ("steps", "first_position_only", "task", "labels", "logit_scale", "profile", "weights")
+    front = program.front
+    return {
+        "format": FORMAT, "version": VERSION, "dims": asdict(program.dims), **{k: getattr(program, k) for k in scalars},
+        "front": {"shift": front.shift, "keep": front.keep, "vth": front.vth, "tokenizer": front.tokenizer},
+        "populations": [{**{k: v for k, v in vars(p).items() if k != "bias"}, "bias": p.bias.exponent if p.bias else None} for p in program.populations],
+        "synapses": [{**{k: v for k, v in vars(s).items() if k != "wiring"}, "wiring": _wiring(s.wiring)} for s in program.synapses],
+    }
+
+
+def _wiring(wiring: Wiring) -> dict[str, Any]:
+    kind = {"kind": type(wiring).__name__.lower()}
+    if isinstance(wiring, Along | Shift):
+        return kind | asdict(wiring)
+    return kind | ({"first": wiring.first} if isinstance(wiring, Pool) else {}) | {"columns": wiring.codes.shape[1]}
+
+
+def _build(d: dict[str, Any], arrays: Arrays) -> Program:
+    front = FrontEnd(**d["front"], **{name: arrays[f"front.{name}"] for name in _FRONT_ARRAYS})
+    return Program(
+        dims=Dims(**d["dims"]), front=front, class_bias=arrays["class_bias"].astype(np.int64), labels=tuple(d["labels"]),
+        **{k: d[k] for k in ("steps", "first_position_only", "task", "logit_scale", "profile", "weights")},
+        populations=tuple(_population(p, arrays) for p in d["populations"]),
+        synapses=tuple(Synapse(**{**s, "wiring": _read_wiring(s, arrays, d["weights"])}) for s in d["synapses"]))
+
+
+def _population(raw: dict[str, Any], arrays: Arrays) -> Population:
+    name, exponent = raw["name"], raw["bias"]
+    bias = None if exponent is None else Bias(arrays[f"bias.{name}"].astype(np.int64), exponent)
+    return Population(**{**raw, "bias": bias})
+
+
+def _read_wiring(s: dict[str, Any], arrays: Arrays, weights: str) -> Wiring:
+    raw, name = dict(s["wiring"]), s["name"]
+    kind = raw.pop("kind")
+    if kind in ("along", "shift"):
+        return {"along": Along, "shift": Shift}[kind](**raw)
+    codes = unpack_codes(arrays[f"codes.{name}"], raw["columns"], weights, name)
+    return Pool(codes, raw["first"]) if kind == "pool" else Matrix(codes, arrays[f"gain.{name}"].astype(np.int64))

@@ -1,0 +1,1 @@
+"""Two executors of one program: `reference` is literal, `fast` recognises structure. They must be equal."""

@@ -1,0 +1,114 @@
+"""The literal simulator: every physical neuron, every step, every delay; strict, so that nothing out of range passes unseen."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from runtime import arith
+from runtime.errors import RangeError
+from runtime.program import READOUT, SOURCE, Population, Program, Result, Samples, packed
+
+
+def run(program: Program, samples: Samples, record: bool = False) -> Result:
+    """Stream `samples` back to back through the program. Raises `RangeError` on any value that its register cannot hold."""
+    check_registers(program)
+    chip = _Chip(program, samples)
+    windows = _Windows(program, len(samples)) if record else None
+    membranes = np.zeros((len(samples), program.dims.classes), np.int64)
+    for step in range(1, len(samples) * program.steps + program.depth + 1):
+        chip.advance(step)
+        if windows:
+            windows.take(step, chip.spikes)
+        sample, phase = divmod(step - 1 - program.readout.latency, program.steps)
+        if phase == program.steps - 1 and sample >= 0:
+            membranes[sample] = chip.v[program.readout.name]
+    return Result(program.logits(membranes, samples.lengths), windows.done() if windows else None)
+
+
+def check_registers(program: Program) -> None:
+    """Every threshold, bias and weight fits the chip's registers, or `RangeError`."""
+    for p in program.populations:
+        _fits(p.name, "vth", p.vth, 0, arith.VTH_LIMIT)
+        _fits(p.name, "keep", p.keep, 1, arith.KEEP_ALL)
+        if p.bias is not None:
+            _fits(p.name, "bias mantissa", int(np.abs(p.bias.mantissa).max()), 0, arith.BIAS_MANTISSA_LIMIT)
+            _fits(p.name, "bias exponent", p.bias.exponent, 0, arith.BIAS_EXPONENT_LIMIT)
+    for s in program.synapses:
+        _fits(s.name, "weight exponent", s.exponent, 0, arith.EXPONENT_LIMIT)
+
+
+def _fits(where: str, what: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise RangeError(f"{where}: {what} is {value}, its register holds {low}..{high}")
+
+
+class _Chip:
+    """State between steps: membranes, last step's spikes, weights."""
+
+    def __init__(self, program: Program, samples: Samples) -> None:
+        self.program, self.length = program, len(samples) * program.steps
+        self.weights = {s.name: _checked(program.csr(s), s.name) for s in program.synapses}
+        self.inputs = {p.name: program.inputs(p.name) for p in program.populations}
+        self.bias = {p.name: program.bias(p) for p in program.populations}
+        self.v = {p.name: np.zeros(program.size(p), np.int64) for p in program.populations}
+        self.spikes = {name: np.zeros(len(v), np.bool_) for name, v in self.v.items()}
+        sources = (p.name for p in program.populations if p.role == SOURCE)
+        self.streams = {name: _stream(samples, name) for name in sources}
+
+    def advance(self, step: int) -> None:
+        """All populations from step - 1 to step."""
+        self.spikes = {p.name: self._play(p, step) if p.role == SOURCE else self._fire(p, step) for p in self.program.populations}
+
+    def _play(self, p: Population, step: int) -> NDArray[np.bool_]:
+        stream = self.streams[p.name]
+        return stream[step - 1] if step <= self.length else np.zeros(stream.shape[1], np.bool_)
+
+    def _fire(self, p: Population, step: int) -> NDArray[np.bool_]:
+        if p.resets and (step - 1 - p.latency) % self.program.steps == 0:
+            self.v[p.name] = np.zeros_like(self.v[p.name])
+        v, spikes, _ = arith.lif_step(self.v[p.name], self._input(p), self.bias[p.name], p.keep, p.vth)
+        if p.role == READOUT and spikes.any():
+            raise RangeError(f"{p.name}: the readout fired at step {step}; its membrane must stay within 64 * {p.vth}")
+        self.v[p.name] = v
+        return spikes
+
+    def _input(self, p: Population) -> NDArray[np.int64]:
+        total = np.zeros(len(self.v[p.name]), np.int64)
+        for s in self.inputs[p.name]:
+            total += (self.weights[s.name] @ self.spikes[s.source].astype(np.int32)).astype(np.int64) << s.exponent
+        if np.abs(total).max(initial=0) >= arith.A_LIMIT:
+            raise RangeError(f"{p.name}: synaptic input {np.abs(total).max()} at one neuron, allowed below {arith.A_LIMIT}")
+        return total
+
+
+def _checked(weights: sp.csr_matrix, name: str) -> sp.csr_matrix:
+    _fits(name, "weight mantissa", int(np.abs(weights.data).max(initial=0)), 0, arith.WEIGHT_LIMIT)
+    return weights
+
+
+def _stream(samples: Samples, name: str) -> NDArray[np.bool_]:
+    spikes = samples.source(name)
+    return spikes.reshape(-1, spikes.shape[-1])
+
+
+class _Windows:
+    """Spikes sorted into each sample's window, each relay stage at its own latency."""
+
+    def __init__(self, program: Program, samples: int) -> None:
+        self.program, self.samples = program, samples
+        self.stages = [(p, k) for p in program.populations for k in range(p.stages)]
+        self.kept = {(p.name, k): np.zeros((samples, program.steps, program.dims.size(p.axes)), np.bool_) for p, k in self.stages}
+
+    def take(self, step: int, spikes: dict[str, NDArray[np.bool_]]) -> None:
+        """Keep what belongs to some sample's window at this step."""
+        for p, k in self.stages:
+            sample, phase = divmod(step - 1 - p.latency - k, self.program.steps)
+            if 0 <= sample < self.samples:
+                n = self.program.dims.size(p.axes)
+                self.kept[p.name, k][sample, phase] = spikes[p.name][k * n:(k + 1) * n]
+
+    def done(self) -> dict[str, NDArray[np.uint8]]:
+        """Bit-packed windows by population, stages end to end."""
+        return {p.name: packed(np.concatenate([self.kept[p.name, k] for k in range(p.stages)], -1)) for p in self.program.populations}

@@ -1,0 +1,86 @@
+"""A checkpoint in a few lines of numpy, as anyone may write one: random, but scaled so that populations neither sleep nor saturate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+WORDS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", *(f"w{n}" for n in range(36))]
+KINDS = ("encoder", "query_key_value", "score", "context", "residual", "hidden")
+
+
+def small_tokenizer() -> Tokenizer:
+    tokenizer = Tokenizer(models.WordLevel({w: n for n, w in enumerate(WORDS)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", [("[CLS]", 1), ("[SEP]", 2)])
+    return tokenizer
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    base = dict(format="tritspike-checkpoint", version=1, task="sst2", labels=["0", "1"], vocabulary=len(WORDS), classes=2, hidden=16, layers=2,
+                heads=2, head_dim=4, ffn=24, steps=4, max_length=12, embedding_rank=8, embedding_shift=4, weights="ternary", readout="mean",
+                causal=False, reset="zero", keep={k: 3072 for k in KINDS}, logit_scale=0.1)
+    return base | changes
+
+
+def arrays(c: dict[str, Any], seed: int) -> dict[str, np.ndarray]:
+    rng, vth = np.random.default_rng(seed), int(np.random.default_rng(seed + 1).integers(100, 900))
+    width, rank = c["heads"] * c["head_dim"], c["embedding_rank"]
+
+    def int8(*shape: int) -> np.ndarray:
+        return rng.integers(-60, 61, shape).astype(np.int8)
+
+    def codes(rows: int, columns: int) -> np.ndarray:
+        values = rng.choice([-1, 1] if c["weights"] == "binary" else [-1, 0, 1], (rows, columns))
+        bits = (values > 0)[..., None] if c["weights"] == "binary" else np.stack([values > 0, values < 0], -1)
+        return np.packbits(bits.reshape(rows, -1), axis=1, bitorder="little")
+
+    def scalar(value: float) -> np.ndarray:
+        return np.array([max(1, int(value))], np.int32)
+
+    def population(rows: int, columns: int) -> dict[str, np.ndarray]:
+        gain = np.clip(rng.choice([-1, 1], rows) * rng.uniform(0.5, 2, rows) * vth / np.sqrt(columns), -127, 127)
+        return {"codes": codes(rows, columns), "gain": np.where(gain == 0, 1, gain).astype(np.int8),
+                "bias": (rng.normal(0.1, 0.4, rows) * 64 * vth / 16).astype(np.int32) * 16, "vth": scalar(vth)}
+
+    # one spike of a product against the threshold: a few coincidences must do
+    embed_scale = max(1.0, 60 * 60 * np.sqrt(rank) * 1.7 / 2 ** c["embedding_shift"])
+    out = {"embedding.token": int8(c["vocabulary"], rank), "embedding.position": int8(c["max_length"], rank), "embedding.segment": int8(2, rank),
+           "embedding.projection": int8(c["hidden"], rank), "embedding.bias": rng.integers(-99, 99, c["hidden"]).astype(np.int32),
+           "embedding.vth": scalar(embed_scale * rng.uniform(0.3, 1)),
+           "readout.codes": codes(c["classes"], c["hidden"]), "readout.bias": rng.integers(-99, 99, c["classes"]).astype(np.int32)}
+    shapes = {"query": (width, c["hidden"]), "key": (width, c["hidden"]), "value": (width, c["hidden"]), "attended": (c["hidden"], width),
+              "hidden": (c["ffn"], c["hidden"]), "output": (c["hidden"], c["ffn"])}
+    for n in range(c["layers"]):
+        layer = {f"{name}.{part}": a for name, shape in shapes.items() for part, a in population(*shape).items()}
+        layer |= {"score.gain": _representable(vth * rng.uniform(0.4, 1.2)), "score.vth": scalar(vth),
+                  "context.gain": _representable(vth * rng.uniform(0.4, 1.2)), "context.vth": scalar(vth)}
+        layer |= {f"{name}.skip": _representable(vth * rng.uniform(0.2, 0.9)) for name in ("attended", "output")}
+        out |= {f"layer.{n}.{name}": a for name, a in layer.items()}
+    return out
+
+
+def _representable(value: float) -> np.ndarray:
+    exponent = max(0, int(np.ceil(np.log2(value / 127))))
+    return np.array([max(1, int(value) >> exponent) << exponent], np.int32)
+
+
+def write(folder: Path, seed: int = 0, tensors: dict[str, np.ndarray] | None = None, **changes: Any) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    c = config(**changes)
+    (folder / "config.json").write_text(json.dumps(c))
+    save_file(arrays(c, seed) | (tensors or {}), folder / "model.safetensors")
+    small_tokenizer().save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def texts(seed: int, count: int, longest: int) -> list[str]:
+    """Random texts whose token counts (with [CLS] and [SEP]) reach `longest`."""
+    rng = np.random.default_rng(seed)
+    lengths = [max(longest - 2, 0), *rng.integers(0, max(longest - 1, 1), count - 1)]
+    return [" ".join(rng.choice(WORDS[4:], n)) for n in lengths]
