@@ -1,0 +1,69 @@
+"""The child process that Lava lives in: `python -m runtime.lava.child JOB`. Reads a job folder, writes its answer there.
+
+A failing Lava model hangs its parent for ever and a killed parent leaves orphans, so the parent of this process holds a time limit.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime import program_file
+from runtime.files import read_json, write_tensors
+from runtime.lava.host import Player
+from runtime.lava.network import SpikingProgram
+from runtime.lava.plan import CHANNEL_SLOTS
+from runtime.lava.session import kill_session
+from runtime.program import Program
+
+from lava.magma.core.run_conditions import RunSteps  # isort: skip  (after the remedy in stock.py)
+from lava.magma.core.run_configs import Loihi2SimCfg  # isort: skip
+
+
+def _watch_parent(parent: int) -> None:
+    """End the whole session if the process that asked for it is gone."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    kill_session(os.getsid(0))
+
+
+def run(job: Path) -> None:
+    """Stream every sample through the network; write the readout's membranes."""
+    settings = read_json(job / "job.json")
+    program = program_file.load(job / "program.tsp")
+    samples, record = settings["samples"], settings["record"]
+    steps = samples * program.steps + program.depth
+    network = SpikingProgram(program, job if record else None, steps)
+    players = [Player(str(job / f"{name}.bits"), port.shape[0], samples * program.steps)
+               for name, port in (("x", network.x), ("pad", network.pad)) if (job / f"{name}.bits").exists()]
+    for player, port in zip(players, (network.x, network.pad)):
+        player.s_out.connect(port)
+    membranes, seconds = _stream(network, program, samples, steps)
+    write_tensors(job / "answer.safetensors", {"membranes": membranes, "seconds": np.array([seconds])})
+    network.stop()
+
+
+def _stream(network: SpikingProgram, program: Program, samples: int, steps: int) -> tuple[NDArray[np.int64], float]:
+    """Pause after each sample's last step at the readout to read its membranes; returns them and the seconds since the first."""
+    config = Loihi2SimCfg(select_tag="fixed_pt", select_sub_proc_model=True)
+    membranes = np.zeros((samples, program.dims.classes), np.int64)
+    done, start = 0, 0.0
+    for n in range(samples):
+        until = (n + 1) * program.steps + program.readout.latency
+        network.run(condition=RunSteps(until - done), run_cfg=config, compile_config={"pypy_channel_size": CHANNEL_SLOTS})
+        membranes[n], done = network.readout.get(), until
+        start = start or time.perf_counter()
+    if steps > done:
+        network.run(condition=RunSteps(steps - done), run_cfg=config)
+    return membranes, time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
+    run(Path(sys.argv[1]))

@@ -1,0 +1,117 @@
+"""Run a program on stock Lava: checks before launch, a child process with a time limit, nothing left behind."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime import program_file
+from runtime.errors import ExecutorError
+from runtime.files import read_tensors, write_atomic
+from runtime.lava.plan import Plan, plan
+from runtime.lava.session import kill_session
+from runtime.lava.stock import INSTALL
+from runtime.program import SOURCE, Program, Result, Samples, packed
+
+_FILES_A_PROCESS = 12       # measured: file descriptors that one leaf process needs in the parent
+_SPARE_FILES = 128
+_MOST_PROCESSES = 200       # far below what a default pid limit allows; measured to run
+_SHM = Path("/dev/shm")
+
+
+def run(program: Program, samples: Samples, record: bool = False, limit: float = 1800.0) -> Result:
+    """Stream `samples` through Lava's `fixed_pt` models. `limit`: seconds before the child is killed. Raises `ExecutorError`."""
+    if importlib.util.find_spec("lava") is None:
+        raise ExecutorError("Lava is not installed", INSTALL)
+    fused = plan(program)
+    _preflight(fused, record)
+    with tempfile.TemporaryDirectory(prefix="tritspike-lava-") as folder:
+        job = Path(folder)
+        _write_job(job, program, samples, fused, record)
+        _run_child(job, limit)
+        membranes = read_tensors(job / "answer.safetensors")[0]["membranes"]
+        spikes = _spikes(job, program, samples, fused) if record else None
+    return Result(program.logits(membranes, samples.lengths), spikes)
+
+
+def _preflight(fused: Plan, record: bool) -> None:
+    """Refuse what would die of SIGBUS or hang; raise the soft file limit where that is allowed."""
+    processes, memory = fused.processes(record), fused.shared_memory(record)
+    if processes > _MOST_PROCESSES:
+        raise ExecutorError(f"Lava would need {processes} processes, at most {_MOST_PROCESSES} are started", "share thresholds and leaks between populations")
+    free = shutil.disk_usage(_SHM).free
+    if memory > free:
+        raise ExecutorError(f"Lava needs {memory >> 20} MiB of {_SHM}, {free >> 20} MiB are free", "mount a larger one, or compile for a shorter --length")
+    wanted = processes * _FILES_A_PROCESS + _SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        if hard != resource.RLIM_INFINITY and hard < wanted:
+            raise ExecutorError(f"Lava needs {wanted} open files for {processes} processes, the hard limit is {hard}", f"ulimit -n {wanted}")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _write_job(job: Path, program: Program, samples: Samples, fused: Plan, record: bool) -> None:
+    program_file.save(program, job / "program.tsp")
+    write_atomic(job / "job.json", json.dumps({"samples": len(samples), "record": record}).encode())
+    for p in program.populations:
+        if p.role == SOURCE:
+            spikes = samples.source(p.name)
+            packed(spikes.reshape(-1, spikes.shape[-1])).tofile(job / f"{p.name}.bits")
+    if record:
+        steps = len(samples) * program.steps + program.depth
+        for group in fused.groups:
+            if group.key.role != SOURCE:
+                with open(job / f"{group.name}.bits", "wb") as out:
+                    out.truncate(steps * ((group.size + 7) // 8))
+
+
+def _run_child(job: Path, limit: float) -> None:
+    with open(job / "log.txt", "w+") as log:
+        child = subprocess.Popen([sys.executable, "-m", "runtime.lava.child", str(job)], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                 start_new_session=True, env=_environment())
+        try:
+            code = child.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise ExecutorError(f"Lava did not finish within {limit:g} s and was killed; its last words: {_last_words(log)}", "raise --time-limit") from None
+        finally:
+            kill_session(child.pid)
+            child.wait()
+        if code:
+            raise ExecutorError(f"Lava died with exit code {code}: {_last_words(log)}")
+
+
+def _environment() -> dict[str, str]:
+    """The child finds our packages wherever the parent did; one thread a process, since there are dozens."""
+    root = str(Path(__file__).resolve().parents[2])
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")])), "OMP_NUM_THREADS": "1"}
+
+
+def _last_words(log: IO[str]) -> str:
+    log.seek(0)
+    return ([line.strip() for line in log if line.strip()] or ["none"])[-1]
+
+
+def _spikes(job: Path, program: Program, samples: Samples, fused: Plan) -> dict[str, NDArray[np.uint8]]:
+    """Recorded spikes cut into each sample's window at each population's latency, every relay stage at its own."""
+    found = {p.name: packed(samples.source(p.name)) for p in program.populations if p.role == SOURCE}
+    steps = len(samples) * program.steps
+    for group in fused.groups:
+        if group.key.role == SOURCE:
+            continue
+        bits = np.unpackbits(np.fromfile(job / f"{group.name}.bits", np.uint8).reshape(steps + program.depth, -1), axis=1, count=group.size)
+        for p in group.members:
+            n, at = program.dims.size(p.axes), group.offsets[p.name]
+            windows = [bits[p.latency + k:p.latency + k + steps, at + k * n:at + (k + 1) * n] for k in range(p.stages)]
+            found[p.name] = np.packbits(np.concatenate(windows, 1), axis=-1).reshape(len(samples), program.steps, -1)
+    return {p.name: found[p.name] for p in program.populations}

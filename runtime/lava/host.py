@@ -1,0 +1,86 @@
+"""The host's side: a player and a recorder of bit-packed spikes in memory-mapped files.
+
+Reading spikes through Lava's Vars costs 30-40 us an element, half a minute for a million; a file costs a copy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from runtime.lava import stock
+
+stock.require()
+
+from lava.magma.core.decorator import implements, requires, tag  # noqa: E402
+from lava.magma.core.model.py.model import PyLoihiProcessModel  # noqa: E402
+from lava.magma.core.model.py.ports import PyInPort, PyOutPort  # noqa: E402
+from lava.magma.core.model.py.type import LavaPyType  # noqa: E402
+from lava.magma.core.process.ports.ports import InPort, OutPort  # noqa: E402
+from lava.magma.core.process.process import AbstractProcess  # noqa: E402
+from lava.magma.core.resources import CPU  # noqa: E402
+from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol  # noqa: E402
+
+
+class Player(AbstractProcess):
+    """Plays row t - 1 of a bit-packed file at step t, silence after the last row."""
+
+    def __init__(self, path: str, size: int, steps: int) -> None:
+        super().__init__(path=path, size=size, steps=steps)
+        self.s_out = OutPort(shape=(size,))
+
+
+class Recorder(AbstractProcess):
+    """Writes step t's spikes, bit-packed, to row t - 1 of a file."""
+
+    def __init__(self, path: str, size: int, steps: int) -> None:
+        super().__init__(path=path, size=size, steps=steps)
+        self.a_in = InPort(shape=(size,))
+
+
+def rows(path: str, size: int, steps: int, mode: str) -> Any:
+    """A memory map of (steps, ceil(size / 8)) bytes."""
+    return np.memmap(path, np.uint8, mode, shape=(steps, (size + 7) // 8))  # type: ignore[call-overload]
+
+
+class _Filed(PyLoihiProcessModel):
+    """Shared by both: the file, opened in the process that uses it."""
+
+    mode = "r"
+
+    def __init__(self, proc_params: Any) -> None:
+        super().__init__(proc_params)
+        self.size, self.steps = proc_params["size"], proc_params["steps"]
+        self.rows = rows(proc_params["path"], self.size, self.steps, self.mode)
+
+
+@implements(proc=Player, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class PlayerModel(_Filed):
+    """CPU model of `Player`."""
+
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
+
+    def run_spk(self) -> None:
+        """Send one step."""
+        live = self.time_step <= self.steps
+        bits = np.unpackbits(self.rows[self.time_step - 1], count=self.size) if live else np.zeros(self.size, np.uint8)
+        self.s_out.send(bits.astype(np.int32))
+
+
+@implements(proc=Recorder, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class RecorderModel(_Filed):
+    """CPU model of `Recorder`."""
+
+    mode = "r+"
+    a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
+
+    def run_spk(self) -> None:
+        """Keep one step."""
+        spikes = self.a_in.recv()
+        if self.time_step <= self.steps:
+            self.rows[self.time_step - 1] = np.packbits(spikes != 0)

@@ -1,0 +1,117 @@
+"""A program as few processes: populations fused by parameters, synapses by the groups and exponent they join. Plain numpy, no Lava.
+
+Every leaf process costs an OS process and about half a millisecond a step, so populations with the same keep, threshold and phase
+(latency mod T) become one LIFReset, all coincidence neurons one LIF, all relays another, and all synapses between two groups with one
+exponent one Sparse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from runtime.program import SOURCE, Population, Program
+
+CHANNEL_SLOTS = 4       # Lava's default of 64 needs 256 MB of /dev/shm for a million neurons, on every synapse; 4 ran as fast
+
+
+@dataclass(frozen=True)
+class Key:
+    """What populations must share to be one process. `phase` is None where nothing resets periodically."""
+
+    role: str
+    keep: int
+    vth: int
+    phase: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """One neuron process: its populations end to end. bias: (neurons,) mantissas and exponents."""
+
+    name: str
+    key: Key
+    members: tuple[Population, ...]
+    offsets: dict[str, int]
+    size: int
+    bias_mantissa: NDArray[np.int64]
+    bias_exponent: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Link:
+    """One synapse process between two groups: weight mantissas (target, source) and their shared exponent."""
+
+    source: str
+    target: str
+    exponent: int
+    weights: sp.csr_matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """All processes of a program."""
+
+    groups: tuple[Group, ...]
+    links: tuple[Link, ...]
+
+    def processes(self, recorded: bool) -> int:
+        """Leaf processes, host side included."""
+        return len(self.groups) + len(self.links) + (len(self.groups) if recorded else 0)
+
+    def shared_memory(self, recorded: bool) -> int:
+        """Bytes of /dev/shm for the channels: slots * neurons * 4 on each end of every synapse and recorder."""
+        sizes = {g.name: g.size for g in self.groups}
+        ends = sum(sizes[k.source] + sizes[k.target] for k in self.links) + (sum(sizes.values()) if recorded else 0)
+        return ends * CHANNEL_SLOTS * 4
+
+
+def plan(program: Program) -> Plan:
+    """Fuse `program`. Deterministic: groups in order of their first population."""
+    by_key: dict[Key | str, list[Population]] = {}
+    for p in program.populations:
+        by_key.setdefault(p.name if p.role == SOURCE else _key(p, program), []).append(p)
+    groups = tuple(_group(program, _name(members, n), members) for n, members in enumerate(by_key.values()))
+    return Plan(groups, tuple(_links(program, groups)))
+
+
+def _key(p: Population, program: Program) -> Key:
+    phase = (1 + p.latency) % program.steps if p.resets else None
+    return Key(p.role, p.keep, p.vth, phase)
+
+
+def _name(members: list[Population], number: int) -> str:
+    return members[0].name if members[0].role == SOURCE else f"{members[0].role}{number}"
+
+
+def _group(program: Program, name: str, members: list[Population]) -> Group:
+    sizes = [program.size(p) for p in members]
+    ends = np.cumsum([0, *sizes])
+    biases = [_bias(p, n) for p, n in zip(members, sizes)]
+    return Group(name, _key(members[0], program), tuple(members), {p.name: int(at) for p, at in zip(members, ends)}, int(ends[-1]),
+                 np.concatenate([m for m, _ in biases]), np.concatenate([e for _, e in biases]))
+
+
+def _bias(p: Population, neurons: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    if p.bias is None:
+        return np.zeros(neurons, np.int64), np.zeros(neurons, np.int64)
+    return np.tile(p.bias.mantissa, neurons // len(p.bias.mantissa)), np.full(neurons, p.bias.exponent, np.int64)
+
+
+def _links(program: Program, groups: tuple[Group, ...]) -> list[Link]:
+    home = {p.name: g for g in groups for p in g.members}
+    parts: dict[tuple[str, str, int], list[sp.coo_matrix]] = {}
+    for s in program.synapses:
+        source, target = home[s.source], home[s.target]
+        block = program.csr(s).tocoo()
+        moved = sp.coo_matrix((block.data, (block.row + target.offsets[s.target], block.col + source.offsets[s.source])), shape=(target.size, source.size))
+        parts.setdefault((source.name, target.name, s.exponent), []).append(moved)
+    return [Link(*key, _stacked(blocks)) for key, blocks in parts.items()]
+
+
+def _stacked(blocks: list[sp.coo_matrix]) -> sp.csr_matrix:
+    data, rows, columns = (np.concatenate([getattr(b, part) for b in blocks]) for part in ("data", "row", "col"))
+    return sp.csr_matrix((data.astype(np.int32), (rows, columns)), shape=blocks[0].shape)
