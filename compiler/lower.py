@@ -13,7 +13,6 @@ from pathlib import Path
 if __package__ in (None, ""):       # run as a script: the packages sit beside this folder
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from rich.console import Console
 
 from compiler import pipeline
 from compiler.emit import emit
@@ -26,7 +25,7 @@ from compiler.pipeline import DEFAULT
 from hw_profiles.profile import HardwareProfile
 from hw_profiles.profile import load as load_profile
 from runtime import program_file
-from runtime.cli import run_command
+from runtime.cli import console, run_command
 from runtime.program import Program
 
 
@@ -64,23 +63,28 @@ def main(argv: list[str]) -> None:
     """The command."""
     parser = _parser()
     o = parser.parse_args(argv)
-    console = Console(highlight=False)
+    out = console()
     if o.list_passes:
         for step in DEFAULT:
-            console.print(f"{step.name:18} {step.sentence()}", soft_wrap=True)
+            out.print(f"{step.name:18} {step.sentence()}", soft_wrap=True)
         return
     if o.checkpoint is None or (o.out is None and not o.explain):
         parser.error("a checkpoint and --out FILE are needed (or --explain, or --list-passes)")
     profile = load_profile(o.profile)
     graph = lowered_graph(o.checkpoint, profile, DEFAULT, o.length, o.dump_ir)
     if o.explain:
-        console.print(table(graph))
+        out.print(table(graph))
     if o.out is not None:
         program = emit(graph, profile)
         program_file.save(program, o.out)
-        console.print(f"{o.out}: {program.neurons():,} neurons of {profile.neurons:,}, {program.dims.positions} tokens, "
+        out.print(f"{o.out}: {program.neurons():,} neurons of {profile.neurons:,}, {program.dims.positions} tokens, "
                       f"{program.steps} steps a sample, {program.depth} steps deep", soft_wrap=True)
 
 
-if __name__ == "__main__":
+def entry() -> None:
+    """The installed command."""
     run_command(main)
+
+
+if __name__ == "__main__":
+    entry()

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from runtime.cli import run_command
 from models.data import Corpus, encode, hold_out, pack, texts_of
 from models.teacher import Teacher, load_teacher
 from runtime import glue
+from runtime.cli import run_command
 
 _WARM_UP = 0.06     # share of the steps with a rising rate; BERT's fine-tuning recipe
 

@@ -22,6 +22,7 @@ import torch
 from rich.progress import track
 
 from models import state
+from models.data import Corpus, encode, hold_out, length_sorted_batches, pack, texts_of
 from models.distil import Distiller, LossWeights
 from models.export import export
 from models.finetune_teacher import predictions
@@ -29,7 +30,6 @@ from models.fold import population_spikes, recalibrate, scale_limits, spike_repo
 from models.spiking_bert import BertConfig, SpikingBert
 from models.teacher import Teacher, load_teacher
 from models.training_set import TrainingSet, build, cached_logits, start_from_teacher
-from models.data import Corpus, encode, hold_out, length_sorted_batches, pack, texts_of
 from runtime import glue
 from runtime.cli import run_command
 

@@ -6,7 +6,16 @@ import os
 import sys
 from collections.abc import Callable
 
+from rich.console import Console
+
 from hw_profiles.errors import TritspikeError
+
+_WIDTH = 150
+
+
+def console() -> Console:
+    """Plain output, wide enough for our tables where the terminal does not say how wide it is."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
 
 
 def run_command(main: Callable[[list[str]], int | None]) -> None:

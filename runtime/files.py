@@ -65,7 +65,7 @@ def write_tensors(path: Path, arrays: Arrays, metadata: dict[str, str] | None = 
     """Write a safetensors file atomically. One metadata key at most: the library does not order several."""
     from safetensors.numpy import save
 
-    write_atomic(path, save({k: np.ascontiguousarray(v) for k, v in arrays.items()}, metadata))
+    write_atomic(path, save({k: np.asarray(v, order="C") for k, v in arrays.items()}, metadata))
 
 
 def read_json(path: Path) -> dict[str, Any]:

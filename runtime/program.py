@@ -143,6 +143,16 @@ class Program:
         columns = at.col + synapse.source_stage * self.dims.size(source.axes)
         return sp.csr_matrix((at.data, (rows, columns)), shape=shape)
 
+    def input_bounds(self, target: str) -> tuple[int, int]:
+        """(largest, smallest) synaptic input that any spikes can cause in one neuron."""
+        to = self.by_name[target].axes
+        found = [(s, s.wiring.bounds(self.by_name[s.source].axes, to, self.dims)) for s in self.inputs(target)]
+        return sum(high << s.exponent for s, (high, _) in found), sum(low << s.exponent for s, (_, low) in found)
+
+    def synapse_count(self, synapse: Synapse) -> int:
+        """Synapses of one projection whose weight is not zero."""
+        return synapse.wiring.count(self.by_name[synapse.source].axes, self.by_name[synapse.target].axes, self.dims)
+
     def bias(self, population: Population) -> NDArray[np.int64] | int:
         """(neurons,) bias in 1/64 units, or 0."""
         if population.bias is None:

@@ -74,6 +74,10 @@ class Matrix:
         w = self.weights().astype(np.int64)
         return int(np.maximum(w, 0).sum(1).max()), int(np.minimum(w, 0).sum(1).min())
 
+    def count(self, source: str, target: str, dims: Dims) -> int:
+        """Synapses whose weight is not zero."""
+        return int(np.count_nonzero(self.weights())) * dims.positions
+
 
 @dataclass(frozen=True, eq=False)
 class Pool:
@@ -96,6 +100,10 @@ class Pool:
         times = 1 if self.first else dims.positions
         w = self.codes.astype(np.int64)
         return int(np.maximum(w, 0).sum(1).max()) * times, int(np.minimum(w, 0).sum(1).min()) * times
+
+    def count(self, source: str, target: str, dims: Dims) -> int:
+        """Synapses whose weight is not zero."""
+        return int(np.count_nonzero(self.codes)) * (1 if self.first else dims.positions)
 
 
 @dataclass(frozen=True)
@@ -136,6 +144,11 @@ class Along:
         total = self.fan_in(target, dims) * self.mantissa
         return max(total, 0), min(total, 0)
 
+    def count(self, source: str, target: str, dims: Dims) -> int:
+        """Synapses; a pair axis stands for both positions."""
+        axes = dict.fromkeys(target + self.source)
+        return dims.size("".join(a for a in axes if not (a in "ij" and "p" in axes)))
+
 
 def _flat(axes: str, grid: dict[str, Index], dims: Dims) -> Index:
     return np.ravel_multi_index([grid[a] for a in axes], [dims.axis(a) for a in axes])
@@ -156,6 +169,10 @@ class Shift:
     def bounds(self, source: str, target: str, dims: Dims) -> tuple[int, int]:
         """(largest, smallest) sum that any input can cause."""
         return self.mantissa, 0
+
+    def count(self, source: str, target: str, dims: Dims) -> int:
+        """Synapses."""
+        return (self.stages - 1) * dims.size(source)
 
 
 Wiring = Matrix | Pool | Along | Shift

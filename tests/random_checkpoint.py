@@ -24,7 +24,7 @@ def small_tokenizer() -> Tokenizer:
 def config(**changes: Any) -> dict[str, Any]:
     base = dict(format="tritspike-checkpoint", version=1, task="sst2", labels=["0", "1"], vocabulary=len(WORDS), classes=2, hidden=16, layers=2,
                 heads=2, head_dim=4, ffn=24, steps=4, max_length=12, embedding_rank=8, embedding_shift=4, weights="ternary", readout="mean",
-                causal=False, reset="zero", keep={k: 3072 for k in KINDS}, logit_scale=0.1)
+                causal=False, reset="zero", keep=dict.fromkeys(KINDS, 3072), logit_scale=0.1)
     return base | changes
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from compiler.errors import CompileError
 from compiler.frontend.checkpoint import Checkpoint
 from compiler.ir.graph import Edge, Graph, Host, Lif, Op, ProductEdge, Readout, Source

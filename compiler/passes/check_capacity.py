@@ -9,7 +9,7 @@ from compiler.errors import DoesNotFit
 from compiler.ir.graph import Edge, Graph, Lif, Op, Relay, Source
 from compiler.passes.base import Pass
 from hw_profiles.profile import HardwareProfile
-from runtime.wiring import Along, Dims, Matrix, Pool, Shift
+from runtime.wiring import Dims, Matrix
 
 
 @dataclass(frozen=True)
@@ -40,21 +40,7 @@ def _neurons(graph: Graph, dims: Dims) -> int:
 
 
 def _synapses(graph: Graph, dims: Dims) -> int:
-    return sum(synapse_count(edge, graph.op(edge.source).axes, op.axes, dims) for op in graph.ops for edge in op.inputs if isinstance(edge, Edge))
-
-
-def synapse_count(edge: Edge, source_axes: str, target_axes: str, dims: Dims) -> int:
-    """Non-zero synapses of one projection, without building it."""
-    wiring = edge.wiring
-    if isinstance(wiring, Along):
-        return dims.size("".join(dict.fromkeys(target_axes + wiring.source)).translate(_PAIRED if "p" in target_axes + wiring.source else {}))
-    if isinstance(wiring, Shift):
-        return (wiring.stages - 1) * dims.size(source_axes)
-    used = int((wiring.weights() != 0).sum()) if isinstance(wiring, Matrix) else int((wiring.codes != 0).sum())
-    return used * (1 if isinstance(wiring, Pool) and wiring.first else dims.positions)
-
-
-_PAIRED = {ord("i"): None, ord("j"): None}      # a pair axis stands for both positions
+    return sum(e.wiring.count(graph.op(e.source).axes, op.axes, dims) for op in graph.ops for e in op.inputs if isinstance(e, Edge))
 
 
 def _widths(profile: HardwareProfile, op: Op) -> None:

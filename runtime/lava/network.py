@@ -12,15 +12,15 @@ from runtime.program import Program
 
 stock.require()
 
-from lava.magma.core.decorator import implements  # noqa: E402
-from lava.magma.core.model.sub.model import AbstractSubProcessModel  # noqa: E402
-from lava.magma.core.process.ports.ports import InPort, OutPort  # noqa: E402
-from lava.magma.core.process.process import AbstractProcess  # noqa: E402
-from lava.magma.core.process.variable import Var  # noqa: E402
-from lava.proc.lif.process import LIF, LIFReset  # noqa: E402
-from lava.proc.sparse.process import Sparse  # noqa: E402
+from lava.magma.core.decorator import implements
+from lava.magma.core.model.sub.model import AbstractSubProcessModel
+from lava.magma.core.process.ports.ports import InPort, OutPort
+from lava.magma.core.process.process import AbstractProcess
+from lava.magma.core.process.variable import Var
+from lava.proc.lif.process import LIF, LIFReset
+from lava.proc.sparse.process import Sparse
 
-from runtime.lava.host import Recorder  # noqa: E402
+from runtime.lava.host import Recorder
 
 _NO_CURRENT_MEMORY = 4095       # du: Lava adds 1, and 4096 - 4096 of the current is kept
 

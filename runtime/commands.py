@@ -1,0 +1,205 @@
+"""What `python -m runtime` does: classify, glue, verify, inspect."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from runtime import executors, glue, program_file
+from runtime.cli import console, run_command
+from runtime.compare import require_equal
+from runtime.errors import InputError, MismatchError
+from runtime.executors import Tokens
+from runtime.files import write_atomic
+from runtime.program import SOURCE, Program
+from runtime.text import Encoder
+
+_VERIFY_CHUNK = 32      # samples compared at once: every spike of every population is held for each executor
+
+
+def classify(o: argparse.Namespace, out: Console) -> int:
+    """Print label and scores for each text."""
+    encoder = Encoder(program_file.load(o.program))
+    tokens = _tokens(encoder, o.text, o.strict)
+    logits = executors.logits(encoder, tokens, o.executor)
+    scores = encoder.program.scores(logits, np.array([len(ids) for ids, _ in tokens]))
+    for text, integers, floats in zip(o.text, logits, scores):
+        answer = encoder.program.labels[int(integers.argmax())] if encoder.program.labels else f"{floats[0]:.3f}"
+        out.print(f"{answer}  {_probability(floats) if encoder.program.labels else ''}  {text}", soft_wrap=True)
+    return 0
+
+
+def _probability(scores: np.ndarray) -> str:
+    shares = np.exp(scores - scores.max())
+    return f"{shares.max() / shares.sum():.3f}"
+
+
+def _tokens(encoder: Encoder, texts: list[Any], strict: bool) -> list[Tokens]:
+    """Tokenise; truncation is told once a text, on stderr."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        tokens = encoder.tokens(texts, strict)
+    for warning in caught:
+        Console(stderr=True, highlight=False).print(f"warning: {warning.message}", soft_wrap=True)
+    return tokens
+
+
+def evaluate(o: argparse.Namespace, out: Console) -> int:
+    """Score a program on a GLUE split."""
+    encoder, task = Encoder(program_file.load(o.program)), glue.task_named(o.task)
+    if len(task.labels) != len(encoder.program.labels):
+        raise InputError(f"{o.program}: compiled for {encoder.program.task}, which has {len(encoder.program.labels)} labels; {task.name} has {len(task.labels)}")
+    examples = glue.read(task, o.data, o.split, o.limit)
+    tokens = _tokens(encoder, [e.first if e.second is None else (e.first, e.second) for e in examples], o.strict)
+    start = time.perf_counter()
+    with _progress() as bar:
+        row = bar.add_task(f"{task.name} on {o.executor}", total=len(tokens))
+        logits = executors.logits(encoder, tokens, o.executor, lambda n: bar.advance(row, n))
+    seconds = time.perf_counter() - start
+    predictions = _predictions(encoder.program, logits, tokens)
+    metrics = {name: round(value, 6) for name, value in glue.score(task, predictions, [e.label for e in examples]).items()}
+    out.print(f"{task.name} {o.split}: {', '.join(f'{k} {v:.6f}' for k, v in metrics.items())} on {len(examples)} examples, "
+                  f"{o.executor}, {seconds:.1f} s", soft_wrap=True)
+    if o.json:
+        report = {**metrics, "task": task.name, "split": o.split, "executor": o.executor, "examples": len(examples), "seconds": round(seconds, 2),
+                  "predictions": predictions, "logits": logits.tolist()}
+        write_atomic(o.json, json.dumps(report).encode())
+    return 0
+
+
+def _predictions(program: Program, logits: np.ndarray, tokens: list[Tokens]) -> list[float]:
+    if program.labels:
+        return [float(p) for p in logits.argmax(1)]
+    return [float(s) for s in program.scores(logits, np.array([len(ids) for ids, _ in tokens]))[:, 0]]
+
+
+def _progress() -> Progress:
+    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+
+
+def verify(o: argparse.Namespace, out: Console) -> int:
+    """Run executors beside each other and compare every spike; 1 at the first difference."""
+    encoder = Encoder(program_file.load(o.program))
+    tokens = _verify_tokens(encoder, o)
+    names = o.executor.split(",")
+    for name in (o.against, *names):
+        executors.executor(name)
+    try:
+        cells = sum(_verify_chunk(encoder, tokens[at:at + _VERIFY_CHUNK], o.against, names) for at in range(0, len(tokens), _VERIFY_CHUNK))
+    except MismatchError as error:
+        out.print(f"differs: {error}", soft_wrap=True)
+        return 1
+    out.print(f"equal: {' == '.join([o.against, *names])} on {len(tokens)} samples, {len(encoder.program.populations)} populations, "
+                  f"{cells:,} (neuron, step) cells", soft_wrap=True)
+    return 0
+
+
+def _verify_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
+    if o.data is not None:
+        examples = glue.read(glue.task_named(encoder.program.task), o.data, "dev", o.limit or 64)
+        return _tokens(encoder, [e.first if e.second is None else (e.first, e.second) for e in examples], False)
+    rng, longest = np.random.default_rng(o.seed), encoder.program.dims.positions
+    lengths = rng.integers(1, longest + 1, o.limit or o.random)
+    return [(rng.integers(0, len(encoder.program.front.token), n).tolist(), [0] * n) for n in lengths.tolist()]
+
+
+def _verify_chunk(encoder: Encoder, tokens: list[Tokens], against: str, names: list[str]) -> int:
+    program, samples = encoder.program, encoder.samples(tokens)
+    expected = executors.executor(against)(program, samples, True)
+    return max(require_equal(program, expected, executors.executor(name)(program, samples, True), (against, name)) for name in names)
+
+
+def inspect(o: argparse.Namespace, out: Console) -> int:
+    """Print a program's populations."""
+    program = program_file.load(o.program)
+    out.print(population_table(program))
+    synapses = sum(program.synapse_count(s) for s in program.synapses)
+    out.print(f"{program.neurons():,} neurons, {synapses:,} synapses; {program.dims.positions} tokens, {program.steps} steps a sample, "
+                  f"{program.depth} steps deep; task {program.task}, profile {program.profile}", soft_wrap=True)
+    return 0
+
+
+def population_table(program: Program) -> Table:
+    """Populations with neurons, synapses into them, latency, leak, threshold, biases and worst-case input."""
+    table = Table(title="populations")
+    for column in ("population", "role", "axes", "neurons", "synapses", "latency", "keep", "vth", "bias / 64", "input range"):
+        table.add_column(column, justify="left" if column in ("population", "role", "axes") else "right")
+    for p in program.populations:
+        if p.role == SOURCE:
+            table.add_row(p.name, "host", p.axes, f"{program.size(p):,}", "", "0", "", "", "", "")
+            continue
+        low, high = reversed(program.input_bounds(p.name))
+        bias = "" if p.bias is None else f"{p.bias.values().min()}..{p.bias.values().max()}"
+        count = sum(program.synapse_count(s) for s in program.inputs(p.name))
+        table.add_row(p.name, p.role, p.axes if p.stages == 1 else f"{p.stages} x {p.axes}", f"{program.size(p):,}", f"{count:,}", str(p.latency),
+                      f"{p.keep}/4096", str(p.vth), bias, f"{low}..{high}")
+    return table
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m runtime", description="Run lowered programs.")
+    commands = top.add_subparsers(required=True, metavar="classify|glue|verify|inspect")
+    for name, action, text in (("classify", classify, "label texts"), ("glue", evaluate, "score a GLUE task"),
+                               ("verify", verify, "compare executors spike by spike"), ("inspect", inspect, "print the populations")):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("program", type=Path, help="a .tsp file that compiler/lower.py wrote")
+        command.set_defaults(action=action)
+        _ARGUMENTS[name](command)
+    return top
+
+
+def _text_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("text", nargs="+")
+    _run_arguments(command)
+
+
+def _run_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--executor", choices=list(executors.EXECUTORS), default="fast")
+    command.add_argument("--strict", action="store_true", help="refuse texts longer than the compiled length instead of cutting them")
+
+
+def _glue_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--task", required=True, help=", ".join(glue.TASKS))
+    command.add_argument("--data", required=True, help="folder in the GLUE layout, or 'hub'")
+    command.add_argument("--split", choices=["dev", "train"], default="dev")
+    command.add_argument("--limit", type=int)
+    command.add_argument("--json", type=Path, metavar="OUT")
+    _run_arguments(command)
+
+
+def _verify_arguments(command: argparse.ArgumentParser) -> None:
+    source = command.add_mutually_exclusive_group()
+    source.add_argument("--data", help="GLUE folder: sentences of the program's own task")
+    source.add_argument("--random", type=int, default=8, metavar="N", help="random token sequences (default: 8)")
+    command.add_argument("--limit", type=int)
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--executor", default="lava", help="one or more of fast, lava, reference, with commas (default: lava)")
+    command.add_argument("--against", default="reference", choices=list(executors.EXECUTORS))
+
+
+def _nothing(command: argparse.ArgumentParser) -> None:
+    pass
+
+
+_ARGUMENTS = {"classify": _text_arguments, "glue": _glue_arguments, "verify": _verify_arguments, "inspect": _nothing}
+
+
+def main(argv: list[str]) -> int:
+    """The command."""
+    options = parser().parse_args(argv)
+    return int(options.action(options, console()))
+
+
+def entry() -> None:
+    """The installed command."""
+    run_command(main)

@@ -1,0 +1,53 @@
+"""Where shared data is found, and checkpoints that tests lower."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import random_checkpoint
+
+_SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="rewrite golden files instead of comparing with them")
+
+
+def _data(*parts: str) -> Path:
+    path = Path(os.environ["GLUE_DIR"]).parent if "GLUE_DIR" in os.environ else _SHARED
+    found = path.joinpath(*parts)
+    if not found.exists():
+        pytest.skip(f"{'/'.join(parts)} is not here: set GLUE_DIR to the GLUE data, or put shared/ beside the clone")
+    return found
+
+
+@pytest.fixture(scope="session")
+def glue_dir() -> Path:
+    return _data("glue")
+
+
+@pytest.fixture(scope="session")
+def chip_trace() -> Path:
+    return _data("loihi2_trace")
+
+
+@pytest.fixture()
+def checkpoint(tmp_path) -> Path:
+    return random_checkpoint.write(tmp_path / "checkpoint")
+
+
+@pytest.fixture()
+def golden(request):
+    """Compare text with tests/golden/NAME; a missing file fails and is named; --update-golden writes it."""
+
+    def check(name: str, text: str) -> None:
+        path = Path(__file__).parent / "golden" / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        assert path.exists(), f"{path} is missing: run pytest --update-golden and review it"
+        assert text == path.read_text()
+
+    return check
