@@ -16,7 +16,7 @@ _REGISTERS: dict[type[Op], dict[str, object]] = {
     Source: {"role": SOURCE},
     Coincidence: {"role": COINCIDENCE, **_MEMORYLESS},
     Relay: {"role": RELAY, **_MEMORYLESS},
-    Readout: {"role": READOUT, "keep": arith.KEEP_ALL, "vth": arith.VTH_LIMIT, "resets": True},
+    Readout: {"role": READOUT, "keep": arith.KEEP_ALL, "resets": True},
 }
 
 
@@ -26,10 +26,10 @@ def emit(graph: Graph, profile: HardwareProfile) -> Program:
     return Program(
         dims=graph.dims, steps=graph.steps, front=host.front, class_bias=host.class_bias, first_position_only=host.first_position_only,
         task=host.task, labels=host.labels, logit_scale=host.logit_scale, profile=profile.name, weights=host.weights,
-        populations=tuple(_population(op) for op in graph.ops), synapses=tuple(s for op in graph.ops for s in _synapses(op)))
+        populations=tuple(_population(op, profile) for op in graph.ops), synapses=tuple(s for op in graph.ops for s in _synapses(op)))
 
 
-def _population(op: Op) -> Population:
+def _population(op: Op, profile: HardwareProfile) -> Population:
     if op.latency is None:
         raise VerifyError(f"{op.name}: has no latency; assign-latencies was left out")
     fields: dict[str, object] = dict(_REGISTERS.get(type(op), {}))
@@ -37,6 +37,8 @@ def _population(op: Op) -> Population:
         fields = {"role": LIF, "keep": op.keep, "vth": op.vth, "bias": op.bias, "resets": True}
     if isinstance(op, Relay):
         fields["stages"] = op.stages
+    if isinstance(op, Readout):
+        fields["vth"] = min(arith.VTH_LIMIT, (1 << profile.vth_bits) - 1)
     return Population(name=op.name, axes=op.axes, latency=op.latency, **fields)  # type: ignore[arg-type]
 
 

@@ -17,7 +17,7 @@ from compiler.passes.insert_relays import InsertRelays
 from compiler.passes.prove_ranges import ProveRanges
 from compiler.passes.silence_padding import SilencePadding
 from hw_profiles.profile import HardwareProfile
-from runtime.files import write_atomic
+from runtime.files import make_folder, write_atomic
 
 DEFAULT: tuple[Pass, ...] = (
     FoldRegisters(),
@@ -43,5 +43,5 @@ def run(graph: Graph, profile: HardwareProfile, passes: Sequence[Pass] = DEFAULT
 
 def _dump(graph: Graph, folder: Path | None, name: str) -> None:
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         write_atomic(folder / f"{name}.txt", show(graph).encode())

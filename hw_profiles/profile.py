@@ -69,6 +69,8 @@ def _profile(raw: dict[str, Any], path: Path) -> HardwareProfile:
     for key in wanted:
         if key not in raw:
             raise ProfileError(f"{path}: missing key {key!r}")
+    if not isinstance(raw["name"], str):
+        raise ProfileError(f"{path}: name is {raw['name']!r}, must be a string")
     return HardwareProfile(raw["name"], **{key: _number(raw[key], key, path) for key in wanted[1:]})
 
 

@@ -110,8 +110,13 @@ def pack(corpus: Corpus, rows: Sequence[int] | np.ndarray) -> Batch:
     sentence = np.repeat(np.arange(len(rows)), lengths)
     position = np.concatenate([np.arange(n) for n in lengths])
     longest = int(lengths.max())
-    as_tensor = (corpus.ids[at], corpus.segments[at], position, sentence, sentence * longest + position)
-    return Batch(*(torch.from_numpy(a.astype(np.int64)) for a in as_tensor), shape=(len(rows), longest))
+    place = sentence * longest + position
+    ids, segments = corpus.ids[at], corpus.segments[at]
+    return Batch(_long(ids), _long(segments), _long(position), _long(sentence), _long(place), (len(rows), longest))
+
+
+def _long(values: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(values.astype(np.int64))
 
 
 def texts_of(examples: Sequence[Example]) -> list[str | tuple[str, str]]:

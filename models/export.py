@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from models.spiking import QUANTISERS, Synapses, rounded
+from models.spiking import Synapses, rounded
 from models.spiking_bert import Layer, SpikingBert
 from runtime.checkpoint import CheckpointConfig, pack_codes
 from runtime.files import Arrays, write_atomic, write_tensors
@@ -48,18 +48,19 @@ def checkpoint_config(student: SpikingBert, task: str, labels: tuple[str, ...]) 
 @torch.no_grad()
 def tensors(student: SpikingBert) -> Arrays:
     """Every tensor of the checkpoint, by name."""
-    out = _embedding(student)
-    for n, layer in enumerate(student.layers):
+    assert student.scale is not None, "fold the student first"
+    out = _embedding(student, student.scale)
+    for n, layer in enumerate(student.blocks()):
         out |= {f"layer.{n}.{name}": array for name, array in _layer(layer, student.config.weights, student.scale).items()}
-    codes = QUANTISERS[student.config.weights](student.readout)
+    codes = student.quantise(student.readout)
     return out | {"readout.codes": _packed(codes, student.config.weights), "readout.bias": _ints(student.integer_bias())}
 
 
-def _embedding(student: SpikingBert) -> Arrays:
+def _embedding(student: SpikingBert, scale: int) -> Arrays:
     part = student.embedding
-    tables = {f"embedding.{name}": _int8(getattr(part, name) * part.table_scale) for name in ("token", "position", "segment")}
+    tables: Arrays = {f"embedding.{name}": _int8(getattr(part, name) * part.table_scale) for name in ("token", "position", "segment")}
     return tables | {"embedding.projection": _int8(part.projection * part.projection_scale),
-                     "embedding.bias": _ints(rounded(part.bias, 1 << 23)), "embedding.vth": _scalar(student.scale)}
+                     "embedding.bias": _ints(rounded(part.bias, 1 << 23)), "embedding.vth": _scalar(scale)}
 
 
 def _layer(layer: Layer, kind: str, scale: int) -> Arrays:

@@ -33,7 +33,7 @@ def scale_limits(student: SpikingBert) -> list[tuple[int, str, str]]:
     for name, part in student.named_modules():
         if isinstance(part, Synapses):
             found += [(int(limit), name, kind) for kind, limit in _limits(part).items()]
-    return sorted(found) + [(arith.VTH_LIMIT, "all", "threshold")]
+    return [*sorted(found), (arith.VTH_LIMIT, "all", "threshold")]
 
 
 def _limits(part: Synapses) -> dict[str, float]:

@@ -26,7 +26,7 @@ _V_LIMIT = arith.V_LIMIT
 
 
 @numba.njit(cache=True)
-def _scan_float(drive, keep, spikes, excess):       # pragma: no cover - compiled
+def _scan_float(drive: Any, keep: int, spikes: Any, excess: Any) -> None:       # pragma: no cover - compiled
     """drive, excess: (T, M) float32, spikes: (T, M) uint16 of bfloat16 bits. Threshold 1; excess = v - 1 before the reset."""
     leak, one, v = np.float32(keep / 4096), np.float32(1), np.zeros(drive.shape[1], np.float32)
     for t in range(drive.shape[0]):
@@ -39,7 +39,7 @@ def _scan_float(drive, keep, spikes, excess):       # pragma: no cover - compile
 
 
 @numba.njit(cache=True)
-def _scan_integer(drive, keep, threshold, spikes, excess):      # pragma: no cover - compiled
+def _scan_integer(drive: Any, keep: int, threshold: int, spikes: Any, excess: Any) -> None:      # pragma: no cover - compiled
     """The same by `arith.lif_step`'s rule, in int64. drive: integers in 1/64 units; excess = v / threshold - 1."""
     v = np.zeros(drive.shape[1], np.int64)
     for t in range(drive.shape[0]):
@@ -54,7 +54,7 @@ def _scan_integer(drive, keep, threshold, spikes, excess):      # pragma: no cov
 
 
 @numba.njit(cache=True, fastmath=True)
-def _scan_back(grad, excess, keep, threshold, width, out):      # pragma: no cover - compiled
+def _scan_back(grad: Any, excess: Any, keep: int, threshold: float, width: float, out: Any) -> None:      # pragma: no cover - compiled
     """Backward of `_scan`; the reset is not differentiated."""
     slope, leak = np.float32(math.pi / 2 * width), np.float32(keep / 4096)
     height = np.float32(width / 2 / threshold)
@@ -130,11 +130,18 @@ def rounded(value: Tensor, limit: int) -> Tensor:
     return straight(value.clamp(-limit, limit), value.clamp(-limit, limit).round())
 
 
+def affine_of(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+    """(gain, shift) of a batch norm with its running statistics."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    gain = norm.weight / (norm.running_var + norm.eps).sqrt()
+    return gain, norm.bias - gain * norm.running_mean
+
+
 class Synapses(nn.Module):
     """W s, then a per-channel affine: what a population receives from the one before it.
 
     Float mode: batch norm over the packed tokens and steps. Integer mode (after `fold`): an integer gain per row and a bias in
-    1/64 units on a grid of 2^bias_exponent, both learned straight through. `parts` stacked matrices are quantised one by one.
+    1/64 units on a grid (a power of two, one number or one a row), both learned straight through. `parts` stacked matrices are quantised one by one.
     """
 
     def __init__(self, fan_in: int, fan_out: int, kind: str, parts: int = 1) -> None:
@@ -143,7 +150,7 @@ class Synapses(nn.Module):
         self.norm = nn.BatchNorm1d(fan_out * parts, eps=1.0, momentum=0.02)    # counts are integers: a variance below 1 is a dead row
         self.quantise, self.parts = QUANTISERS[kind], parts
         self.scale: int | None = None
-        self.bias_exponent = 0
+        self.bias_grid: Tensor | int = 1
 
     def codes(self) -> Tensor:
         """(rows, fan_in) in {-1, 0, 1}."""
@@ -151,8 +158,7 @@ class Synapses(nn.Module):
 
     def affine(self) -> tuple[Tensor, Tensor]:
         """(gain, shift) of the frozen batch norm: gain * count + shift against a threshold of 1."""
-        gain = self.norm.weight / (self.norm.running_var + self.norm.eps).sqrt()
-        return gain, self.norm.bias - gain * self.norm.running_mean
+        return affine_of(self.norm)
 
     def fold(self, scale: int) -> None:
         """Freeze the affine at integer scale `scale` (synaptic units in one threshold); from here on integers."""
@@ -160,15 +166,14 @@ class Synapses(nn.Module):
             gain, shift = self.affine()
         self.gain, self.shift = nn.Parameter(gain.clone()), nn.Parameter(shift.clone())
         largest = float((shift.abs() * scale * arith.ONE).max())
-        self.bias_exponent = max(0, math.ceil(math.log2(max(largest * _BIAS_ROOM / arith.BIAS_MANTISSA_LIMIT, 1))))
+        self.bias_grid = 1 << math.ceil(math.log2(max(largest * _BIAS_ROOM / arith.BIAS_MANTISSA_LIMIT, 1)))
         self.scale = scale
         del self.norm
 
     def registers(self) -> tuple[Tensor, Tensor]:
         """(row gains in synaptic units, biases in 1/64 units), integer-valued float32."""
         assert self.scale is not None
-        grid = 1 << self.bias_exponent
-        bias = rounded(self.shift * (self.scale * arith.ONE / grid), arith.BIAS_MANTISSA_LIMIT) * grid
+        bias = rounded(self.shift * (self.scale * arith.ONE / self.bias_grid), arith.BIAS_MANTISSA_LIMIT) * self.bias_grid
         return rounded(self.gain * self.scale, arith.WEIGHT_LIMIT), bias
 
     def forward(self, spikes: Tensor) -> Tensor:
@@ -203,5 +208,5 @@ class Weight(nn.Module):
     def integer(self) -> int:
         """The stored weight in synaptic units."""
         assert self.scale is not None
-        mantissa, exponent = arith.mantissa_exponent(max(1, round(float(self.log.exp()) * self.scale)))
+        mantissa, exponent = arith.mantissa_exponent(max(1, round(self.log.detach().exp().item() * self.scale)))
         return mantissa << exponent

@@ -14,6 +14,7 @@ Tokens are packed: there is no padding except in the attention grid, where silen
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from models.data import Batch
-from models.spiking import QUANTISERS, Synapses, Weight, lif, rounded, straight
+from models.spiking import QUANTISERS, Synapses, Weight, affine_of, lif, rounded, straight
 from runtime import arith
 
 KINDS = ("encoder", "query_key_value", "score", "context", "residual", "hidden")
@@ -71,17 +72,17 @@ class Embedding(nn.Module):
         indexed = ((self.token, batch.ids), (self.position, batch.positions), (self.segment, batch.segments))
         tables = [nn.functional.embedding(index, table) for table, index in indexed]
         if self.scale is None:
-            return self.norm(sum(tables) @ self.projection.T)
-        rows = sum(rounded(table * self.table_scale, _INT8) for table in tables)
+            return self.norm((tables[0] + tables[1] + tables[2]) @ self.projection.T)
+        token, position, segment = (rounded(table * self.table_scale, _INT8) for table in tables)
+        rows = token + position + segment
         total = (rows @ rounded(self.projection * self.projection_scale, _INT8).T + rounded(self.bias, 1 << 23)) / (1 << self.shift)
         return straight(total, total.floor()) * arith.ONE
 
     def fold(self, scale: int) -> None:
         """Fold the affine into projection and bias, then put everything on int8 grids."""
         with torch.no_grad():
-            gain = self.norm.weight / (self.norm.running_var + self.norm.eps).sqrt()
+            gain, offset = affine_of(self.norm)
             self.projection.mul_(gain[:, None])
-            offset = self.norm.bias - gain * self.norm.running_mean
             # clip the farthest 0.01 % of table entries: one outlier must not cost everyone resolution
             self.table_scale = _INT8 / float(np.quantile(self.token.abs().numpy(), 0.9999))
             most = _INT8 / float(self.projection.abs().max())
@@ -160,12 +161,19 @@ class SpikingBert(nn.Module):
         self.readout = nn.Parameter(torch.randn(config.classes, config.hidden) / math.sqrt(config.hidden))
         self.readout_bias = nn.Parameter(torch.zeros(config.classes))
         self.logit_scale = nn.Parameter(torch.tensor(0.1))
+        self.quantise = QUANTISERS[config.weights]
         self.scale: int | None = None
+
+    def blocks(self) -> Iterator[Layer]:
+        """The layers in order."""
+        for layer in self.layers:
+            assert isinstance(layer, Layer)
+            yield layer
 
     def fold(self, scale: int) -> None:
         """From float student to integers at `scale` synaptic units a threshold (one for all populations: they share vth)."""
         for part in self.modules():
-            if part is not self and hasattr(part, "fold"):
+            if isinstance(part, Embedding | Synapses | Weight):
                 part.fold(scale)
         self.scale = scale
 
@@ -175,7 +183,7 @@ class SpikingBert(nn.Module):
         x = lif(drive, self.config.keep["encoder"], self.scale)
         if probes is not None:
             probes.append({"x": x})
-        for layer in self.layers:
+        for layer in self.blocks():
             probe: dict[str, Tensor] | None = None if probes is None else {}
             x = layer(x, batch, self.scale, probe)
             if probes is not None and probe is not None:
@@ -189,7 +197,7 @@ class SpikingBert(nn.Module):
     def counts(self, spikes: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """(sentences, classes) class totals in 1/64 units with the bias in, exactly the chip's logits; and how many positions they sum."""
         pooled = spikes.float().sum(0)
-        per_class = exact_head(pooled, QUANTISERS[self.config.weights](self.readout)) * arith.ONE
+        per_class = exact_head(pooled, self.quantise(self.readout)) * arith.ONE
         if self.config.readout == "first":
             per_class = per_class * (batch.positions == 0)[:, None]
         total = torch.zeros(batch.shape[0], self.config.classes).index_add(0, batch.sentence, per_class)

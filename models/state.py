@@ -56,7 +56,7 @@ class Live:
 
     def keep(self, card: dict[str, Any], done: int) -> None:
         """Save everything after `done` steps."""
-        extra = {k: p for k, p in self.named.items() if k.startswith("maps.")}
+        extra: dict[str, Tensor] = {k: p for k, p in self.named.items() if k.startswith("maps.")}
         for name, parameter in self.named.items():
             for key, value in self.optimiser.state.get(parameter, {}).items():
                 extra[f"adam.{key}.{name}"] = torch.as_tensor(value)

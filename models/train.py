@@ -109,7 +109,7 @@ class Trainer:
         probe = [pack(self.held, rows) for rows in length_sorted_batches(self.held, 32)[::6]]
         before, limits = population_spikes(self.student, probe), scale_limits(self.student)
         self.student.fold(limits[0][0])
-        cost = {"scale": limits[0][0], "limits": limits[:8], "populations": spike_report(before, population_spikes(self.student, probe))}
+        cost = {"scale": limits[0][0], "limits": [list(limit) for limit in limits[:8]], "populations": spike_report(before, population_spikes(self.student, probe))}
         self.card |= {"fold": cost, "held_out_folded": self.check()}
         self._phase("integer", self.recipe.schedule.integer_steps, self.recipe.schedule.integer_rate)
         self.card |= {"held_out_integer": self.check(), "spike_rates": spike_report(*[population_spikes(self.student, probe)] * 2)}

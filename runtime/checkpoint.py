@@ -19,7 +19,9 @@ gain, skip of one synapse must be m * 2^e, |m| <= 127, e <= 7.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -77,30 +79,36 @@ def config_from_json(raw: dict[str, Any], where: str) -> CheckpointConfig:
     names = {f.name for f in fields(CheckpointConfig)}
     for name in sorted(names ^ (raw.keys() - {"format", "version"})):
         raise CheckpointError(f"{where}: {'missing' if name in names else 'unknown'} field {name!r}")
-    config = CheckpointConfig(**{**{n: raw[n] for n in names}, "labels": tuple(raw["labels"])})
+    config = CheckpointConfig(**{n: raw[n] for n in names})
     for complaint in _complaints(config):
         raise CheckpointError(f"{where}: {complaint}")
-    return config
+    return replace(config, labels=tuple(config.labels))
 
 
-def _complaints(c: CheckpointConfig) -> list[str]:
-    found = []
+def _complaints(c: CheckpointConfig) -> Iterator[str]:
     for name, (low, high) in _RANGES.items():
         value = getattr(c, name)
         if type(value) is not int or not low <= value <= high:
-            found.append(f"{name} is {value!r}, allowed {low}..{high}")
+            yield f"{name} is {value!r}, allowed {low}..{high}"
     for name, allowed in _CHOICES.items():
         if getattr(c, name) not in allowed:
-            found.append(f"{name} is {getattr(c, name)!r}, allowed {', '.join(allowed)}")
-    if found:
-        return found
+            yield f"{name} is {getattr(c, name)!r}, allowed {', '.join(allowed)}"
     if not isinstance(c.keep, dict) or set(c.keep) != set(KINDS) or any(type(k) is not int or not 1 <= k <= 4096 for k in c.keep.values()):
-        found.append(f"keep is {c.keep!r}, needs {', '.join(KINDS)}, each 1..4096")
-    if c.labels and len(c.labels) != c.classes:
-        found.append(f"{len(c.labels)} labels for {c.classes} classes")
-    if type(c.causal) is not bool or type(c.logit_scale) not in (int, float):
-        found.append("causal must be true or false, and logit_scale a number")
-    return found
+        yield f"keep is {c.keep!r}, needs {', '.join(KINDS)}, each 1..4096"
+    if type(c.causal) is not bool:
+        yield f"causal is {c.causal!r}, must be true or false"
+    if type(c.logit_scale) not in (int, float) or not abs(c.logit_scale) <= sys.float_info.max:
+        yield f"logit_scale is {c.logit_scale!r}, must be a finite number"
+    yield from _name_complaints(c)
+
+
+def _name_complaints(c: CheckpointConfig) -> Iterator[str]:
+    if not isinstance(c.task, str):
+        yield f"task is {c.task!r}, must be a string"
+    if not isinstance(c.labels, list) or not all(isinstance(label, str) for label in c.labels):
+        yield f"labels is {c.labels!r}, must be a list of strings"
+    elif c.labels and len(c.labels) != c.classes:
+        yield f"{len(c.labels)} labels for {c.classes} classes"
 
 
 def tensor_table(c: CheckpointConfig) -> dict[str, tuple[str, tuple[int, ...]]]:

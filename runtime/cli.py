@@ -14,20 +14,20 @@ _WIDTH = 150
 
 
 def console() -> Console:
-    """Plain output, wide enough for our tables where the terminal does not say how wide it is."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    """Plain output (a text's own brackets are no markup), wide enough for our tables where the terminal does not say how wide it is."""
+    return Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else _WIDTH)
 
 
 def run_command(main: Callable[[list[str]], int | None]) -> None:
-    """Run `main(argv)` and exit with its code; `TritspikeError` becomes one line and exit 1."""
+    """Run `main(argv)` and exit with its code; `TritspikeError`, or an error of the operating system, becomes one line and exit 1."""
     try:
         sys.exit(main(sys.argv[1:]) or 0)
-    except TritspikeError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)       # 128 + SIGINT, as shells report it
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except (TritspikeError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,9 @@ from runtime import executors, glue, program_file
 from runtime.cli import console, run_command
 from runtime.compare import require_equal
 from runtime.errors import InputError, MismatchError
-from runtime.executors import Tokens
+from runtime.executors import Executor, Tokens
 from runtime.files import write_atomic
+from runtime.lava import TIME_LIMIT
 from runtime.program import SOURCE, Program
 from runtime.text import Encoder
 
@@ -30,7 +33,7 @@ def classify(o: argparse.Namespace, out: Console) -> int:
     """Print label and scores for each text."""
     encoder = Encoder(program_file.load(o.program))
     tokens = _tokens(encoder, o.text, o.strict)
-    logits = executors.logits(encoder, tokens, o.executor)
+    logits = executors.logits(encoder, tokens, o.executor, limit=o.time_limit)
     scores = encoder.program.scores(logits, np.array([len(ids) for ids, _ in tokens]))
     for text, integers, floats in zip(o.text, logits, scores):
         answer = encoder.program.labels[int(integers.argmax())] if encoder.program.labels else f"{floats[0]:.3f}"
@@ -63,7 +66,7 @@ def evaluate(o: argparse.Namespace, out: Console) -> int:
     start = time.perf_counter()
     with _progress() as bar:
         row = bar.add_task(f"{task.name} on {o.executor}", total=len(tokens))
-        logits = executors.logits(encoder, tokens, o.executor, lambda n: bar.advance(row, n))
+        logits = executors.logits(encoder, tokens, o.executor, lambda n: bar.advance(row, n), o.time_limit)
     seconds = time.perf_counter() - start
     predictions = _predictions(encoder.program, logits, tokens)
     metrics = {name: round(value, 6) for name, value in glue.score(task, predictions, [e.label for e in examples]).items()}
@@ -91,10 +94,9 @@ def verify(o: argparse.Namespace, out: Console) -> int:
     encoder = Encoder(program_file.load(o.program))
     tokens = _verify_tokens(encoder, o)
     names = o.executor.split(",")
-    for name in (o.against, *names):
-        executors.executor(name)
+    runs = {name: executors.executor(name, o.time_limit) for name in (o.against, *names)}
     try:
-        cells = sum(_verify_chunk(encoder, tokens[at:at + _VERIFY_CHUNK], o.against, names) for at in range(0, len(tokens), _VERIFY_CHUNK))
+        cells = sum(_verify_chunk(encoder, tokens[at:at + _VERIFY_CHUNK], o.against, names, runs) for at in range(0, len(tokens), _VERIFY_CHUNK))
     except MismatchError as error:
         out.print(f"differs: {error}", soft_wrap=True)
         return 1
@@ -112,10 +114,10 @@ def _verify_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
     return [(rng.integers(0, len(encoder.program.front.token), n).tolist(), [0] * n) for n in lengths.tolist()]
 
 
-def _verify_chunk(encoder: Encoder, tokens: list[Tokens], against: str, names: list[str]) -> int:
+def _verify_chunk(encoder: Encoder, tokens: list[Tokens], against: str, names: list[str], runs: dict[str, Executor]) -> int:
     program, samples = encoder.program, encoder.samples(tokens)
-    expected = executors.executor(against)(program, samples, True)
-    return max(require_equal(program, expected, executors.executor(name)(program, samples, True), (against, name)) for name in names)
+    expected = runs[against](program, samples, True)
+    return max(require_equal(program, expected, runs[name](program, samples, True), (against, name)) for name in names)
 
 
 def inspect(o: argparse.Namespace, out: Console) -> int:
@@ -159,20 +161,49 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _text_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("text", nargs="+")
+    command.add_argument("text", nargs="+", type=_unicode)
     _run_arguments(command)
+
+
+def _unicode(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"text {text!r} is not UTF-8") from None
+    return text
 
 
 def _run_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--executor", choices=list(executors.EXECUTORS), default="fast")
+    _time_limit(command)
     command.add_argument("--strict", action="store_true", help="refuse texts longer than the compiled length instead of cutting them")
+
+
+def _time_limit(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--time-limit", type=_seconds, default=TIME_LIMIT, metavar="SECONDS",
+                         help=f"give up on one run of Lava after this long (default: {TIME_LIMIT:g})")
+
+
+def _seconds(text: str) -> float:
+    if not 0 < float(text) < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    return float(text)
+
+
+def _at_least(low: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if int(text) < low:
+            raise argparse.ArgumentTypeError(f"{text} is below {low}")
+        return int(text)
+
+    return number
 
 
 def _glue_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--task", required=True, help=", ".join(glue.TASKS))
     command.add_argument("--data", required=True, help="folder in the GLUE layout, or 'hub'")
     command.add_argument("--split", choices=["dev", "train"], default="dev")
-    command.add_argument("--limit", type=int)
+    command.add_argument("--limit", type=_at_least(1))
     command.add_argument("--json", type=Path, metavar="OUT")
     _run_arguments(command)
 
@@ -180,11 +211,12 @@ def _glue_arguments(command: argparse.ArgumentParser) -> None:
 def _verify_arguments(command: argparse.ArgumentParser) -> None:
     source = command.add_mutually_exclusive_group()
     source.add_argument("--data", help="GLUE folder: sentences of the program's own task")
-    source.add_argument("--random", type=int, default=8, metavar="N", help="random token sequences (default: 8)")
-    command.add_argument("--limit", type=int)
-    command.add_argument("--seed", type=int, default=0)
+    source.add_argument("--random", type=_at_least(1), default=8, metavar="N", help="random token sequences (default: 8)")
+    command.add_argument("--limit", type=_at_least(1))
+    command.add_argument("--seed", type=_at_least(0), default=0)
     command.add_argument("--executor", default="lava", help="one or more of fast, lava, reference, with commas (default: lava)")
     command.add_argument("--against", default="reference", choices=list(executors.EXECUTORS))
+    _time_limit(command)
 
 
 def _nothing(command: argparse.ArgumentParser) -> None:

@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import InputError
+from runtime.lava import TIME_LIMIT
 from runtime.program import Program, Result, Samples
 from runtime.simulator import fast, reference
 from runtime.text import Encoder
 
+Executor = Callable[..., Result]
 Tokens = tuple[list[int], list[int]]
 _FAST_BATCH = 32        # samples at once: a few hundred MiB at most for the shipped program
 _LAVA_GRID = 8          # lengths are rounded up to this, so that few programs serve all texts; each start costs seconds
 
 
-def _lava(program: Program, samples: Samples, record: bool = False) -> Result:
+def _lava(program: Program, samples: Samples, record: bool = False, limit: float = TIME_LIMIT) -> Result:
     from runtime.lava import executor
 
-    return executor.run(program, samples, record)
+    return executor.run(program, samples, record, limit)
 
 
-EXECUTORS: dict[str, Callable[..., Result]] = {"fast": fast.run, "reference": reference.run, "lava": _lava}
+EXECUTORS: dict[str, Executor] = {"fast": fast.run, "reference": reference.run, "lava": _lava}
 
 
-def executor(name: str) -> Callable[..., Result]:
-    """The executor of that name; `InputError` lists the known ones."""
+def executor(name: str, limit: float = TIME_LIMIT) -> Executor:
+    """The executor of that name; `InputError` lists the known ones. `limit`: seconds after which one run of Lava is given up."""
     if name not in EXECUTORS:
         raise InputError(f"executor {name!r} is unknown", f"one of {', '.join(EXECUTORS)}")
-    return EXECUTORS[name]
+    return partial(_lava, limit=limit) if name == "lava" else EXECUTORS[name]
 
 
-def logits(encoder: Encoder, tokens: Sequence[Tokens], name: str, step: Callable[[int], None] = lambda n: None) -> NDArray[np.int64]:
+def logits(encoder: Encoder, tokens: Sequence[Tokens], name: str, step: Callable[[int], None] = lambda n: None,
+           limit: float = TIME_LIMIT) -> NDArray[np.int64]:
     """(texts, classes) integer logits, each text on the program cut to the shortest length that holds it. `step(n)` after n more texts.
 
     Cutting changes no answer: padded positions are silent, and every proof for the compiled length holds for fewer positions.
     """
-    run, out = executor(name), np.zeros((len(tokens), encoder.program.dims.classes), np.int64)
+    run, out = executor(name, limit), np.zeros((len(tokens), encoder.program.dims.classes), np.int64)
     for length, rows in _batches(tokens, encoder.program.dims.positions, name):
         program = encoder.program.at_length(length)
         out[rows] = run(program, encoder.samples([tokens[r] for r in rows], length)).logits

@@ -33,13 +33,21 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise FileError(f"{path}: cannot be written: {error.strerror}") from None
 
 
+def make_folder(path: Path) -> None:
+    """`path` is a folder afterwards. Raises `FileError` where it cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be made a folder: {error.strerror}") from None
+
+
 def read_bytes(path: Path) -> bytes:
-    """The whole file; `FileError` if it is missing, empty or a pickle (which is refused unread)."""
+    """The whole file; `FileError` if it is missing or a pickle (which is refused unread)."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise FileError(f"{path}: {(error.strerror or 'unreadable').lower()}") from None
-    if content[:4].startswith(_PICKLE_STARTS):
+    if content.startswith(_PICKLE_STARTS) and content[8:9] != b"{":     # a safetensors header may be 0x280, 0x380, ... bytes long
         raise FileError(f"{path}: this is a pickle, which can run code; only safetensors files are read")
     return content
 
@@ -52,7 +60,9 @@ def read_tensors(path: Path) -> tuple[Arrays, dict[str, str]]:
     content = read_bytes(path)
     try:
         return load(content), _metadata(content)
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError):
+    except KeyError as error:
+        raise FileError(f"{path}: a tensor is stored as {error.args[0]}, which numpy does not have") from None
+    except (SafetensorError, ValueError, TypeError, AttributeError):
         raise FileError(f"{path}: not a whole safetensors file ({len(content)} bytes): truncated or damaged") from None
 
 
@@ -72,7 +82,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object; `FileError` if it is anything else."""
     try:
         value = json.loads(read_bytes(path))
-    except (ValueError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         raise FileError(f"{path}: not a JSON file: truncated or damaged") from None
     if not isinstance(value, dict):
         raise FileError(f"{path}: holds {type(value).__name__}, not a JSON object")

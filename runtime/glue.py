@@ -6,6 +6,7 @@ line except in CoLA. Metrics are the benchmark's own, from scikit-learn and scip
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ class Task:
     dev_file: str = "dev.tsv"
 
 
+_POSITIONS = ("0", "1", "2", "3")   # column names where there is no header
 _YES_NO = ("0", "1")
 _ENTAIL = ("entailment", "not_entailment")
 TASKS = {
@@ -73,15 +75,25 @@ def read(task: Task, data: str | Path, split: str = "dev", limit: int | None = N
     path = Path(data) / task.folder / (task.dev_file if split == "dev" else f"{split}.tsv")
     if not path.is_file():
         raise DataError(f"{path}: no such file", f"--data must hold {task.folder}/{path.name} in the GLUE layout")
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
+    rows = _rows(path)
+    pick = _column_picker(task, rows.pop(0)[1] if task.header else _POSITIONS, path)
+    if not rows:
+        raise DataError(f"{path}: a header and no examples")
+    return [pick(row, number) for number, row in rows[:limit]]
+
+
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from None
+    rows = [(number, line.split("\t")) for number, line in enumerate(lines, 1) if line.strip()]
     if not rows:
         raise DataError(f"{path}: the file is empty")
-    names = rows.pop(0) if task.header else [str(i) for i in range(len(rows[0]))]
-    pick = _column_picker(task, names, path)
-    return [pick(row, number) for number, row in enumerate(rows[:limit], 2 if task.header else 1)]
+    return rows
 
 
-def _column_picker(task: Task, names: list[str], path: Path) -> Callable[[list[str], int], Example]:
+def _column_picker(task: Task, names: Sequence[str], path: Path) -> Callable[[list[str], int], Example]:
     wanted = (*task.columns, task.label_column)
     missing = [name for name in wanted if name not in names]
     if missing:
@@ -101,12 +113,12 @@ def _label(task: Task, text: str, where: str) -> float:
     if task.labels and text in task.labels:
         return float(task.labels.index(text))
     try:
-        if task.labels:
+        if task.labels or not math.isfinite(float(text)):
             raise ValueError
         return float(text)
     except ValueError:
-        allowed = ", ".join(task.labels) or "a number"
-        raise DataError(f"{where}: label {text!r} is not one of {allowed}") from None
+        allowed = f"one of {', '.join(task.labels)}" if task.labels else "a number"
+        raise DataError(f"{where}: label {text!r} is not {allowed}") from None
 
 
 def _read_hub(task: Task, split: str) -> list[Example]:
@@ -125,6 +137,8 @@ def score(task: Task, predictions: Sequence[float], labels: Sequence[float]) -> 
     """The task's metrics by name. `predictions` are class indices (regression: numbers), one a label."""
     if len(predictions) != len(labels):
         raise InputError(f"{len(predictions)} predictions for {len(labels)} labels")
+    if not task.labels and len(labels) < 2:
+        raise InputError(f"{task.name}: {len(labels)} example, a correlation needs 2")
     return {name: float(_METRICS[name](np.asarray(labels), np.asarray(predictions))) for name in task.metrics}
 
 

@@ -40,7 +40,9 @@ def load(path: Path) -> Program:
         if outer["sha256"] != _digest(outer["program"], arrays):
             raise FileError(f"{path}: the checksum does not match: the file is damaged")
         return _build(described, arrays)
-    except (KeyError, ValueError, TypeError, CheckpointError) as error:
+    except KeyError as error:
+        raise FileError(f"{path}: not a whole program: it has no {error}") from None
+    except (ValueError, TypeError, CheckpointError) as error:
         raise FileError(f"{path}: not a whole program: {error}") from None
 
 
@@ -84,7 +86,8 @@ def _wiring(wiring: Wiring) -> dict[str, Any]:
 
 
 def _build(d: dict[str, Any], arrays: Arrays) -> Program:
-    front = FrontEnd(**d["front"], **{name: arrays[f"front.{name}"] for name in _FRONT_ARRAYS})
+    tables: dict[str, Any] = {name: arrays[f"front.{name}"] for name in _FRONT_ARRAYS}
+    front = FrontEnd(**d["front"], **tables)
     return Program(
         dims=Dims(**d["dims"]), front=front, class_bias=arrays["class_bias"].astype(np.int64), labels=tuple(d["labels"]),
         **{k: d[k] for k in ("steps", "first_position_only", "task", "logit_scale", "profile", "weights")},

@@ -23,13 +23,15 @@ def small_tokenizer() -> Tokenizer:
 
 def config(**changes: Any) -> dict[str, Any]:
     base = dict(format="tritspike-checkpoint", version=1, task="sst2", labels=["0", "1"], vocabulary=len(WORDS), classes=2, hidden=16, layers=2,
-                heads=2, head_dim=4, ffn=24, steps=4, max_length=12, embedding_rank=8, embedding_shift=4, weights="ternary", readout="mean",
+                heads=2, head_dim=4, ffn=24, steps=4, max_length=12, embedding_rank=8, embedding_shift=5, weights="ternary", readout="mean",
                 causal=False, reset="zero", keep=dict.fromkeys(KINDS, 3072), logit_scale=0.1)
     return base | changes
 
 
 def arrays(c: dict[str, Any], seed: int) -> dict[str, np.ndarray]:
-    rng, vth = np.random.default_rng(seed), int(np.random.default_rng(seed + 1).integers(100, 900))
+    rng = np.random.default_rng(seed)
+    # the typical current of the embedding, so that x fires at a middling rate under the one threshold of all populations
+    vth = max(20, int(60 * 60 / 3 * np.sqrt(c["embedding_rank"]) / 2 ** c["embedding_shift"] * rng.uniform(0.8, 1.6)))
     width, rank = c["heads"] * c["head_dim"], c["embedding_rank"]
 
     def int8(*shape: int) -> np.ndarray:
@@ -44,23 +46,21 @@ def arrays(c: dict[str, Any], seed: int) -> dict[str, np.ndarray]:
         return np.array([max(1, int(value))], np.int32)
 
     def population(rows: int, columns: int) -> dict[str, np.ndarray]:
-        gain = np.clip(rng.choice([-1, 1], rows) * rng.uniform(0.5, 2, rows) * vth / np.sqrt(columns), -127, 127)
+        gain = np.clip(rng.choice([-1, 1], rows) * rng.uniform(0.8, 3, rows) * vth / np.sqrt(columns), -127, 127)
         return {"codes": codes(rows, columns), "gain": np.where(gain == 0, 1, gain).astype(np.int8),
-                "bias": (rng.normal(0.1, 0.4, rows) * 64 * vth / 16).astype(np.int32) * 16, "vth": scalar(vth)}
+                "bias": (rng.normal(0.35, 0.3, rows) * 64 * vth / 16).astype(np.int32) * 16, "vth": scalar(vth)}
 
-    # one spike of a product against the threshold: a few coincidences must do
-    embed_scale = max(1.0, 60 * 60 * np.sqrt(rank) * 1.7 / 2 ** c["embedding_shift"])
     out = {"embedding.token": int8(c["vocabulary"], rank), "embedding.position": int8(c["max_length"], rank), "embedding.segment": int8(2, rank),
            "embedding.projection": int8(c["hidden"], rank), "embedding.bias": rng.integers(-99, 99, c["hidden"]).astype(np.int32),
-           "embedding.vth": scalar(embed_scale * rng.uniform(0.3, 1)),
+           "embedding.vth": scalar(vth),
            "readout.codes": codes(c["classes"], c["hidden"]), "readout.bias": rng.integers(-99, 99, c["classes"]).astype(np.int32)}
     shapes = {"query": (width, c["hidden"]), "key": (width, c["hidden"]), "value": (width, c["hidden"]), "attended": (c["hidden"], width),
               "hidden": (c["ffn"], c["hidden"]), "output": (c["hidden"], c["ffn"])}
     for n in range(c["layers"]):
         layer = {f"{name}.{part}": a for name, shape in shapes.items() for part, a in population(*shape).items()}
-        layer |= {"score.gain": _representable(vth * rng.uniform(0.4, 1.2)), "score.vth": scalar(vth),
-                  "context.gain": _representable(vth * rng.uniform(0.4, 1.2)), "context.vth": scalar(vth)}
-        layer |= {f"{name}.skip": _representable(vth * rng.uniform(0.2, 0.9)) for name in ("attended", "output")}
+        layer |= {"score.gain": _representable(vth * rng.uniform(0.7, 1.5)), "score.vth": scalar(vth),
+                  "context.gain": _representable(vth * rng.uniform(0.7, 1.5)), "context.vth": scalar(vth)}
+        layer |= {f"{name}.skip": _representable(vth * rng.uniform(0.3, 0.9)) for name in ("attended", "output")}
         out |= {f"layer.{n}.{name}": a for name, a in layer.items()}
     return out
 

@@ -45,8 +45,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     arrays, _ = read_tensors(folder / "model.safetensors")
     text = read_bytes(folder / "tokenizer.json").decode("utf-8", "replace")
     tokenizer = tokenizer_from(text, str(folder / "tokenizer.json"))
-    if tokenizer.get_vocab_size() > config.vocabulary:
-        raise CheckpointError(f"{folder}/tokenizer.json: {tokenizer.get_vocab_size()} tokens, the embedding has {config.vocabulary}")
+    tokens = 1 + max(tokenizer.get_vocab().values(), default=0)
+    if tokens > config.vocabulary:
+        raise CheckpointError(f"{folder}/tokenizer.json: {tokens} tokens, the embedding has {config.vocabulary}")
     _check_tensors(arrays, config, f"{folder}/model.safetensors")
     return Checkpoint(config, arrays, text)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from compiler.ir.graph import Graph, Op, self_edge
+from compiler.ir.graph import Edge, Graph, Op, self_edge
 from compiler.passes.base import Pass
 from hw_profiles.profile import HardwareProfile
 
@@ -21,7 +21,7 @@ class AssignLatencies(Pass):
         at: dict[str, int] = {}
         ops: list[Op] = []
         for op in graph.ops:
-            heard = [at[e.source] + e.stage for e in op.inputs if not self_edge(op, e)]
+            heard = [at[e.source] + e.stage for e in op.inputs if isinstance(e, Edge) and not self_edge(op, e)]
             at[op.name] = 1 + max(heard) if heard else 0
             ops.append(replace(op, latency=at[op.name]))
         return graph.with_ops(ops)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from compiler.errors import DoesNotFit
-from compiler.ir.graph import Edge, Graph, Lif, Op, Relay, Source
+from compiler.ir.bounds import input_bounds
+from compiler.ir.graph import Edge, Graph, Lif, Op, Readout, Relay, Source
 from compiler.passes.base import Pass
 from hw_profiles.profile import HardwareProfile
 from runtime.wiring import Dims, Matrix
@@ -26,7 +27,7 @@ class CheckCapacity(Pass):
         _enough(profile, "neurons", _neurons(graph, graph.dims), profile.neurons, hint)
         _enough(profile, "synapses", _synapses(graph, graph.dims), profile.synapses, hint)
         for op in graph.ops:
-            _widths(profile, op)
+            _widths(graph, profile, op)
         return graph
 
 
@@ -43,10 +44,20 @@ def _synapses(graph: Graph, dims: Dims) -> int:
     return sum(e.wiring.count(graph.op(e.source).axes, op.axes, dims) for op in graph.ops for e in op.inputs if isinstance(e, Edge))
 
 
-def _widths(profile: HardwareProfile, op: Op) -> None:
+def _widths(graph: Graph, profile: HardwareProfile, op: Op) -> None:
+    for what, value, limit in _checks(graph, profile, op):
+        if value > limit:
+            raise DoesNotFit(f"{profile.name}: {op.name}: {what} is {value}, the chip holds up to {limit}")
+
+
+def _checks(graph: Graph, profile: HardwareProfile, op: Op) -> list[tuple[str, int, int]]:
+    """(what, value, limit) of every register that differs between populations."""
+    vth_limit = (1 << profile.vth_bits) - 1
+    if isinstance(op, Readout):
+        return [("vth that no input reaches", input_bounds(graph, op)[0] * graph.steps, vth_limit)]
     if not isinstance(op, Lif):
-        return
-    checks = [("vth", op.vth, (1 << profile.vth_bits) - 1), ("keep", op.keep, 1 << profile.decay_bits)]
+        return []
+    checks = [("vth", op.vth, vth_limit), ("keep", op.keep, 1 << profile.decay_bits)]
     if op.bias is not None:
         checks += [("bias mantissa", int(abs(op.bias.mantissa).max()), (1 << profile.bias_mantissa_bits) - 1),
                    ("bias exponent", op.bias.exponent, profile.bias_exponent_max)]
@@ -55,6 +66,4 @@ def _widths(profile: HardwareProfile, op: Op) -> None:
             mantissa = abs(edge.wiring.gain).max() if isinstance(edge.wiring, Matrix) else getattr(edge.wiring, "mantissa", 1)
             checks += [(f"weight from {edge.source}", abs(int(mantissa)), (1 << (profile.weight_bits - 1)) - 1),
                        (f"weight exponent from {edge.source}", edge.exponent, profile.weight_exponent_max)]
-    for what, value, limit in checks:
-        if value > limit:
-            raise DoesNotFit(f"{profile.name}: {op.name}: {what} is {value}, the chip holds up to {limit}")
+    return checks

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from runtime import program_file
 from runtime.errors import ExecutorError
 from runtime.files import read_tensors, write_atomic
+from runtime.lava import TIME_LIMIT
 from runtime.lava.plan import Plan, plan
 from runtime.lava.session import kill_session
 from runtime.lava.stock import INSTALL
@@ -30,7 +31,7 @@ _MOST_PROCESSES = 200       # far below what a default pid limit allows; measure
 _SHM = Path("/dev/shm")
 
 
-def run(program: Program, samples: Samples, record: bool = False, limit: float = 1800.0) -> Result:
+def run(program: Program, samples: Samples, record: bool = False, limit: float = TIME_LIMIT) -> Result:
     """Stream `samples` through Lava's `fixed_pt` models. `limit`: seconds before the child is killed. Raises `ExecutorError`."""
     if importlib.util.find_spec("lava") is None:
         raise ExecutorError("Lava is not installed", INSTALL)
@@ -77,7 +78,7 @@ def _write_job(job: Path, program: Program, samples: Samples, fused: Plan, recor
 
 
 def _run_child(job: Path, limit: float) -> None:
-    with open(job / "log.txt", "w+") as log:
+    with open(job / "log.txt", "w+", errors="replace") as log:
         child = subprocess.Popen([sys.executable, "-m", "runtime.lava.child", str(job)], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                  start_new_session=True, env=_environment())
         try:

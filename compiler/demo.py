@@ -1,0 +1,80 @@
+"""The main job from end to end: `python -m compiler.demo CKPT`. Lower, look, classify on two executors, compare every spike, score."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from compiler.lower import lower
+from runtime import commands, program_file
+from runtime.cli import console, run_command
+from runtime.compare import require_equal
+from runtime.executors import executor
+from runtime.program import Program, Result, Samples
+from runtime.text import Encoder
+
+_REVIEWS = (
+    "a warm , funny and beautifully acted film that stays with you",
+    "the plot makes no sense and the jokes fall flat",
+    "i laughed until it hurt",
+    "an overlong , tedious mess",
+    "the cast is wonderful and the script is sharp",
+    "i wanted my money back after twenty minutes",
+    "a small gem : honest , moving and full of life",
+    "not even the stunning scenery can save this lifeless bore",
+    "one of the best pictures of the year",
+    "bad acting , bad writing , bad everything",
+    "it is clever , it is tense and it never lets go",
+    "a dull sequel nobody asked for",
+)
+
+
+def main(argv: list[str]) -> int:
+    """The command; 1 where executors differ (as a `MismatchError`)."""
+    checkpoint, out = Path(argv[0]), Path(argv[1]) if len(argv) > 1 else Path("out")
+    out.mkdir(exist_ok=True)
+    path = out / f"{checkpoint.name}.tsp"
+    program_file.save(lower(checkpoint, "loihi2"), path)
+    program = program_file.load(path)
+    commands.main(["inspect", str(path)])
+    _both(program)
+    if "GLUE_DIR" in os.environ:
+        return commands.main(["glue", str(path), "--task", program.task, "--data", os.environ["GLUE_DIR"]])
+    console().print("set GLUE_DIR to a folder in the GLUE layout to score the dev set too")
+    return 0
+
+
+def _both(program: Program) -> None:
+    """The reviews on the fast simulator and on stock Lava, side by side, and every spike compared."""
+    encoder = Encoder(program)
+    tokens = encoder.tokens(_REVIEWS)
+    length = max(len(ids) for ids, _ in tokens)
+    short, samples = program.at_length(length), encoder.samples(tokens, length)
+    console().print(f"classifying {len(samples)} reviews on fast and on stock Lava ({short.neurons():,} neurons at {length} tokens) ...")
+    fast, lava = (executor(name)(short, samples, True) for name in ("fast", "lava"))
+    console().print(_answers(short, samples, fast, lava))
+    cells = require_equal(short, fast, lava, ("fast", "lava"))
+    console().print(f"every spike equal: fast == lava in {len(short.populations)} populations, {cells:,} (neuron, step) cells")
+
+
+def _answers(program: Program, samples: Samples, fast: Result, lava: Result) -> Table:
+    table = Table(title="12 reviews")
+    for column in ("review", "fast", "lava", "logits fast", "logits lava"):
+        table.add_column(column, justify="left" if column == "review" else "right")
+    for text, ours, theirs in zip(_REVIEWS, fast.logits, lava.logits):
+        table.add_row(text, *(_label(program, row) for row in (ours, theirs)), *(str(row.tolist()) for row in (ours, theirs)))
+    return table
+
+
+def _label(program: Program, logits: np.ndarray) -> str:
+    return program.labels[int(logits.argmax())]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit("usage: python -m compiler.demo CKPT [OUT_DIR]")
+    run_command(main)

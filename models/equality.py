@@ -1,0 +1,78 @@
+"""Whether what was trained is what the program computes: torch's integer mode beside the fast simulator on a task's dev set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models.data import Batch, Corpus, pack
+from models.load import load_student
+from models.spiking_bert import SpikingBert
+from runtime import glue, program_file
+from runtime.program import Program, Result
+from runtime.simulator import fast
+from runtime.text import Encoder
+
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class Equality:
+    """How many sentences agree, by `==`, on all of the last layer's spikes and on all logits."""
+
+    sentences: int
+    spikes_equal: int
+    logits_equal: int
+
+    @property
+    def all_equal(self) -> bool:
+        """Every sentence on both."""
+        return self.sentences == self.spikes_equal == self.logits_equal
+
+    def __str__(self) -> str:
+        return f"last-layer spikes equal on {self.spikes_equal} of {self.sentences} sentences, logits on {self.logits_equal} of {self.sentences}"
+
+
+@torch.no_grad()
+def compare(checkpoint: Path, program_path: Path, data: str, limit: int | None = None) -> Equality:
+    """Count agreement over the dev set of the program's task."""
+    student, program = load_student(checkpoint), program_file.load(program_path)
+    encoder = Encoder(program)
+    examples = glue.read(glue.task_named(program.task), data, "dev", limit)
+    tokens = encoder.tokens([e.first if e.second is None else (e.first, e.second) for e in examples])
+    order = sorted(range(len(tokens)), key=lambda n: len(tokens[n][0]))
+    spikes = logits = 0
+    for at in range(0, len(order), _BATCH):
+        chosen = [tokens[n] for n in order[at:at + _BATCH]]
+        length = len(chosen[-1][0])
+        expected = fast.run(program.at_length(length), encoder.samples(chosen, length), record=True)
+        found = _agreement(student, program.at_length(length), _corpus(chosen), expected)
+        spikes, logits = spikes + found[0], logits + found[1]
+    return Equality(len(tokens), spikes, logits)
+
+
+def _corpus(tokens: list[tuple[list[int], list[int]]]) -> Corpus:
+    starts = np.cumsum([0, *(len(ids) for ids, _ in tokens)])
+    return Corpus(np.concatenate([ids for ids, _ in tokens]), np.concatenate([s for _, s in tokens]), starts)
+
+
+def _agreement(student: SpikingBert, program: Program, corpus: Corpus, expected: Result) -> tuple[int, int]:
+    """(sentences with equal last-layer spikes, with equal logits) in one batch."""
+    batch = pack(corpus, range(len(corpus)))
+    ours = student.spikes(batch)
+    total, _ = student.counts(ours, batch)
+    theirs = _last_layer(program, expected, batch)
+    wrong = np.unique(batch.sentence.numpy()[(ours.float().numpy().swapaxes(0, 1) != theirs).any((1, 2))])
+    return len(corpus) - len(wrong), int((total.long().numpy() == expected.logits).all(1).sum())
+
+
+def _last_layer(program: Program, expected: Result, batch: Batch) -> np.ndarray:
+    """(tokens, T, hidden) of the population that the readout hears."""
+    assert expected.spikes is not None
+    last = program.by_name[program.inputs(program.readout.name)[0].source]
+    bits = np.unpackbits(expected.spikes[last.name], axis=-1, count=program.size(last))
+    grid = bits.reshape(*bits.shape[:2], program.dims.positions, -1)
+    return np.asarray(grid[batch.sentence, :, batch.positions])

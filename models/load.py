@@ -1,0 +1,90 @@
+"""A checkpoint back as a student in integer mode: to train on, and to hold torch against the other executors."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.spiking import Synapses, Weight
+from models.spiking_bert import BertConfig, Embedding, Layer, SpikingBert
+from runtime import arith
+from runtime.checkpoint import CheckpointConfig, config_from_json, unpack_codes
+from runtime.errors import InputError
+from runtime.files import Arrays, read_json, read_tensors
+
+_SHARED = ("vocabulary", "classes", "hidden", "layers", "heads", "head_dim", "ffn", "steps", "max_length", "embedding_rank", "weights", "readout",
+           "causal", "reset", "keep")
+
+
+@torch.no_grad()
+def load_student(folder: Path) -> SpikingBert:
+    """The folded student of a checkpoint whose populations share one threshold, as ours do; `InputError` where they do not."""
+    config = config_from_json(read_json(folder / "config.json"), f"{folder}/config.json")
+    arrays, _ = read_tensors(folder / "model.safetensors")
+    student = SpikingBert(BertConfig(**{name: getattr(config, name) for name in _SHARED}))
+    thresholds = {int(array[0]) for name, array in arrays.items() if name.endswith(".vth")}
+    if len(thresholds) != 1:
+        raise InputError(f"{folder}: populations have {len(thresholds)} different thresholds; integer mode trains with one")
+    student.scale = thresholds.pop()
+    _fill_embedding(student.embedding, arrays, config, student.scale)
+    for n, layer in enumerate(student.blocks()):
+        _fill_layer(layer, {k[len(f"layer.{n}."):]: v for k, v in arrays.items() if k.startswith(f"layer.{n}.")}, config, student.scale)
+    student.quantise = _as_stored
+    student.readout.copy_(_codes(arrays, "readout", config.hidden, config.weights))
+    student.readout_bias.copy_(torch.from_numpy(arrays["readout.bias"]) / (arith.ONE * config.steps))
+    student.logit_scale.fill_(config.logit_scale)
+    return student.eval()
+
+
+def _as_stored(weight: Tensor) -> Tensor:
+    return weight
+
+
+def _codes(arrays: Arrays, name: str, columns: int, kind: str) -> Tensor:
+    return torch.from_numpy(unpack_codes(arrays[f"{name}.codes"], columns, kind, name)).float()
+
+
+def _fill_embedding(part: Embedding, arrays: Arrays, config: CheckpointConfig, scale: int) -> None:
+    for name in ("token", "position", "segment", "projection"):
+        getattr(part, name).copy_(torch.from_numpy(arrays[f"embedding.{name}"]))
+    part.bias = nn.Parameter(torch.from_numpy(arrays["embedding.bias"]).float())
+    part.table_scale = part.projection_scale = 1.0
+    part.shift, part.scale = config.embedding_shift, scale
+    del part.norm
+
+
+def _fill_layer(layer: Layer, arrays: Arrays, config: CheckpointConfig, scale: int) -> None:
+    width, kind = config.heads * config.head_dim, config.weights
+    _fill_synapses(layer.query_key_value, arrays, ("query", "key", "value"), config.hidden, kind, scale)
+    for part, name, columns in ((layer.attended, "attended", width), (layer.hidden, "hidden", config.hidden), (layer.output, "output", config.ffn)):
+        _fill_synapses(part, arrays, (name,), columns, kind, scale)
+    for weight, name in ((layer.score, "score.gain"), (layer.context, "context.gain"), (layer.attended_skip, "attended.skip"),
+                         (layer.output_skip, "output.skip")):
+        _fill_weight(weight, int(arrays[name][0]), scale)
+
+
+def _fill_synapses(part: Synapses, arrays: Arrays, names: tuple[str, ...], columns: int, kind: str, scale: int) -> None:
+    part.quantise = _as_stored
+    part.weight.copy_(torch.cat([_codes(arrays, name, columns, kind) for name in names]))
+    gain, bias = (np.concatenate([arrays[f"{name}.{what}"] for name in names]).astype(np.int64) for what in ("gain", "bias"))
+    part.gain = nn.Parameter(torch.from_numpy(gain / scale).float())
+    part.bias_grid = torch.cat([torch.full((len(arrays[f"{name}.bias"]),), float(_grid(arrays[f"{name}.bias"]))) for name in names])
+    part.shift = nn.Parameter(torch.from_numpy(bias / (scale * arith.ONE)).float())
+    part.scale = scale
+    del part.norm
+
+
+def _grid(bias: NDArray[np.int32]) -> int:
+    """The coarsest power of two, up to 2^7, that all biases are multiples of."""
+    common = int(np.gcd.reduce(bias.astype(np.int64))) or 1
+    return min(common & -common, 1 << arith.BIAS_EXPONENT_LIMIT)
+
+
+def _fill_weight(weight: Weight, value: int, scale: int) -> None:
+    weight.log.fill_(math.log(value / scale))
+    weight.scale = scale

@@ -1,0 +1,171 @@
+"""Training on a made-up task: learns, folds, resumes after a kill, and exports what the compiler reads."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import random_checkpoint
+import torch
+from compiler.frontend.checkpoint import read_checkpoint
+from compiler.lower import lower
+from models import train as training
+from models.data import encode, hold_out, pack
+from models.equality import compare
+from models.export import tensors
+from models.load import load_student
+from models.spiking import binary, exact_product, lif, ternary
+from models.teacher import Teacher
+from runtime import arith, program_file
+from runtime.checkpoint import config_from_json, tensor_table
+from runtime.files import read_json, read_tensors
+from runtime.glue import Example
+
+
+@pytest.fixture(scope="module")
+def task_data(tmp_path_factory):
+    """SST-2's layout over made-up words: a text is positive where it holds more of w0..w9 than of w10..w19."""
+    root, rng = tmp_path_factory.mktemp("glue"), np.random.default_rng(0)
+    (root / "SST-2").mkdir()
+    for name, count in (("train", 600), ("dev", 80)):
+        rows = []
+        for _ in range(count):
+            words = rng.integers(0, 20, rng.integers(8, 11))
+            rows.append(" ".join(f"w{w}" for w in words) + f"\t{int((words < 10).sum() * 2 > len(words))}")
+        (root / "SST-2" / f"{name}.tsv").write_text("sentence\tlabel\n" + "\n".join(rows) + "\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    """A tiny randomly initialised BERT of two layers, as any `transformers` encoder may serve."""
+    from transformers import BertConfig, BertForSequenceClassification
+
+    torch.manual_seed(0)
+    size = len(random_checkpoint.WORDS)
+    config = BertConfig(vocab_size=size, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, num_labels=2,
+                        attn_implementation="eager")
+    return Teacher(BertForSequenceClassification(config).eval(), random_checkpoint.small_tokenizer())
+
+
+def _recipe(kind="ternary", steps=60):
+    model = dict(hidden=32, layers=2, heads=2, head_dim=8, ffn=32, steps=3, max_length=12, embedding_rank=16, weights=kind)
+    loss = training.LossWeights(logits=0.1, labels=1.0, hidden=0.1, attention=0.01, states_every=3)
+    schedule = training.Schedule(float_steps=steps, integer_steps=20, batch=16, rate=5e-3, held_out=50, check_every=20, calibration_batches=4,
+                                 unlabelled=0, warm_up=5)
+    return training.Recipe("sst2", model, loss, schedule)
+
+
+@pytest.fixture(scope="module")
+def trained(task_data, teacher, tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "ckpt"
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "load_teacher", lambda source: teacher)
+        card = training.train(_recipe(steps=300), "teacher", str(task_data), None, out, "command")
+    return out, card
+
+
+def test_it_learns_and_the_card_says_what_folding_cost(trained):
+    out, card = trained
+    assert card["dev"]["accuracy"] > 0.7
+    assert card == json.loads((out / "card.json").read_text())
+    assert set(card["fold"]["populations"]) >= {"x", "layer.0.query", "layer.1.output"}
+    assert {"held_out_float", "held_out_folded", "held_out_integer"} <= set(card)
+    assert len(card["curves"]["float"]) == 15
+
+
+def test_what_is_exported_is_the_schema_and_what_the_program_computes(trained, task_data, tmp_path):
+    """The card's figure is the program's: dev accuracy of `glue`, and every spike and logit of torch's integer mode."""
+    out, card = trained
+    config = config_from_json(read_json(out / "config.json"), "config")
+    arrays, _ = read_tensors(out / "model.safetensors")
+    assert {k: (str(v.dtype), v.shape) for k, v in arrays.items()} == tensor_table(config)
+    program_file.save(lower(read_checkpoint(out), "loihi2"), tmp_path / "p.tsp")
+    found = compare(out, tmp_path / "p.tsp", str(task_data))
+    assert found.all_equal and found.sentences == 80
+    from runtime.commands import main
+
+    main(["glue", str(tmp_path / "p.tsp"), "--task", "sst2", "--data", str(task_data), "--json", str(tmp_path / "r.json")])
+    assert json.loads((tmp_path / "r.json").read_text())["accuracy"] == card["dev"]["accuracy"]
+
+
+def test_loading_a_checkpoint_and_exporting_it_changes_nothing(trained):
+    out, _ = trained
+    arrays, _ = read_tensors(out / "model.safetensors")
+    again = tensors(load_student(out))
+    assert all((again[name] == array).all() for name, array in arrays.items())
+
+
+def test_a_killed_run_goes_on_to_the_same_result(task_data, teacher, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "load_teacher", lambda source: teacher)
+    whole = training.train(_recipe("binary"), "t", str(task_data), None, tmp_path / "whole", "c")
+    real, calls = training.Trainer._update, []
+
+    def dies(self, *args):
+        calls.append(1)
+        if len(calls) == 45:
+            raise KeyboardInterrupt
+        return real(self, *args)
+
+    monkeypatch.setattr(training.Trainer, "_update", dies)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(_recipe("binary"), "t", str(task_data), None, tmp_path / "killed", "c")
+    monkeypatch.setattr(training.Trainer, "_update", real)
+    resumed = training.train(_recipe("binary"), "t", str(task_data), None, tmp_path / "killed", "c")
+    assert resumed["curves"] == whole["curves"]
+    assert (tmp_path / "killed" / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()
+
+
+def test_held_out_slice_shares_no_phrase_with_training():
+    texts = ["a b c d e f g h", "c d e", "x a b c d e f g h y", "p q r", "i j k l m n o p q r"]
+    train, held = hold_out([Example(t, None, 0.0) for t in texts[:3]] + [Example(texts[3], None, 1.0)], 1, 8, seed=0)
+    assert len(held) == 1 and not any(e.first in held[0].first or held[0].first in e.first for e in train)
+
+
+@pytest.mark.parametrize("integer", [False, True])
+def test_lif_matches_its_definition_and_has_gradients(integer):
+    rng = np.random.default_rng(0)
+    drive = rng.integers(-(2**22), 2**22, (6, 500)) if integer else rng.normal(0.4, 1, (6, 500))
+    tensor = torch.tensor(drive, dtype=torch.float32, requires_grad=True)
+    spikes = lif(tensor, 3277, 20_000 if integer else None)
+    if integer:
+        v, expected = np.zeros(500, np.int64), []
+        for now in drive.astype(np.int64):
+            v = arith.saturate(arith.decay(v, 3277) + now)
+            expected.append(v > 20_000 * 64)
+            v = np.where(expected[-1], 0, v)
+    else:
+        v, expected = np.zeros(500, np.float32), []
+        for now in drive.astype(np.float32):
+            v = v * np.float32(3277 / 4096) + now
+            expected.append(v > 1)
+            v = np.where(expected[-1], np.float32(0), v)
+    assert (spikes.float().detach().numpy() == np.array(expected)).all()
+    spikes.float().sum().backward()
+    assert tensor.grad.abs().sum() > 0 and tensor.grad.isfinite().all()
+
+
+def test_exact_product_of_all_ones_at_large_fan_in():
+    """A bfloat16 sum above 256 rounds; the product must not."""
+    ones = torch.ones(2, 3, 3072)
+    assert (exact_product(ones, torch.ones(5, 3072)) == 3072).all()
+    uneven = torch.ones(1, 1, 777)
+    assert exact_product(uneven, torch.ones(1, 777)).item() == 777
+
+
+def test_quantisers():
+    weight = torch.tensor([[0.9, -0.1, 0.0, -2.0]])
+    assert ternary(weight).tolist() == [[1.0, 0.0, 0.0, -1.0]]
+    assert set(binary(torch.randn(8, 8)).unique().tolist()) == {-1.0, 1.0}
+
+
+def test_padding_in_the_attention_grid_changes_nothing(checkpoint):
+    """A text's logits do not depend on its neighbours in the batch."""
+    student, texts = load_student(checkpoint), random_checkpoint.texts(0, 4, 12)
+    corpus = encode(random_checkpoint.small_tokenizer(), texts, 12)
+    with torch.no_grad():
+        together = student(pack(corpus, range(4)))
+        alone = torch.cat([student(pack(corpus, [n])) for n in range(4)])
+    assert torch.equal(together, alone)
