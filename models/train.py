@@ -32,6 +32,7 @@ from models.teacher import Teacher, load_teacher
 from models.training_set import TrainingSet, build, cached_logits, start_from_teacher
 from runtime import glue
 from runtime.cli import run_command
+from runtime.errors import FileError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -69,10 +70,9 @@ class Recipe:
 
 def read_recipe(path: Path) -> Recipe:
     """Parse and check a recipe; unknown keys are refused with one line."""
-    from runtime.errors import FileError
-
     try:
         raw = tomllib.loads(path.read_text())
+        BertConfig(vocabulary=1, classes=1, **raw.get("model", {}))     # refuses keys it does not know
         return Recipe(raw["task"], raw.get("model", {}), LossWeights(**raw.get("loss", {})), Schedule(**raw.get("schedule", {})))
     except (OSError, KeyError, TypeError, tomllib.TOMLDecodeError) as error:
         raise FileError(f"{path}: not a training recipe: {error}") from None

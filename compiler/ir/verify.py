@@ -73,7 +73,8 @@ def _latencies_grow_by_one(graph: Graph) -> Iterator[str]:
 
 def _integer_streams_are_reserved(graph: Graph) -> Iterator[str]:
     for op in graph.ops:
-        yield from (f"{op.name} <- {e.source}: no op takes integer streams yet" for e in op.inputs if isinstance(e, Edge) and e.stream is not Stream.SPIKE)
+        integers = (e for e in op.inputs if isinstance(e, Edge) and e.stream is not Stream.SPIKE)
+        yield from (f"{op.name} <- {e.source}: no op takes integer streams yet" for e in integers)
 
 
 _RULES = (

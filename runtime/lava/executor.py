@@ -93,9 +93,10 @@ def _run_child(job: Path, limit: float) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """The child finds our packages wherever the parent did; one thread a process, since there are dozens."""
+    """The child finds our packages wherever the parent did; one thread a process, since there are dozens; only errors are last words."""
     root = str(Path(__file__).resolve().parents[2])
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")])), "OMP_NUM_THREADS": "1"}
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")])), "OMP_NUM_THREADS": "1",
+                         "PYTHONWARNINGS": "ignore"}
 
 
 def _last_words(log: IO[str]) -> str:

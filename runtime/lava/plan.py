@@ -70,10 +70,11 @@ class Plan:
 
 
 def plan(program: Program) -> Plan:
-    """Fuse `program`. Deterministic: groups in order of their first population."""
+    """Fuse `program`. Deterministic: groups in order of their first population. The last layer stays alone: it is an output port."""
     by_key: dict[Key | str, list[Population]] = {}
+    last = program.inputs(program.readout.name)[0].source
     for p in program.populations:
-        by_key.setdefault(p.name if p.role == SOURCE else _key(p, program), []).append(p)
+        by_key.setdefault(p.name if p.role == SOURCE or p.name == last else _key(p, program), []).append(p)
     groups = tuple(_group(program, _name(members, n), members) for n, members in enumerate(by_key.values()))
     return Plan(groups, tuple(_links(program, groups)))
 

@@ -19,8 +19,8 @@ from compiler.passes.fold_registers import FoldRegisters
 from compiler.passes.silence_padding import SilencePadding
 from compiler.pipeline import DEFAULT, run
 from hw_profiles.profile import load
-from runtime import arith, program_file
-from runtime.program import RELAY, SOURCE, Bias
+from runtime import program_file
+from runtime.program import Bias
 from runtime.simulator import fast
 from runtime.text import Encoder
 from runtime.wiring import Along, Matrix
@@ -29,13 +29,12 @@ TINY = dict(seed=0, layers=1, hidden=8, heads=2, head_dim=2, ffn=6, max_length=5
 VARIANTS = {
     "mean": TINY,
     "causal-binary": TINY | dict(seed=4, causal=True, weights="binary"),
-    "first": TINY | dict(seed=4, readout="first"),
-    "two-layers": dict(seed=2, max_length=6),
+    "two-layers-first": dict(seed=6, max_length=6, readout="first"),
 }
 GOLDEN = ["00-frontend", *(f"{n:02}-{step.name}" for n, step in enumerate(DEFAULT, 1))]
 BEFORE = {step.name: n for n, step in enumerate(DEFAULT)}        # at this place of the list of graphs
-PROFILE = {"two-layers": "loihi2"}
-LIMIT = {"bias": 4095, "weight": 127}
+PROFILE = {"two-layers-first": "loihi2"}        # the others: tiny
+MOST_BIAS, MOST_WEIGHT = 4095, 127        # mantissas
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -115,12 +114,12 @@ def test_fold_keeps_every_number_and_fits_registers(graphs):
         for edge in new.inputs:
             along = edge.weight if isinstance(edge, ProductEdge) else edge.wiring
             assert isinstance(along, Along | Matrix) or new.name == "readout"
-            assert not isinstance(along, Along) or abs(along.mantissa) <= LIMIT["weight"]
+            assert not isinstance(along, Along) or abs(along.mantissa) <= MOST_WEIGHT
         if isinstance(old, Lif) and old.bias is not None:
             assert new.bias is not None and (new.bias.values() == old.bias.values()).all()
-            assert np.abs(new.bias.mantissa).max() <= LIMIT["bias"]
-            assert not new.bias.exponent or np.abs(new.bias.values() >> (new.bias.exponent - 1)).max() > LIMIT["bias"]
-    assert any(isinstance(op, Lif) and op.bias is not None and np.abs(op.bias.mantissa).max() > LIMIT["bias"] for op in before.ops)
+            assert np.abs(new.bias.mantissa).max() <= MOST_BIAS
+            assert not new.bias.exponent or np.abs(new.bias.values() >> (new.bias.exponent - 1)).max() > MOST_BIAS
+    assert any(isinstance(op, Lif) and op.bias is not None and np.abs(op.bias.mantissa).max() > MOST_BIAS for op in before.ops)
 
 
 @pytest.mark.parametrize("bias, mantissa, exponent", [
@@ -155,7 +154,7 @@ def test_padding_is_inhibited_where_a_bias_is_positive_by_as_little_as_will_do(g
     for op in graphs[BEFORE["silence-padding"] + 1].ops:
         most = int(op.bias.values().max()) if isinstance(op, Lif) and op.bias is not None else 0
         assert [-(e.wiring.mantissa << e.exponent) for e in _pads(op)] == ([_least_inhibition(most)] if most > 0 else [])
-        assert all(abs(e.wiring.mantissa) <= LIMIT["weight"] and e.wiring.source == "i" for e in _pads(op))
+        assert all(abs(e.wiring.mantissa) <= MOST_WEIGHT and e.wiring.source == "i" for e in _pads(op))
         biased += most > 0
     assert biased >= 6
 
@@ -203,7 +202,8 @@ def test_every_register_of_the_program_fits_the_profile(program):
     profile = load(program.profile)
     for p in program.populations:
         assert p.vth < 1 << profile.vth_bits, p.name
-        assert p.bias is None or np.abs(p.bias.mantissa).max() < 1 << profile.bias_mantissa_bits and p.bias.exponent <= profile.bias_exponent_max
+        if p.bias is not None:
+            assert np.abs(p.bias.mantissa).max() < 1 << profile.bias_mantissa_bits and p.bias.exponent <= profile.bias_exponent_max, p.name
     for s in program.synapses:
         assert np.abs(program.csr(s).data).max(initial=0) < 1 << (profile.weight_bits - 1) and s.exponent <= profile.weight_exponent_max, s.name
 
@@ -233,12 +233,12 @@ def test_dumping_changes_no_byte(folder, program, tmp_path):
     assert (tmp_path / "plain.tsp").read_bytes() == (tmp_path / "dumped.tsp").read_bytes()
 
 
-@pytest.mark.parametrize("length", [1, 3, 4])
+@pytest.mark.parametrize("length", [2, 3, 4])
 def test_a_program_cut_to_a_length_equals_one_lowered_for_it(folder, program, length):
     texts = _texts(length)
     cut, lowered = _run(program, texts, length), _run(lower(folder, program.profile, length=length), texts)
     assert (cut.logits == lowered.logits).all()
-    assert len(np.unique(cut.logits, axis=0)) > 1 or length == 1
+    assert len(np.unique(cut.logits, axis=0)) > 1 or length == 2
     assert cut.spikes.keys() == lowered.spikes.keys()
     assert all((cut.spikes[name] == lowered.spikes[name]).all() for name in cut.spikes)
 
@@ -259,10 +259,5 @@ def test_padding_changes_no_logit_and_no_spike_and_stays_silent(program, length)
 def test_without_silence_padding_the_answer_would_depend_on_padding(folder, program):
     loud = lower(folder, program.profile, [step for step in DEFAULT if step.name != "silence-padding"])
     texts = _texts(3)
-    assert all(s.source not in ("pad", "pad.relay") for s in loud.synapses)
     assert (_run(loud, texts, 5).logits != _run(loud, texts, 3).logits).any()
-    assert any(_grid(loud, _run(loud, texts), p.name)[..., 3:, :].any() for p in loud.populations if p.role not in (SOURCE, RELAY) and p.axes[0] == "i")
-
-
-def test_units_are_the_ones_that_the_runtime_uses():
-    assert (arith.BIAS_MANTISSA_LIMIT, arith.WEIGHT_LIMIT, arith.ONE) == (LIMIT["bias"], LIMIT["weight"], 64)
+    assert all(s.source not in ("pad", "pad.relay") for s in loud.synapses)

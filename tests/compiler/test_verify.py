@@ -21,6 +21,7 @@ from hw_profiles.profile import load
 from runtime.wiring import Along, Matrix, Pool
 
 SIZES = dict(layers=1, hidden=8, heads=2, head_dim=2, ffn=6, max_length=4, steps=3, embedding_rank=4)
+HEARING_X = ("x.relay", "layer.0.query", "layer.0.key", "layer.0.value")
 Change = Callable[[Graph], Graph]
 
 
@@ -81,7 +82,7 @@ BROKEN = {
                                   "layer.0.hidden <- layer.0.hidden: spans 0 steps, a synapse takes 1"),
     "source with input": (_op("x", inputs=(Edge(source="pad", wiring=Along("i")),), latency=1),
                           "x: a source has no inputs, this one 1; "
-                          + "; ".join(f"{n} <- x: spans 0 steps, a synapse takes 1" for n in ("x.relay", "layer.0.query", "layer.0.key", "layer.0.value"))),
+                          + "; ".join(f"{name} <- x: spans 0 steps, a synapse takes 1" for name in HEARING_X)),
     "deaf lif": (_op("layer.0.hidden", inputs=()), "layer.0.hidden: a lif needs an input"),
     "deaf relay": (_op("x.relay", inputs=()), "x.relay: a relay needs an input"),
     "deaf readout": (_op("readout", inputs=()), "readout: a readout needs an input"),
@@ -130,7 +131,7 @@ class BreakSomething(Pass):
     """Break the graph as told."""
 
     name: ClassVar[str] = "break-something"
-    how: Change = _edge("layer.0.hidden", 0, source="ghost")
+    how: Change
 
     def apply(self, graph, profile):
         return self.how(graph)
@@ -147,5 +148,5 @@ def test_the_runner_names_the_pass_that_broke_it_and_stops(name, folder, tmp_pat
 
 def test_the_runner_refuses_a_graph_that_was_broken_before(graph):
     with pytest.raises(VerifyError) as error:
-        run(BreakSomething().apply(graph, load("tiny")), load("tiny"))
+        run(BreakSomething(BROKEN["unknown source"][0]).apply(graph, load("tiny")), load("tiny"))
     assert str(error.value) == "before the first pass: layer.0.hidden: reads %ghost, which nothing above it defines"

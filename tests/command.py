@@ -1,0 +1,63 @@
+"""A command as a shell runs it: in this process to be quick, or in one of its own; and what every command promises about bad input."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from compiler import lower
+from runtime import commands
+from runtime.cli import run_command
+
+ROOT = Path(__file__).resolve().parent.parent
+LOWER, RUNTIME = ("compiler/lower.py",), ("-m", "runtime")
+_MAINS = {LOWER: lower.main, RUNTIME: commands.main}
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs commands that may write below `folder`."""
+
+    capsys: Any
+    folder: Path
+
+    def run(self, command: tuple[str, ...], *arguments: object) -> tuple[object, str, str]:
+        """(exit code, stdout, stderr) of `python COMMAND ARGUMENTS`, through the very function that the command calls."""
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
+            patch.setattr(sys, "argv", [command[-1], *map(str, arguments)])
+            run_command(_MAINS[command])
+        return end.value.code, *self.capsys.readouterr()
+
+    def refusal(self, command: tuple[str, ...], *arguments: object) -> str:
+        """What follows `error: ` on the one line of stderr; exit code 1, an empty stdout, and no file made or changed."""
+        before = self.files()
+        code, out, err = self.run(command, *arguments)
+        assert (code, out, self.files() == before) == (1, "", True), err
+        return message(err)
+
+    def lowering_refusal(self, checkpoint: Path, *options: object) -> str:
+        """The refusal to lower: the same to a file that is not there and over one that is."""
+        out = self.folder / "out" / "program.tsp"
+        out.parent.mkdir()
+        found = self.refusal(LOWER, checkpoint, "--out", out, *options)
+        out.write_bytes(b"an older program")
+        assert self.refusal(LOWER, checkpoint, "--out", out, *options) == found
+        return found
+
+    def files(self) -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+
+
+def message(err: str) -> str:
+    assert err.startswith("error: ") and err.endswith("\n") and err.count("\n") == 1, err
+    return err[7:-1]
+
+
+def spawn(command: tuple[str, ...], *arguments: object) -> tuple[int, str, str]:
+    """(exit code, stdout, stderr) of the command in a process of its own."""
+    done = subprocess.run([sys.executable, *command, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr

@@ -1,0 +1,124 @@
+"""Hardware profiles that are unknown or malformed, and models that a chip has no room for."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import random_checkpoint
+from command import LOWER, ROOT, message, spawn
+from compiler.lower import lower
+
+TINY = (ROOT / "hw_profiles" / "tiny.toml").read_text()
+KNOWN = "one of kapoho-point, loihi2, tiny, or the path of a .toml file"
+KEYS = ("name, chips, cores_per_chip, neurons_per_core, synapses_per_chip, weight_bits, weight_exponent_max, vth_bits, bias_mantissa_bits, "
+        "bias_exponent_max, decay_bits")
+TABLE = 'must be a table of value, unit and source (or source = "assumed")'
+
+
+@pytest.mark.parametrize("name", ["loihi3", "Tiny", "", "nowhere.toml", "hw_profiles"])
+def test_unknown(name, small, shell):
+    assert shell.lowering_refusal(small, "--profile", name) == f"profile {name!r} is unknown (hint: {KNOWN})"
+
+
+def test_unknown_in_a_real_process(small, tmp_path):
+    code, out, err = spawn(LOWER, small, "--profile", "loihi3", "--out", tmp_path / "program.tsp")
+    assert (code, out, message(err)) == (1, "", f"profile 'loihi3' is unknown (hint: {KNOWN})")
+    assert not (tmp_path / "program.tsp").exists()
+
+
+def line(key: str) -> str:
+    return re.search(rf"^{key} .*\n", TINY, re.MULTILINE).group()
+
+
+def with_value(key: str, value: str) -> str:
+    return TINY.replace(line(key), f'{key} = {{ value = {value}, unit = "bit", source = "assumed" }}\n')
+
+
+SMALL = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=2, steps=2, max_length=3)
+MALFORMED = [
+    (TINY + "colour = 3\n", f"unknown key 'colour' (hint: known keys: {KEYS})"),
+    *[(TINY.replace(line(key), ""), f"missing key {key!r}") for key in KEYS.split(", ")],
+    (TINY.replace(line("name"), "name = 5\n"), "name is 5, must be a string"),
+    (TINY.replace(line("chips"), "chips = 1\n"), f"chips {TABLE}"),
+    (TINY.replace(line("chips"), "chips = { value = 1 }\n"), f"chips {TABLE}"),
+    (TINY.replace(line("chips"), "chips = [1]\n"), f"chips {TABLE}"),
+    (with_value("vth_bits", '"10"'), "vth_bits is '10', must be a whole number above 0"),
+    (with_value("vth_bits", "10.0"), "vth_bits is 10.0, must be a whole number above 0"),
+    (with_value("vth_bits", "true"), "vth_bits is True, must be a whole number above 0"),
+    (with_value("vth_bits", "0"), "vth_bits is 0, must be a whole number above 0"),
+    (with_value("vth_bits", "-1"), "vth_bits is -1, must be a whole number above 0"),
+]
+
+
+@pytest.mark.parametrize("text, expected", MALFORMED)
+def test_malformed(text, expected, small, shell, tmp_path):
+    path = tmp_path / "chip.toml"
+    path.write_text(text)
+    assert shell.lowering_refusal(small, "--profile", path) == f"{path}: {expected}"
+
+
+@pytest.mark.parametrize("content", [b"{", b"name = ", b"name = 'a'\nname = 'b'\n", b"\xff\xfe", b"\x80\x04"])
+def test_not_toml(content, small, shell, tmp_path):
+    path = tmp_path / "chip.toml"
+    path.write_bytes(content)
+    assert shell.lowering_refusal(small, "--profile", path).startswith(f"{path}: not a TOML file: ")
+
+
+def test_not_toml_says_where(small, shell, tmp_path):
+    path = tmp_path / "chip.toml"
+    path.write_text("name = 'a'\nchips = = 3\n")
+    assert shell.lowering_refusal(small, "--profile", path) == f"{path}: not a TOML file: Invalid value (at line 2, column 9)"
+
+
+def test_a_copy_of_a_shipped_profile_is_read(small, shell, tmp_path):
+    (tmp_path / "chip.toml").write_text(TINY)
+    code, out, err = shell.run(LOWER, small, "--profile", tmp_path / "chip.toml", "--out", tmp_path / "program.tsp", "--length", 3)
+    assert (code, err) == (0, "") and out.startswith(f"{tmp_path}/program.tsp: ")
+
+
+def test_too_many_neurons(small, shell, tmp_path):
+    """And the length that the hint names is the longest that fits."""
+    folder = random_checkpoint.write(tmp_path / "wide", hidden=32, layers=1)
+    needed = lower(folder, "loihi2").neurons()
+    found = shell.lowering_refusal(folder, "--profile", "tiny")
+    fits = int(re.search("--length ([0-9]+) fits", found).group(1))
+    assert found == f"tiny: {needed} neurons needed, 1024 available (hint: --length {fits} fits, or a larger profile)"
+    for length, code in ((fits, 0), (fits + 1, 1)):
+        assert shell.run(LOWER, folder, "--profile", "tiny", "--length", length, "--out", tmp_path / "out.tsp")[0] == code
+
+
+def test_too_many_neurons_at_any_length(shell, tmp_path):
+    folder = random_checkpoint.write(tmp_path / "wide", layers=1, hidden=1100, max_length=1)
+    needed = lower(folder, "loihi2").neurons()
+    expected = f"tiny: {needed} neurons needed, 1024 available (hint: a smaller model or a larger profile)"
+    assert shell.lowering_refusal(folder, "--profile", "tiny") == expected
+
+
+def test_too_many_synapses(shell, tmp_path):
+    folder = random_checkpoint.write(tmp_path / "dense", layers=1, hidden=64, ffn=64, max_length=1, weights="binary")
+    program = lower(folder, "loihi2")
+    needed = sum(program.synapse_count(s) for s in program.synapses)
+    expected = f"tiny: {needed} synapses needed, 4096 available (hint: a smaller model or a larger profile)"
+    assert needed > 2 * 64 * 64 and program.neurons() < 1024
+    assert shell.lowering_refusal(folder, "--profile", "tiny") == expected
+
+
+NARROW = [
+    ("vth_bits", 10, {"query.vth": 1024}, "vth is 1024, the chip holds up to 1023"),
+    ("decay_bits", 11, {}, "keep is 3072, the chip holds up to 2048"),
+    ("bias_mantissa_bits", 4, {"query.bias": [-17, 1]}, "bias mantissa is 17, the chip holds up to 15"),
+    ("bias_exponent_max", 2, {"query.bias": [4095 << 3, 0]}, "bias exponent is 3, the chip holds up to 2"),
+    ("weight_bits", 4, {"query.gain": [-8, 1]}, "weight from x is 8, the chip holds up to 7"),
+    ("weight_exponent_max", 2, {"query.bias": [127 << 9, 0]}, "weight exponent from pad is 3, the chip holds up to 2"),
+]
+
+
+@pytest.mark.parametrize("key, value, tensors, expected", NARROW)
+def test_register_too_narrow(key, value, tensors, expected, shell, tmp_path):
+    dtypes = {"query.gain": np.int8}
+    stored = {f"layer.0.{name}": np.atleast_1d(np.array(v, dtypes.get(name, np.int32))) for name, v in tensors.items()}
+    folder = random_checkpoint.write(tmp_path / "checkpoint", tensors=stored, **SMALL)
+    (tmp_path / "chip.toml").write_text(with_value(key, str(value)))
+    assert shell.lowering_refusal(folder, "--profile", tmp_path / "chip.toml") == f"tiny: layer.0.query: {expected}"

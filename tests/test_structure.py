@@ -1,0 +1,130 @@
+"""Who may import whom, written once; and what may be imported nowhere."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from compiler.passes.base import Pass
+from compiler.pipeline import DEFAULT
+
+ROOT = Path(__file__).resolve().parent.parent
+ARROWS = {
+    "hw_profiles": {"hw_profiles"},
+    "runtime": {"runtime", "hw_profiles"},
+    "compiler": {"compiler", "runtime", "hw_profiles"},
+    "models": {"models", "runtime", "hw_profiles"},
+}
+ONLY_IN = {"torch": "models", "transformers": "models", "numba": "models", "lava": "runtime/lava"}
+PICKLES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+FILES = sorted(path.relative_to(ROOT).as_posix() for package in ARROWS for path in (ROOT / package).rglob("*.py"))
+PASSES = sorted(path.stem for path in (ROOT / "compiler" / "passes").glob("*.py") if path.stem not in ("__init__", "base"))
+
+
+@cache
+def tree(file: str) -> ast.Module:
+    return ast.parse((ROOT / file).read_text())
+
+
+def imports(file: str) -> Iterator[str]:
+    """Every module that a file names in an import, at any depth; `from a import b` counts as a and a.b."""
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: a relative import"
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in ("import_module", "__import__"):
+            yield from (a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str))
+
+
+def tops(file: str) -> set[str]:
+    return {name.split(".")[0] for name in imports(file)}
+
+
+def test_there_are_files_to_look_at():
+    assert len(FILES) > 50 and {file.split("/")[0] for file in FILES} == ARROWS.keys() and len(PASSES) >= 7
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_imports_follow_the_arrows(file):
+    package = file.split("/")[0]
+    assert tops(file) & ARROWS.keys() <= ARROWS[package]
+    assert not tops(file) & {"tests", "benchmarks", "conftest", "random_checkpoint"}
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_heavy_library_has_one_home(library):
+    users = [file for file in FILES if library in tops(file)]
+    assert [file for file in users if not file.startswith(ONLY_IN[library] + "/")] == []
+    assert users, f"nothing imports {library}: the rule is about nothing"
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_nothing_can_unpickle(file):
+    assert not tops(file) & PICKLES
+    calls = [node for node in ast.walk(tree(file)) if isinstance(node, ast.Call)]
+    assert not [ast.unparse(c) for c in calls if any(k.arg in ("allow_pickle", "weights_only") for k in c.keywords)]
+    assert not [ast.unparse(c) for c in calls if ast.unparse(c.func) in ("torch.load", "np.load", "numpy.load")]
+    assert not [name for name in imports(file) if name in ("torch.load", "numpy.load")]
+
+
+# passes
+
+@pytest.mark.parametrize("stem", PASSES)
+def test_a_pass_imports_no_other_pass(stem):
+    found = {name for name in imports(f"compiler/passes/{stem}.py") if name.startswith("compiler.passes")}
+    assert found == {"compiler.passes.base", "compiler.passes.base.Pass"}
+
+
+def test_the_one_table_holds_every_pass_file():
+    assert sorted(type(step).__module__.rsplit(".", 1)[1] for step in DEFAULT) == PASSES
+    assert len({step.name for step in DEFAULT}) == len(DEFAULT)
+
+
+@pytest.mark.parametrize("stem", PASSES)
+def test_a_pass_is_named_alike_as_option_file_and_class(stem):
+    module = import_module(f"compiler.passes.{stem}")
+    classes = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, Pass) and c.__module__ == module.__name__]
+    words = stem.split("_")
+    assert [(c.__name__, c.name) for c in classes] == [("".join(w.capitalize() for w in words), "-".join(words))]
+    assert re.fullmatch(r"[A-Z].*\.", classes[0]().sentence())
+
+
+# a device host has neither torch nor lava
+
+_WITHOUT = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {blocked!r}:
+            raise ImportError(f"blocked: {{name}}")
+
+sys.meta_path.insert(0, Blocked())
+for name in {blocked!r}:
+    try:
+        __import__(name)
+    except ImportError as error:
+        assert str(error) == f"blocked: {{name}}"
+    else:
+        raise SystemExit(f"{{name}} is not blocked")
+import {module}
+print(sorted(set(sys.modules) & set({blocked!r})))
+"""
+
+
+@pytest.mark.parametrize("module", ["runtime.commands", "compiler.lower"])
+def test_imports_without_torch_and_lava(module):
+    code = _WITHOUT.format(blocked=("torch", "lava", "transformers", "numba", "datasets"), module=module)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
