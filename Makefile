@@ -17,7 +17,7 @@ test: .venv/.test
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
-bench: .venv/.runtime
+bench: .venv/.test
 	$(BIN)/python benchmarks/spine.py
 
 lint: .venv/.test

@@ -1,6 +1,6 @@
 """Every figure of the README's table, in one run: `python benchmarks/spine.py [--quick]` writes benchmarks/results/spine.{json,md}.
 
-Needs GLUE_DIR, and Lava; torch only for the last row, which says so where it is absent.
+Needs GLUE_DIR, Lava and, for the last row, torch.
 """
 
 from __future__ import annotations

@@ -75,7 +75,8 @@ class CheckpointConfig:
 def config_from_json(raw: dict[str, Any], where: str) -> CheckpointConfig:
     """Read and check config.json's object. Raises `CheckpointError` naming the field, what it holds and what is allowed."""
     if raw.get("format") != FORMAT or raw.get("version") != VERSION:
-        raise CheckpointError(f"{where}: format {raw.get('format')!r} version {raw.get('version')!r}, this compiler reads {FORMAT!r} version {VERSION}")
+        raise CheckpointError(f"{where}: format {raw.get('format')!r} version {raw.get('version')!r}, "
+                              f"this compiler reads {FORMAT!r} version {VERSION}")
     names = {f.name for f in fields(CheckpointConfig)}
     for name in sorted(names ^ (raw.keys() - {"format", "version"})):
         raise CheckpointError(f"{where}: {'missing' if name in names else 'unknown'} field {name!r}")

@@ -60,7 +60,8 @@ def evaluate(o: argparse.Namespace, out: Console) -> int:
     """Score a program on a GLUE split."""
     encoder, task = Encoder(program_file.load(o.program)), glue.task_named(o.task)
     if len(task.labels) != len(encoder.program.labels):
-        raise InputError(f"{o.program}: compiled for {encoder.program.task}, which has {len(encoder.program.labels)} labels; {task.name} has {len(task.labels)}")
+        raise InputError(f"{o.program}: compiled for {encoder.program.task}, which has {len(encoder.program.labels)} labels; "
+                         f"{task.name} has {len(task.labels)}")
     examples = glue.read(task, o.data, o.split, o.limit)
     tokens = _tokens(encoder, [e.first if e.second is None else (e.first, e.second) for e in examples], o.strict)
     start = time.perf_counter()
@@ -86,7 +87,9 @@ def _predictions(program: Program, logits: np.ndarray, tokens: list[Tokens]) -> 
 
 
 def _progress() -> Progress:
-    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+    err = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 def verify(o: argparse.Namespace, out: Console) -> int:

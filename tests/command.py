@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from compiler import lower
 from runtime import commands
 from runtime.cli import run_command

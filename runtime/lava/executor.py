@@ -50,10 +50,12 @@ def _preflight(fused: Plan, record: bool) -> None:
     """Refuse what would die of SIGBUS or hang; raise the soft file limit where that is allowed."""
     processes, memory = fused.processes(record), fused.shared_memory(record)
     if processes > _MOST_PROCESSES:
-        raise ExecutorError(f"Lava would need {processes} processes, at most {_MOST_PROCESSES} are started", "share thresholds and leaks between populations")
+        raise ExecutorError(f"Lava would need {processes} processes, at most {_MOST_PROCESSES} are started",
+                            "share thresholds and leaks between populations")
     free = shutil.disk_usage(_SHM).free
     if memory > free:
-        raise ExecutorError(f"Lava needs {memory >> 20} MiB of {_SHM}, {free >> 20} MiB are free", "mount a larger one, or compile for a shorter --length")
+        raise ExecutorError(f"Lava needs {memory >> 20} MiB of {_SHM}, {free >> 20} MiB are free",
+                            "mount a larger one, or compile for a shorter --length")
     wanted = processes * _FILES_A_PROCESS + _SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:
@@ -84,7 +86,8 @@ def _run_child(job: Path, limit: float) -> None:
         try:
             code = child.wait(limit)
         except subprocess.TimeoutExpired:
-            raise ExecutorError(f"Lava did not finish within {limit:g} s and was killed; its last words: {_last_words(log)}", "raise --time-limit") from None
+            raise ExecutorError(f"Lava did not finish within {limit:g} s and was killed; its last words: {_last_words(log)}",
+                                "raise --time-limit") from None
         finally:
             kill_session(child.pid)
             child.wait()

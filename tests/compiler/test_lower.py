@@ -58,15 +58,17 @@ def test_another_checkpoint_gives_other_bytes(small, tmp_path):
     assert (tmp_path / "a.tsp").read_bytes() != (tmp_path / "b.tsp").read_bytes()
 
 
-def _command(form: list[str], args: list[str], cwd: Path, seed: int, path: str | None) -> subprocess.CompletedProcess:
-    env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"PYTHONHASHSEED": str(seed)} | ({"PYTHONPATH": path} if path else {})
-    return subprocess.run([sys.executable, *form, *args], cwd=cwd, env=env, capture_output=True, text=True, timeout=60)
+def _command(form: list[str], args: list[str], cwd: Path, seed: int, path: list[str]) -> subprocess.CompletedProcess:
+    """A process of its own that finds libraries but, by -S, no editable install of this project."""
+    libraries = [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
+    env = os.environ | {"PYTHONHASHSEED": str(seed), "PYTHONPATH": os.pathsep.join(path + libraries)}
+    return subprocess.run([sys.executable, "-S", *form, *args], cwd=cwd, env=env, capture_output=True, text=True, timeout=60)
 
 
 def test_script_and_module_from_another_folder_give_the_same_bytes(small, tmp_path):
     here = tmp_path / "elsewhere"
     here.mkdir()
-    forms = {"script": ([str(ROOT / "compiler" / "lower.py")], None), "module": (["-m", "compiler.lower"], str(ROOT))}
+    forms = {"script": ([str(ROOT / "compiler" / "lower.py")], []), "module": (["-m", "compiler.lower"], [str(ROOT)])}
     for seed, (name, (form, path)) in enumerate(forms.items(), 1):
         done = _command(form, ["../checkpoint", "--profile", "tiny", "--out", f"{name}.tsp"], here, seed, path)
         assert (done.returncode, done.stderr) == (0, "")

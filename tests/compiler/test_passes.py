@@ -21,7 +21,7 @@ from compiler.pipeline import DEFAULT, run
 from hw_profiles.profile import load
 from runtime import program_file
 from runtime.program import Bias
-from runtime.simulator import fast
+from runtime.simulator import fast, reference
 from runtime.text import Encoder
 from runtime.wiring import Along, Matrix
 
@@ -254,6 +254,14 @@ def test_padding_changes_no_logit_and_no_spike_and_stays_silent(program, length)
         valid, padded = np.split(_grid(program, long, p.name), [length], 3)
         assert (valid == _grid(program.at_length(length), short, p.name)).all(), p.name
         assert not padded.any(), p.name
+
+
+def test_the_literal_program_with_its_relays_gives_the_same_spikes(program):
+    encoder = Encoder(program)
+    samples = encoder.samples(encoder.tokens(_texts(4)[:3]))
+    quick, literal = (simulator.run(program, samples, record=True) for simulator in (fast, reference))
+    assert (quick.logits == literal.logits).all()
+    assert [name for name in quick.spikes if (quick.spikes[name] != literal.spikes[name]).any()] == []
 
 
 def test_without_silence_padding_the_answer_would_depend_on_padding(folder, program):

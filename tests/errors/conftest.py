@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import random_checkpoint
 from command import Shell
+
 from compiler.lower import lower
 from runtime import program_file
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -107,7 +109,7 @@ def test_header_size_that_starts_like_a_pickle(size, small, shell):
 @pytest.mark.parametrize("text", ["", "{", "{}", "[]", "no tokenizer"])
 def test_not_a_tokenizer(text, small, shell):
     (small / "tokenizer.json").write_text(text)
-    with pytest.raises(Exception) as why:       # noqa: B017 (the library's own words)
+    with pytest.raises(Exception) as why:       # the library's own words
         Tokenizer.from_str(text)
     assert shell.lowering_refusal(small) == f"{small}/tokenizer.json: the tokenizer is not one that `tokenizers` reads: {why.value}"
 
@@ -133,7 +135,8 @@ CONFIG = [
     *[({"keep": KEEP | {"score": value}}, f"keep is {KEEP | {'score': value}!r}, needs {KINDS}, each 1..4096") for value in (0, 4097, 0.5, True)],
     ({"causal": 1}, "causal is 1, must be true or false"),
     ({"causal": "false"}, "causal is 'false', must be true or false"),
-    *[({"logit_scale": value}, f"logit_scale is {value!r}, must be a finite number") for value in ("1", True, None, float("nan"), float("inf"), 10**400)],
+    *[({"logit_scale": value}, f"logit_scale is {value!r}, must be a finite number")
+      for value in ("1", True, None, float("nan"), float("inf"), 10**400)],
     ({"task": 2}, "task is 2, must be a string"),
     *[({"labels": value}, f"labels is {value!r}, must be a list of strings") for value in ("01", 2, None, [0, 1], {"0": 0, "1": 1})],
     ({"labels": ["0", "1", "2"]}, "3 labels for 2 classes"),
@@ -242,6 +245,24 @@ def test_out_that_cannot_be_written(small, shell, tmp_path):
     missing = tmp_path / "missing" / "program.tsp"
     assert shell.refusal(LOWER, small, "--out", missing) == f"{missing}: cannot be written: No such file or directory"
     assert shell.refusal(LOWER, small, "--out", tmp_path) == f"{tmp_path}: cannot be written: Is a directory"
+
+
+@pytest.mark.parametrize("step", ["chmod", "replace"])
+@pytest.mark.parametrize("fault, code, expected", [
+    (OSError(errno.ENOSPC, "No space left on device"), 1, "error: {out}: cannot be written: No space left on device\n"),
+    (KeyboardInterrupt(), 130, "interrupted\n"),
+])
+def test_writing_that_breaks_off(step, fault, code, expected, small, shell, tmp_path, monkeypatch):
+    """The file is what it was, and nothing lies beside it."""
+    def broken(*args):
+        raise fault
+
+    out = tmp_path / "program.tsp"
+    out.write_bytes(b"an older program")
+    before = shell.files()
+    monkeypatch.setattr(os, step, broken)
+    assert shell.run(LOWER, small, "--out", out) == (code, "", expected.format(out=out))
+    assert shell.files() == before
 
 
 def test_dump_folder_that_cannot_be_made(small, shell):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import random_checkpoint
 from command import LOWER, ROOT, message, spawn
+
 from compiler.lower import lower
 
 TINY = (ROOT / "hw_profiles" / "tiny.toml").read_text()
@@ -106,19 +107,20 @@ def test_too_many_synapses(shell, tmp_path):
 
 
 NARROW = [
-    ("vth_bits", 10, {"query.vth": 1024}, "vth is 1024, the chip holds up to 1023"),
-    ("decay_bits", 11, {}, "keep is 3072, the chip holds up to 2048"),
-    ("bias_mantissa_bits", 4, {"query.bias": [-17, 1]}, "bias mantissa is 17, the chip holds up to 15"),
-    ("bias_exponent_max", 2, {"query.bias": [4095 << 3, 0]}, "bias exponent is 3, the chip holds up to 2"),
-    ("weight_bits", 4, {"query.gain": [-8, 1]}, "weight from x is 8, the chip holds up to 7"),
-    ("weight_exponent_max", 2, {"query.bias": [127 << 9, 0]}, "weight exponent from pad is 3, the chip holds up to 2"),
+    ("vth_bits", 10, {"layer.0.query.vth": 1024}, "layer.0.query: vth is 1024, the chip holds up to 1023"),
+    ("vth_bits", 10, {"readout.codes": [[0b01010101]] * 2}, "readout: vth that no input reaches is 1024, the chip holds up to 1023"),
+    ("decay_bits", 11, {}, "layer.0.query: keep is 3072, the chip holds up to 2048"),
+    ("bias_mantissa_bits", 4, {"layer.0.query.bias": [-17, 1]}, "layer.0.query: bias mantissa is 17, the chip holds up to 15"),
+    ("bias_exponent_max", 2, {"layer.0.query.bias": [4095 << 3, 0]}, "layer.0.query: bias exponent is 3, the chip holds up to 2"),
+    ("weight_bits", 4, {"layer.0.query.gain": [-8, 1]}, "layer.0.query: weight from x is 8, the chip holds up to 7"),
+    ("weight_exponent_max", 2, {"layer.0.query.bias": [127 << 9, 0]}, "layer.0.query: weight exponent from pad is 3, the chip holds up to 2"),
 ]
 
 
 @pytest.mark.parametrize("key, value, tensors, expected", NARROW)
 def test_register_too_narrow(key, value, tensors, expected, shell, tmp_path):
-    dtypes = {"query.gain": np.int8}
-    stored = {f"layer.0.{name}": np.atleast_1d(np.array(v, dtypes.get(name, np.int32))) for name, v in tensors.items()}
-    folder = random_checkpoint.write(tmp_path / "checkpoint", tensors=stored, **SMALL)
+    dtypes = {"gain": np.int8, "codes": np.uint8}
+    stored = {name: np.atleast_1d(np.array(v, dtypes.get(name.split(".")[-1], np.int32))) for name, v in tensors.items()}
+    folder = random_checkpoint.write(tmp_path / "checkpoint", tensors=stored, **SMALL | {"steps": 64, "max_length": 4})
     (tmp_path / "chip.toml").write_text(with_value(key, str(value)))
-    assert shell.lowering_refusal(folder, "--profile", tmp_path / "chip.toml") == f"tiny: layer.0.query: {expected}"
+    assert shell.lowering_refusal(folder, "--profile", tmp_path / "chip.toml") == f"tiny: {expected}"

@@ -1,0 +1,198 @@
+"""Lava that is missing, starved, dying or hanging: one line, exit 1, and neither a process nor shared memory left behind."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import resource
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from command import RUNTIME
+
+from runtime import program_file
+from runtime.errors import ExecutorError
+from runtime.lava import executor
+from runtime.lava.plan import plan
+from runtime.program import Samples
+
+needs_lava = pytest.mark.skipif(importlib.util.find_spec("lava") is None, reason="lava-nc is not installed")
+
+
+def classify(program: Path) -> tuple[str, Path, str, str, str]:
+    return "classify", program, "w1 w2", "--executor", "lava"
+
+
+def samples(program, count: int) -> Samples:
+    d = program.dims
+    return Samples(np.ones((count, program.steps, d.positions, d.hidden), np.bool_), np.full(count, d.positions))
+
+
+@pytest.fixture()
+def jobs(tmp_path, monkeypatch):
+    """Where job folders are made."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "jobs"))
+    (tmp_path / "jobs").mkdir()
+    return tmp_path / "jobs"
+
+
+@pytest.fixture()
+def child(tmp_path, monkeypatch, jobs):
+    """Puts a shell script in the place of the child's Python."""
+
+    def put(script: str) -> None:
+        path = tmp_path / "python"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setattr(executor, "sys", SimpleNamespace(executable=str(path)))
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: "found")
+
+    return put
+
+
+def test_not_installed(program, shell, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    expected = "Lava is not installed (hint: pip install --no-deps --ignore-requires-python lava-nc==0.10.0)"
+    assert shell.refusal(RUNTIME, *classify(program)) == expected
+    assert shell.refusal(RUNTIME, "verify", program) == expected
+
+
+def test_too_little_shared_memory(program, shell, monkeypatch, jobs):
+    asked = []
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: "found")
+    monkeypatch.setattr(executor.Plan, "shared_memory", lambda self, recorded: 300 << 20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: asked.append(path) or SimpleNamespace(free=(64 << 20) + 5))
+    assert shell.refusal(RUNTIME, *classify(program)) == ("Lava needs 300 MiB of /dev/shm, 64 MiB are free "
+                                                          "(hint: mount a larger one, or compile for a shorter --length)")
+    assert asked == [Path("/dev/shm")]
+
+
+def processes(program: Path) -> int:
+    return plan(program_file.load(program)).processes(False)
+
+
+def test_too_few_files(program, shell, monkeypatch, jobs):
+    count = processes(program)
+    wanted = 12 * count + 128
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: "found")
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (64, wanted - 1))
+    assert shell.refusal(RUNTIME, *classify(program)) == (f"Lava needs {wanted} open files for {count} processes, the hard limit is {wanted - 1} "
+                                                          f"(hint: ulimit -n {wanted})")
+
+
+@pytest.mark.parametrize("hard", ["just enough", resource.RLIM_INFINITY])
+def test_soft_limit_on_files_is_raised(hard, program, monkeypatch):
+    fused, limits = plan(program_file.load(program)), []
+    wanted = 12 * fused.processes(True) + 128
+    hard = wanted if hard == "just enough" else hard
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (64, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda what, pair: limits.append((what, pair)))
+    executor._preflight(fused, True)
+    assert limits == [(resource.RLIMIT_NOFILE, (wanted, hard))]
+
+
+def test_too_many_processes(program, shell, monkeypatch, jobs):
+    count = processes(program)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: "found")
+    monkeypatch.setattr(executor, "_MOST_PROCESSES", count - 1)
+    assert shell.refusal(RUNTIME, *classify(program)) == (f"Lava would need {count} processes, at most {count - 1} are started "
+                                                          "(hint: share thresholds and leaks between populations)")
+
+
+@pytest.mark.parametrize("script, expected", [
+    ("echo starting; echo out of luck >&2; echo; exit 3", "Lava died with exit code 3: out of luck"),
+    ("exit 1", "Lava died with exit code 1: none"),
+    ("printf 'caf\\351\\n'; exit 4", "Lava died with exit code 4: caf\ufffd"),
+    ("kill -9 $$", "Lava died with exit code -9: none"),
+])
+def test_child_that_dies(script, expected, program, shell, child, jobs):
+    child(script)
+    assert shell.refusal(RUNTIME, *classify(program)) == expected
+    assert list(jobs.iterdir()) == []
+
+
+def test_child_that_hangs(program, shell, child, jobs, tmp_path):
+    """With what it started, and though it would not hear SIGTERM."""
+    child(f"trap '' TERM; echo $$ > {tmp_path}/session; sleep 30 & echo working; sleep 30")
+    start = time.monotonic()
+    code, out, err = shell.run(RUNTIME, *classify(program), "--time-limit", "0.5")
+    assert (code, out) == (1, "") and time.monotonic() - start < 10
+    assert err == "error: Lava did not finish within 0.5 s and was killed; its last words: working (hint: raise --time-limit)\n"
+    assert until_gone(lambda: members(int((tmp_path / "session").read_text())))
+    assert list(jobs.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [
+    ("classify", "w1", "--executor", "lava"), ("glue", "--executor", "lava", "--task", "sst2"), ("verify",),
+    ("verify", "--executor", "reference", "--against", "lava"),
+])
+def test_time_limit_reaches_lava(arguments, program, shell, tmp_path, monkeypatch):
+    def never(program, samples, record, limit):
+        raise ExecutorError(f"limit {limit!r}")
+
+    monkeypatch.setattr(executor, "run", never)
+    if arguments[0] == "glue":
+        (tmp_path / "SST-2").mkdir()
+        (tmp_path / "SST-2" / "dev.tsv").write_text("sentence\tlabel\nw1\t1\n")
+        arguments = (*arguments, "--data", tmp_path)
+    assert shell.refusal(RUNTIME, arguments[0], program, *arguments[1:], "--time-limit", "2.5") == "limit 2.5"
+    assert shell.refusal(RUNTIME, arguments[0], program, *arguments[1:]) == "limit 1800.0"
+
+
+@needs_lava
+def test_damaged_job(program, shell, monkeypatch, jobs):
+    """The real child, which finds no program in its job."""
+    made = []
+    monkeypatch.setattr(executor, "_write_job", lambda job, *rest: made.append(job) or (job / "job.json").write_text("{"))
+    found = shell.refusal(RUNTIME, *classify(program))
+    assert found == f"Lava died with exit code 1: runtime.errors.FileError: {made[0]}/job.json: not a JSON file: truncated or damaged"
+    assert list(jobs.iterdir()) == []
+
+
+@needs_lava
+def test_real_lava_that_takes_too_long(program, monkeypatch, jobs):
+    seen = {}
+
+    def spy(session):
+        seen.update(session=session, members=members(session), segments=segments(session))
+        kill(session)
+
+    kill = executor.kill_session
+    monkeypatch.setattr(executor, "kill_session", spy)
+    loaded = program_file.load(program)
+    with pytest.raises(ExecutorError) as refusal:
+        executor.run(loaded, samples(loaded, 10**5), limit=6)
+    assert str(refusal.value) == "Lava did not finish within 6 s and was killed; its last words: none (hint: raise --time-limit)"
+    assert len(seen["members"]) > 10 and len(seen["segments"]) > 10, "it was killed before it was running"
+    assert until_gone(lambda: members(seen["session"])) and until_gone(lambda: [s for s in seen["segments"] if Path(s).exists()])
+    assert list(jobs.iterdir()) == []
+
+
+def members(session: int) -> list[int]:
+    """Processes of a session, zombies left out: those wait for whoever adopted them."""
+    return [int(p.name) for p in Path("/proc").glob("[0-9]*") if (found := stat(p)) and found[3] == str(session) and found[0] != "Z"]
+
+
+def stat(process: Path) -> list[str]:
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def segments(session: int) -> set[str]:
+    """Shared memory that the processes of a session hold."""
+    maps = ((Path("/proc") / str(pid) / "maps").read_text() for pid in members(session))
+    return {name for text in maps for name in re.findall(r"/dev/shm/\S+", text)}
+
+
+def until_gone(left) -> bool:
+    end = time.monotonic() + 20
+    while left() and time.monotonic() < end:
+        time.sleep(0.1)
+    return not left()
