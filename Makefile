@@ -14,6 +14,7 @@ demo: .venv/.runtime
 
 test: .venv/.test
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
@@ -22,6 +23,7 @@ bench: .venv/.test
 
 lint: .venv/.test
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 .venv/.runtime: pyproject.toml constraints.txt

@@ -24,9 +24,19 @@ def emit(graph: Graph, profile: HardwareProfile) -> Program:
     """One population an op, one synapse an edge. The graph must have been through every default pass."""
     host = graph.host
     return Program(
-        dims=graph.dims, steps=graph.steps, front=host.front, class_bias=host.class_bias, first_position_only=host.first_position_only,
-        task=host.task, labels=host.labels, logit_scale=host.logit_scale, profile=profile.name, weights=host.weights,
-        populations=tuple(_population(op, profile) for op in graph.ops), synapses=tuple(s for op in graph.ops for s in _synapses(op)))
+        dims=graph.dims,
+        steps=graph.steps,
+        front=host.front,
+        class_bias=host.class_bias,
+        first_position_only=host.first_position_only,
+        task=host.task,
+        labels=host.labels,
+        logit_scale=host.logit_scale,
+        profile=profile.name,
+        weights=host.weights,
+        populations=tuple(_population(op, profile) for op in graph.ops),
+        synapses=tuple(s for op in graph.ops for s in _synapses(op)),
+    )
 
 
 def _population(op: Op, profile: HardwareProfile) -> Population:
@@ -52,6 +62,14 @@ def _synapses(op: Op) -> list[Synapse]:
         names[name] += 1
         unique = name if names[name] == 1 else f"{name}#{names[name]}"
         wiring = edge.wiring
-        out.append(Synapse(name=unique, source=edge.source, target=op.name, wiring=wiring, exponent=edge.exponent,
-                           source_stage=0 if isinstance(wiring, Shift) else edge.stage))
+        out.append(
+            Synapse(
+                name=unique,
+                source=edge.source,
+                target=op.name,
+                wiring=wiring,
+                exponent=edge.exponent,
+                source_stage=0 if isinstance(wiring, Shift) else edge.stage,
+            )
+        )
     return out

@@ -1,6 +1,6 @@
 """Lower a checkpoint to a program: the API, and the command over exactly that call.
 
-    python compiler/lower.py CKPT --profile loihi2 --out FILE.tsp [--length L] [--dump-ir DIR] [--list-passes] [--explain]
+python compiler/lower.py CKPT --profile loihi2 --out FILE.tsp [--length L] [--dump-ir DIR] [--list-passes] [--explain]
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-if __package__ in (None, ""):       # run as a script: the packages sit beside this folder
+if __package__ in (None, ""):  # run as a script: the packages sit beside this folder
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
@@ -29,8 +29,13 @@ from runtime.cli import console, run_command
 from runtime.program import Program
 
 
-def lower(checkpoint: Checkpoint | str | Path, profile: HardwareProfile | str, passes: Sequence[Pass] = DEFAULT,
-          length: int | None = None, dump: Path | None = None) -> Program:
+def lower(
+    checkpoint: Checkpoint | str | Path,
+    profile: HardwareProfile | str,
+    passes: Sequence[Pass] = DEFAULT,
+    length: int | None = None,
+    dump: Path | None = None,
+) -> Program:
     """The program of `checkpoint` on `profile` for texts of up to `length` tokens. Same input, same bytes.
 
     Raises `CheckpointError` or `FileError` for what cannot be read, `RangeViolation` for numbers that some input could push out of a
@@ -40,8 +45,13 @@ def lower(checkpoint: Checkpoint | str | Path, profile: HardwareProfile | str, p
     return emit(lowered_graph(checkpoint, found, passes, length, dump), found)
 
 
-def lowered_graph(checkpoint: Checkpoint | str | Path, profile: HardwareProfile, passes: Sequence[Pass] = DEFAULT,
-                  length: int | None = None, dump: Path | None = None) -> Graph:
+def lowered_graph(
+    checkpoint: Checkpoint | str | Path,
+    profile: HardwareProfile,
+    passes: Sequence[Pass] = DEFAULT,
+    length: int | None = None,
+    dump: Path | None = None,
+) -> Graph:
     """What `lower` emits, as a graph: for explaining and for tests."""
     read = checkpoint if isinstance(checkpoint, Checkpoint) else read_checkpoint(Path(checkpoint))
     return pipeline.run(build(read, length), profile, passes, dump)
@@ -77,8 +87,11 @@ def main(argv: list[str]) -> None:
     if o.out is not None:
         program = emit(graph, profile)
         program_file.save(program, o.out)
-        out.print(f"{o.out}: {program.neurons():,} neurons of {profile.neurons:,}, {program.dims.positions} tokens, "
-                      f"{program.steps} steps a sample, {program.depth} steps deep", soft_wrap=True)
+        out.print(
+            f"{o.out}: {program.neurons():,} neurons of {profile.neurons:,}, {program.dims.positions} tokens, "
+            f"{program.steps} steps a sample, {program.depth} steps deep",
+            soft_wrap=True,
+        )
 
 
 def entry() -> None:

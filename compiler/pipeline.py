@@ -21,12 +21,12 @@ from runtime.files import make_folder, write_atomic
 
 DEFAULT: tuple[Pass, ...] = (
     FoldRegisters(),
-    SilencePadding(),       # after folding, which drops biases of zero: they need no inhibition
-    ExpandProducts(),       # before latencies: a coincidence neuron takes a step of its own
+    SilencePadding(),  # after folding, which drops biases of zero: they need no inhibition
+    ExpandProducts(),  # before latencies: a coincidence neuron takes a step of its own
     AssignLatencies(),
     InsertRelays(),
-    ProveRanges(),          # after silencing: inhibition counts against the accumulator too
-    CheckCapacity(),        # last: relays are a large share of the neurons
+    ProveRanges(),  # after silencing: inhibition counts against the accumulator too
+    CheckCapacity(),  # last: relays are a large share of the neurons
 )
 
 

@@ -76,7 +76,7 @@ def _profile(raw: dict[str, Any], path: Path) -> HardwareProfile:
 
 def _number(entry: Any, key: str, path: Path) -> int:
     if not isinstance(entry, dict) or set(entry) != {"value", "unit", "source"}:
-        raise ProfileError(f"{path}: {key} must be a table of value, unit and source (or source = \"assumed\")")
+        raise ProfileError(f'{path}: {key} must be a table of value, unit and source (or source = "assumed")')
     if type(entry["value"]) is not int or entry["value"] < 1:
         raise ProfileError(f"{path}: {key} is {entry['value']!r}, must be a whole number above 0")
     return int(entry["value"])

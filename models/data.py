@@ -127,4 +127,4 @@ def texts_of(examples: Sequence[Example]) -> list[str | tuple[str, str]]:
 def length_sorted_batches(corpus: Corpus, size: int) -> list[np.ndarray]:
     """Rows in order of length, `size` at a time: little padding where order does not matter (evaluation)."""
     order = np.argsort(np.diff(corpus.starts), kind="stable")
-    return [order[i:i + size] for i in range(0, len(order), size)]
+    return [order[i : i + size] for i in range(0, len(order), size)]

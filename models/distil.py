@@ -34,7 +34,7 @@ class Distiller(nn.Module):
     def __init__(self, student: SpikingBert, teacher: Teacher, task: Task, weights: LossWeights) -> None:
         super().__init__()
         self.task, self.weights = task, weights
-        self.teacher = [teacher]        # in a list: its parameters are not ours to train or save
+        self.teacher = [teacher]  # in a list: its parameters are not ours to train or save
         self.map = nn.Linear(student.config.hidden, teacher.model.config.hidden_size)
         self.attention_scale = nn.Parameter(torch.tensor(1.0))
         self.blocks = teacher.model.config.num_hidden_layers // student.config.layers

@@ -46,7 +46,7 @@ def compare(checkpoint: Path, program_path: Path, data: str, limit: int | None =
     order = sorted(range(len(tokens)), key=lambda n: len(tokens[n][0]))
     spikes = logits = 0
     for at in range(0, len(order), _BATCH):
-        chosen = [tokens[n] for n in order[at:at + _BATCH]]
+        chosen = [tokens[n] for n in order[at : at + _BATCH]]
         length = len(chosen[-1][0])
         expected = fast.run(program.at_length(length), encoder.samples(chosen, length), record=True)
         found = _agreement(student, program.at_length(length), _corpus(chosen), expected)

@@ -40,9 +40,26 @@ def checkpoint_config(student: SpikingBert, task: str, labels: tuple[str, ...]) 
     """The checkpoint's config of a folded student."""
     c = student.config
     return CheckpointConfig(
-        task=task, labels=labels, vocabulary=c.vocabulary, classes=c.classes, hidden=c.hidden, layers=c.layers, heads=c.heads, head_dim=c.head_dim,
-        ffn=c.ffn, steps=c.steps, max_length=c.max_length, embedding_rank=c.embedding_rank, embedding_shift=student.embedding.shift,
-        weights=c.weights, readout=c.readout, causal=c.causal, reset=c.reset, keep=dict(c.keep), logit_scale=float(student.logit_scale))
+        task=task,
+        labels=labels,
+        vocabulary=c.vocabulary,
+        classes=c.classes,
+        hidden=c.hidden,
+        layers=c.layers,
+        heads=c.heads,
+        head_dim=c.head_dim,
+        ffn=c.ffn,
+        steps=c.steps,
+        max_length=c.max_length,
+        embedding_rank=c.embedding_rank,
+        embedding_shift=student.embedding.shift,
+        weights=c.weights,
+        readout=c.readout,
+        causal=c.causal,
+        reset=c.reset,
+        keep=dict(c.keep),
+        logit_scale=float(student.logit_scale),
+    )
 
 
 @torch.no_grad()
@@ -59,8 +76,11 @@ def tensors(student: SpikingBert) -> Arrays:
 def _embedding(student: SpikingBert, scale: int) -> Arrays:
     part = student.embedding
     tables: Arrays = {f"embedding.{name}": _int8(getattr(part, name) * part.table_scale) for name in ("token", "position", "segment")}
-    return tables | {"embedding.projection": _int8(part.projection * part.projection_scale),
-                     "embedding.bias": _ints(rounded(part.bias, 1 << 23)), "embedding.vth": _scalar(scale)}
+    return tables | {
+        "embedding.projection": _int8(part.projection * part.projection_scale),
+        "embedding.bias": _ints(rounded(part.bias, 1 << 23)),
+        "embedding.vth": _scalar(scale),
+    }
 
 
 def _layer(layer: Layer, kind: str, scale: int) -> Arrays:
@@ -77,8 +97,12 @@ def _layer(layer: Layer, kind: str, scale: int) -> Arrays:
 
 
 def _population(name: str, codes: Tensor, gain: Tensor, bias: Tensor, kind: str, scale: int) -> Arrays:
-    return {f"{name}.codes": _packed(codes, kind), f"{name}.gain": _ints(gain).astype(np.int8), f"{name}.bias": _ints(bias),
-            f"{name}.vth": _scalar(scale)}
+    return {
+        f"{name}.codes": _packed(codes, kind),
+        f"{name}.gain": _ints(gain).astype(np.int8),
+        f"{name}.bias": _ints(bias),
+        f"{name}.vth": _scalar(scale),
+    }
 
 
 def _packed(codes: Tensor, kind: str) -> NDArray[np.uint8]:

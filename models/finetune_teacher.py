@@ -21,7 +21,7 @@ from models.teacher import Teacher, load_teacher
 from runtime import glue
 from runtime.cli import run_command
 
-_WARM_UP = 0.06     # share of the steps with a rising rate; BERT's fine-tuning recipe
+_WARM_UP = 0.06  # share of the steps with a rising rate; BERT's fine-tuning recipe
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,14 @@ def finetune(options: Options, command: str) -> dict[str, float]:
     curve = _train(teacher, task, train, held, options)
     best = load_teacher(options.out)
     metrics = evaluate(best, task, glue.read(task, options.data), options.max_length)
-    card = {"command": command, "options": vars(options), "train_examples": len(train), "held_out_curve": curve,
-            "dev": metrics, "minutes": round((time.time() - start) / 60, 1)}
+    card = {
+        "command": command,
+        "options": vars(options),
+        "train_examples": len(train),
+        "held_out_curve": curve,
+        "dev": metrics,
+        "minutes": round((time.time() - start) / 60, 1),
+    }
     (Path(options.out) / "card.json").write_text(json.dumps(card, indent=1) + "\n")
     return metrics
 
@@ -66,7 +72,7 @@ def _train(teacher: Teacher, task: glue.Task, train: list[glue.Example], held: l
     order = np.random.default_rng(o.seed).permutation(np.resize(np.arange(len(corpus)), steps * o.batch))
     curve: list[float] = []
     for step in track(range(1, steps + 1), description=f"teacher {o.task}"):
-        rows = order[(step - 1) * o.batch:step * o.batch]
+        rows = order[(step - 1) * o.batch : step * o.batch]
         _update(teacher, task, corpus, rows, labels, optimiser)
         schedule.step()
         if step % max(1, steps // o.checks) == 0:
@@ -77,11 +83,10 @@ def _train(teacher: Teacher, task: glue.Task, train: list[glue.Example], held: l
     return curve
 
 
-def _update(teacher: Teacher, task: glue.Task, corpus: Corpus, rows: np.ndarray, labels: torch.Tensor,
-            optimiser: torch.optim.Optimizer) -> None:
+def _update(teacher: Teacher, task: glue.Task, corpus: Corpus, rows: np.ndarray, labels: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
     teacher.model.train()
     batch = pack(corpus, rows)
-    with torch.autocast("cpu", torch.bfloat16):     # products 2-3 times as fast as float32; the weights stay float32
+    with torch.autocast("cpu", torch.bfloat16):  # products 2-3 times as fast as float32; the weights stay float32
         out = teacher.outputs(batch).logits
     loss = task_loss(task, out.float(), labels[rows])
     optimiser.zero_grad()

@@ -17,8 +17,23 @@ from runtime.checkpoint import CheckpointConfig, config_from_json, unpack_codes
 from runtime.errors import InputError
 from runtime.files import Arrays, read_json, read_tensors
 
-_SHARED = ("vocabulary", "classes", "hidden", "layers", "heads", "head_dim", "ffn", "steps", "max_length", "embedding_rank", "weights", "readout",
-           "causal", "reset", "keep")
+_SHARED = (
+    "vocabulary",
+    "classes",
+    "hidden",
+    "layers",
+    "heads",
+    "head_dim",
+    "ffn",
+    "steps",
+    "max_length",
+    "embedding_rank",
+    "weights",
+    "readout",
+    "causal",
+    "reset",
+    "keep",
+)
 
 
 @torch.no_grad()
@@ -33,7 +48,7 @@ def load_student(folder: Path) -> SpikingBert:
     student.scale = thresholds.pop()
     _fill_embedding(student.embedding, arrays, config, student.scale)
     for n, layer in enumerate(student.blocks()):
-        _fill_layer(layer, {k[len(f"layer.{n}."):]: v for k, v in arrays.items() if k.startswith(f"layer.{n}.")}, config, student.scale)
+        _fill_layer(layer, {k[len(f"layer.{n}.") :]: v for k, v in arrays.items() if k.startswith(f"layer.{n}.")}, config, student.scale)
     student.quantise = _as_stored
     student.readout.copy_(_codes(arrays, "readout", config.hidden, config.weights))
     student.readout_bias.copy_(torch.from_numpy(arrays["readout.bias"]) / (arith.ONE * config.steps))
@@ -63,8 +78,12 @@ def _fill_layer(layer: Layer, arrays: Arrays, config: CheckpointConfig, scale: i
     _fill_synapses(layer.query_key_value, arrays, ("query", "key", "value"), config.hidden, kind, scale)
     for part, name, columns in ((layer.attended, "attended", width), (layer.hidden, "hidden", config.hidden), (layer.output, "output", config.ffn)):
         _fill_synapses(part, arrays, (name,), columns, kind, scale)
-    for weight, name in ((layer.score, "score.gain"), (layer.context, "context.gain"), (layer.attended_skip, "attended.skip"),
-                         (layer.output_skip, "output.skip")):
+    for weight, name in (
+        (layer.score, "score.gain"),
+        (layer.context, "context.gain"),
+        (layer.attended_skip, "attended.skip"),
+        (layer.output_skip, "output.skip"),
+    ):
         _fill_weight(weight, int(arrays[name][0]), scale)
 
 

@@ -19,14 +19,14 @@ from torch import Tensor, nn
 
 from runtime import arith
 
-_BLOCK = 256        # a bfloat16 sum of +-1 products is exact up to here
-_SURROGATE = 2.0    # width of the arctan surrogate, the usual value
+_BLOCK = 256  # a bfloat16 sum of +-1 products is exact up to here
+_SURROGATE = 2.0  # width of the arctan surrogate, the usual value
 _BF16_ONE = 0x3F80  # the bits of 1.0 in bfloat16, which numba does not know
 _V_LIMIT = arith.V_LIMIT
 
 
 @numba.njit(cache=True)
-def _scan_float(drive: Any, keep: int, spikes: Any, excess: Any) -> None:       # pragma: no cover - compiled
+def _scan_float(drive: Any, keep: int, spikes: Any, excess: Any) -> None:  # pragma: no cover - compiled
     """drive, excess: (T, M) float32, spikes: (T, M) uint16 of bfloat16 bits. Threshold 1; excess = v - 1 before the reset."""
     leak, one, v = np.float32(keep / 4096), np.float32(1), np.zeros(drive.shape[1], np.float32)
     for t in range(drive.shape[0]):
@@ -39,7 +39,7 @@ def _scan_float(drive: Any, keep: int, spikes: Any, excess: Any) -> None:       
 
 
 @numba.njit(cache=True)
-def _scan_integer(drive: Any, keep: int, threshold: int, spikes: Any, excess: Any) -> None:      # pragma: no cover - compiled
+def _scan_integer(drive: Any, keep: int, threshold: int, spikes: Any, excess: Any) -> None:  # pragma: no cover - compiled
     """The same by `arith.lif_step`'s rule, in int64. drive: integers in 1/64 units; excess = v / threshold - 1."""
     v = np.zeros(drive.shape[1], np.int64)
     for t in range(drive.shape[0]):
@@ -54,7 +54,7 @@ def _scan_integer(drive: Any, keep: int, threshold: int, spikes: Any, excess: An
 
 
 @numba.njit(cache=True, fastmath=True)
-def _scan_back(grad: Any, excess: Any, keep: int, threshold: float, width: float, out: Any) -> None:      # pragma: no cover - compiled
+def _scan_back(grad: Any, excess: Any, keep: int, threshold: float, width: float, out: Any) -> None:  # pragma: no cover - compiled
     """Backward of `_scan`; the reset is not differentiated."""
     slope, leak = np.float32(math.pi / 2 * width), np.float32(keep / 4096)
     height = np.float32(width / 2 / threshold)
@@ -118,7 +118,7 @@ QUANTISERS = {"ternary": ternary, "binary": binary}
 def exact_product(spikes: Tensor, codes: Tensor) -> Tensor:
     """spikes (..., K) in {0,1} times codes (R, K) in {-1,0,1} -> (..., R) float32, exact: bfloat16 in blocks of 256."""
     left, right = spikes.bfloat16(), codes.bfloat16()
-    blocks = [left[..., k:k + _BLOCK] @ right[:, k:k + _BLOCK].T for k in range(0, codes.shape[1], _BLOCK)]
+    blocks = [left[..., k : k + _BLOCK] @ right[:, k : k + _BLOCK].T for k in range(0, codes.shape[1], _BLOCK)]
     total = blocks[0].float()
     for block in blocks[1:]:
         total = total + block.float()
@@ -147,7 +147,7 @@ class Synapses(nn.Module):
     def __init__(self, fan_in: int, fan_out: int, kind: str, parts: int = 1) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(fan_out * parts, fan_in) / math.sqrt(fan_in))
-        self.norm = nn.BatchNorm1d(fan_out * parts, eps=1.0, momentum=0.02)    # counts are integers: a variance below 1 is a dead row
+        self.norm = nn.BatchNorm1d(fan_out * parts, eps=1.0, momentum=0.02)  # counts are integers: a variance below 1 is a dead row
         self.quantise, self.parts = QUANTISERS[kind], parts
         self.scale: int | None = None
         self.bias_grid: Tensor | int = 1
@@ -185,7 +185,7 @@ class Synapses(nn.Module):
         return counts * (gain * arith.ONE) + bias
 
 
-_BIAS_ROOM = 1.5    # biases may still grow by half in integer training before they clip
+_BIAS_ROOM = 1.5  # biases may still grow by half in integer training before they clip
 
 
 class Weight(nn.Module):

@@ -45,7 +45,7 @@ class BertConfig:
     max_length: int = 56
     embedding_rank: int = 128
     weights: str = "ternary"
-    readout: str = "mean"           # or "first": the [CLS] position alone
+    readout: str = "mean"  # or "first": the [CLS] position alone
     causal: bool = False
     reset: str = "zero"
     keep: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 3072))
@@ -213,4 +213,3 @@ class SpikingBert(nn.Module):
 def exact_head(counts: Tensor, codes: Tensor) -> Tensor:
     """(tokens, D) spike counts times ternary codes, in float32 (sums stay far below 2^24)."""
     return counts @ codes.T
-

@@ -25,7 +25,7 @@ def load(path: Path, student: nn.Module, card: dict[str, Any]) -> bool:
     if not path.with_suffix(".json").exists():
         return False
     tensors = _tensors(path)
-    student.load_state_dict({k[len("student."):]: v for k, v in tensors.items() if k.startswith("student.")})
+    student.load_state_dict({k[len("student.") :]: v for k, v in tensors.items() if k.startswith("student.")})
     card |= read_json(path.with_suffix(".json"))
     return True
 

@@ -24,8 +24,13 @@ class Teacher:
 
     def outputs(self, batch: Batch, states: bool = False) -> Any:
         """`transformers` output for a packed batch; with `states`, every layer's hidden states and attention maps."""
-        return self.model(batch.grid(batch.ids), attention_mask=batch.mask(), token_type_ids=batch.grid(batch.segments),
-                          output_hidden_states=states, output_attentions=states)
+        return self.model(
+            batch.grid(batch.ids),
+            attention_mask=batch.mask(),
+            token_type_ids=batch.grid(batch.segments),
+            output_hidden_states=states,
+            output_attentions=states,
+        )
 
     @torch.no_grad()
     def logits(self, corpus: Corpus, label: str = "teacher", size: int = 64) -> np.ndarray:

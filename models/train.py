@@ -50,8 +50,8 @@ class Schedule:
     rate: float = 1e-3
     integer_rate: float = 2e-4
     warm_up: int = 200
-    task_share: float = 0.4         # of a batch's texts, from the task's own training set; the rest is unlabelled text
-    unlabelled: int = 150_000       # sentences taken from the unlabelled file
+    task_share: float = 0.4  # of a batch's texts, from the task's own training set; the rest is unlabelled text
+    unlabelled: int = 150_000  # sentences taken from the unlabelled file
     held_out: int = 1000
     check_every: int = 500
     calibration_batches: int = 60
@@ -72,7 +72,7 @@ def read_recipe(path: Path) -> Recipe:
     """Parse and check a recipe; unknown keys are refused with one line."""
     try:
         raw = tomllib.loads(path.read_text())
-        BertConfig(vocabulary=1, classes=1, **raw.get("model", {}))     # refuses keys it does not know
+        BertConfig(vocabulary=1, classes=1, **raw.get("model", {}))  # refuses keys it does not know
         return Recipe(raw["task"], raw.get("model", {}), LossWeights(**raw.get("loss", {})), Schedule(**raw.get("schedule", {})))
     except (OSError, KeyError, TypeError, tomllib.TOMLDecodeError) as error:
         raise FileError(f"{path}: not a training recipe: {error}") from None
@@ -109,7 +109,11 @@ class Trainer:
         probe = [pack(self.held, rows) for rows in length_sorted_batches(self.held, 32)[::6]]
         before, limits = population_spikes(self.student, probe), scale_limits(self.student)
         self.student.fold(limits[0][0])
-        cost = {"scale": limits[0][0], "limits": [list(limit) for limit in limits[:8]], "populations": spike_report(before, population_spikes(self.student, probe))}
+        cost = {
+            "scale": limits[0][0],
+            "limits": [list(limit) for limit in limits[:8]],
+            "populations": spike_report(before, population_spikes(self.student, probe)),
+        }
         self.card |= {"fold": cost, "held_out_folded": self.check()}
         self._phase("integer", self.recipe.schedule.integer_steps, self.recipe.schedule.integer_rate)
         self.card |= {"held_out_integer": self.check(), "spike_rates": spike_report(*[population_spikes(self.student, probe)] * 2)}
@@ -162,8 +166,13 @@ def train(recipe: Recipe, teacher_source: str, data: str, unlabelled: Path | Non
     run.integer_phase()
     dev = glue.read(run.task, data)
     dev_corpus, labels = encode(teacher.tokenizer, texts_of(dev), run.student.config.max_length), [e.label for e in dev]
-    run.card |= {"dev": run.score(dev_corpus, labels), "command": command, "recipe": _plain(recipe), "train_texts": len(run.set.corpus),
-                 "teacher_held_out": _teacher_score(run)}
+    run.card |= {
+        "dev": run.score(dev_corpus, labels),
+        "command": command,
+        "recipe": _plain(recipe),
+        "train_texts": len(run.set.corpus),
+        "teacher_held_out": _teacher_score(run),
+    }
     export(run.student, copy.deepcopy(teacher.tokenizer), recipe.task, run.task.labels, out, run.card)
     return run.card
 

@@ -52,7 +52,7 @@ def cached_logits(data: TrainingSet, teacher: Teacher, folder: Path) -> Training
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"logits-{_fingerprint(data, teacher)}.safetensors"
     if not path.exists():
-        with torch.autocast("cpu", torch.bfloat16):     # soft labels: the third digit does not matter, hours do
+        with torch.autocast("cpu", torch.bfloat16):  # soft labels: the third digit does not matter, hours do
             write_tensors(path, {"logits": teacher.logits(data.corpus, "teacher's logits")})
     return replace(data, soft=torch.from_numpy(read_tensors(path)[0]["logits"]))
 
@@ -77,4 +77,4 @@ def start_from_teacher(student: SpikingBert, teacher: Teacher, corpus: Corpus) -
     part.token.copy_(reduced / (share @ reduced.square()).mean().sqrt())
     on, _ = torch.linalg.qr(torch.randn(rank, rank))
     rows = torch.cat([on, -on]).repeat(math.ceil(student.config.hidden / (2 * rank)), 1)
-    part.projection.copy_(rows[:student.config.hidden])
+    part.projection.copy_(rows[: student.config.hidden])

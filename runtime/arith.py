@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 
-INPUT_SHIFT = 6                         # a_in << 6 enters the current
-ONE = 1 << INPUT_SHIFT                  # membrane units in one synaptic unit
-KEEP_ALL = 4096                         # 12-bit decay: keep/4096 of the membrane survives a step
-V_LIMIT = (1 << 23) - 1                 # v saturates here; u would wrap just above
-A_LIMIT = 1 << 17                       # |a_in| below this can never wrap u
+INPUT_SHIFT = 6  # a_in << 6 enters the current
+ONE = 1 << INPUT_SHIFT  # membrane units in one synaptic unit
+KEEP_ALL = 4096  # 12-bit decay: keep/4096 of the membrane survives a step
+V_LIMIT = (1 << 23) - 1  # v saturates here; u would wrap just above
+A_LIMIT = 1 << 17  # |a_in| below this can never wrap u
 VTH_LIMIT = (1 << 17) - 1
-BIAS_MANTISSA_LIMIT = 4095              # 12 bits and sign, 0.10.0 wraps silently beyond
+BIAS_MANTISSA_LIMIT = 4095  # 12 bits and sign, 0.10.0 wraps silently beyond
 BIAS_EXPONENT_LIMIT = 7
-WEIGHT_LIMIT = 127                      # 8 bits and sign, lowest bit lost to mixed-sign storage
-EXPONENT_LIMIT = 7                      # synaptic weight exponent; one more is spent on the doubled storage
+WEIGHT_LIMIT = 127  # 8 bits and sign, lowest bit lost to mixed-sign storage
+EXPONENT_LIMIT = 7  # synaptic weight exponent; one more is spent on the doubled storage
 
 
 def decay(v: Ints, keep: int) -> Ints:
@@ -36,7 +36,7 @@ def saturate(v: Ints) -> Ints:
 def lif_step(v: Ints, a: Ints, bias: Ints | int, keep: int, vth: int) -> tuple[Ints, NDArray[np.bool_], Ints]:
     """One step of the stock LIF without current memory (du=4095): (v after reset, spikes, v before reset).
 
-        v = saturate(decay(v, keep) + 64 * a + bias);   s = v > 64 * vth;   v = 0 where s
+    v = saturate(decay(v, keep) + 64 * a + bias);   s = v > 64 * vth;   v = 0 where s
     """
     before = saturate(decay(v, keep) + (a << INPUT_SHIFT) + bias)
     spikes = before > (vth << INPUT_SHIFT)
@@ -55,7 +55,7 @@ def lif_scan(a: Ints, bias: Ints | int, keep: int, vth: int) -> NDArray[np.bool_
 def mantissa_exponent(value: int, limit: int = WEIGHT_LIMIT, exponents: int = EXPONENT_LIMIT) -> tuple[int, int]:
     """The nearest m << e with |m| <= limit and the smallest e: (m, e). Raises OverflowError beyond `exponents`."""
     for e in range(exponents + 1):
-        m = (abs(value) + ((1 << e) >> 1)) >> e        # round half up in magnitude
+        m = (abs(value) + ((1 << e) >> 1)) >> e  # round half up in magnitude
         if m <= limit:
             return (m if value >= 0 else -m), e
     raise OverflowError(f"{value} is beyond {limit} << {exponents}")

@@ -34,8 +34,17 @@ KINDS = ("encoder", "query_key_value", "score", "context", "residual", "hidden")
 BITS = {"ternary": 2, "binary": 1}
 _CHOICES = {"weights": tuple(BITS), "readout": ("mean", "first"), "reset": ("zero",)}
 _RANGES = {
-    "vocabulary": (1, 1 << 20), "classes": (1, 1 << 20), "hidden": (1, 1 << 14), "layers": (1, 256), "heads": (1, 256), "head_dim": (1, 1024),
-    "ffn": (1, 1 << 16), "steps": (1, 64), "max_length": (1, 4096), "embedding_rank": (1, 1 << 14), "embedding_shift": (0, 30),
+    "vocabulary": (1, 1 << 20),
+    "classes": (1, 1 << 20),
+    "hidden": (1, 1 << 14),
+    "layers": (1, 256),
+    "heads": (1, 256),
+    "head_dim": (1, 1024),
+    "ffn": (1, 1 << 16),
+    "steps": (1, 64),
+    "max_length": (1, 4096),
+    "embedding_rank": (1, 1 << 14),
+    "embedding_shift": (0, 30),
 }
 
 
@@ -75,8 +84,9 @@ class CheckpointConfig:
 def config_from_json(raw: dict[str, Any], where: str) -> CheckpointConfig:
     """Read and check config.json's object. Raises `CheckpointError` naming the field, what it holds and what is allowed."""
     if raw.get("format") != FORMAT or raw.get("version") != VERSION:
-        raise CheckpointError(f"{where}: format {raw.get('format')!r} version {raw.get('version')!r}, "
-                              f"this compiler reads {FORMAT!r} version {VERSION}")
+        raise CheckpointError(
+            f"{where}: format {raw.get('format')!r} version {raw.get('version')!r}, this compiler reads {FORMAT!r} version {VERSION}"
+        )
     names = {f.name for f in fields(CheckpointConfig)}
     for name in sorted(names ^ (raw.keys() - {"format", "version"})):
         raise CheckpointError(f"{where}: {'missing' if name in names else 'unknown'} field {name!r}")
@@ -131,12 +141,22 @@ def tensor_table(c: CheckpointConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
 
 def _layer_table(c: CheckpointConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
     width = c.heads * c.head_dim
-    matrices = {"query": (width, c.hidden), "key": (width, c.hidden), "value": (width, c.hidden),
-                "attended": (c.hidden, width), "hidden": (c.ffn, c.hidden), "output": (c.hidden, c.ffn)}
+    matrices = {
+        "query": (width, c.hidden),
+        "key": (width, c.hidden),
+        "value": (width, c.hidden),
+        "attended": (c.hidden, width),
+        "hidden": (c.ffn, c.hidden),
+        "output": (c.hidden, c.ffn),
+    }
     table: dict[str, tuple[str, tuple[int, ...]]] = {}
     for name, (rows, columns) in matrices.items():
-        table |= {f"{name}.codes": ("uint8", (rows, packed_width(columns, c.weights))), f"{name}.gain": ("int8", (rows,)),
-                  f"{name}.bias": ("int32", (rows,)), f"{name}.vth": ("int32", (1,))}
+        table |= {
+            f"{name}.codes": ("uint8", (rows, packed_width(columns, c.weights))),
+            f"{name}.gain": ("int8", (rows,)),
+            f"{name}.bias": ("int32", (rows,)),
+            f"{name}.vth": ("int32", (1,)),
+        }
     for name in ("score", "context"):
         table |= {f"{name}.gain": ("int32", (1,)), f"{name}.vth": ("int32", (1,))}
     return table | {"attended.skip": ("int32", (1,)), "output.skip": ("int32", (1,))}
@@ -158,7 +178,7 @@ def pack_codes(codes: NDArray[np.int8], weights: str) -> NDArray[np.uint8]:
 def unpack_codes(packed: NDArray[np.uint8], columns: int, weights: str, where: str = "codes") -> NDArray[np.int8]:
     """The inverse of `pack_codes`; `CheckpointError` on the illegal pair of bits or set padding bits."""
     bits = np.unpackbits(packed, axis=1, bitorder="little").astype(np.int8)
-    used, spare = bits[:, :columns * BITS[weights]], bits[:, columns * BITS[weights]:]
+    used, spare = bits[:, : columns * BITS[weights]], bits[:, columns * BITS[weights] :]
     if spare.any():
         raise CheckpointError(f"{where}: padding bits are set; each row has {columns} {weights} codes")
     if weights == "binary":

@@ -24,7 +24,7 @@ def run_command(main: Callable[[list[str]], int | None]) -> None:
         sys.exit(main(sys.argv[1:]) or 0)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(130)       # 128 + SIGINT, as shells report it
+        sys.exit(130)  # 128 + SIGINT, as shells report it
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 import warnings
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from runtime import executors, glue, program_file
 from runtime.cli import console, run_command
@@ -22,11 +18,12 @@ from runtime.compare import require_equal
 from runtime.errors import InputError, MismatchError
 from runtime.executors import Executor, Tokens
 from runtime.files import write_atomic
-from runtime.lava import TIME_LIMIT
-from runtime.program import SOURCE, Program
+from runtime.options import parser
+from runtime.program import Program
+from runtime.tables import population_table
 from runtime.text import Encoder
 
-_VERIFY_CHUNK = 32      # samples compared at once: every spike of every population is held for each executor
+_VERIFY_CHUNK = 32  # samples compared at once: every spike of every population is held for each executor
 
 
 def classify(o: argparse.Namespace, out: Console) -> int:
@@ -60,8 +57,9 @@ def evaluate(o: argparse.Namespace, out: Console) -> int:
     """Score a program on a GLUE split."""
     encoder, task = Encoder(program_file.load(o.program)), glue.task_named(o.task)
     if len(task.labels) != len(encoder.program.labels):
-        raise InputError(f"{o.program}: compiled for {encoder.program.task}, which has {len(encoder.program.labels)} labels; "
-                         f"{task.name} has {len(task.labels)}")
+        raise InputError(
+            f"{o.program}: compiled for {encoder.program.task}, which has {len(encoder.program.labels)} labels; {task.name} has {len(task.labels)}"
+        )
     examples = glue.read(task, o.data, o.split, o.limit)
     tokens = _tokens(encoder, [e.first if e.second is None else (e.first, e.second) for e in examples], o.strict)
     start = time.perf_counter()
@@ -71,11 +69,21 @@ def evaluate(o: argparse.Namespace, out: Console) -> int:
     seconds = time.perf_counter() - start
     predictions = _predictions(encoder.program, logits, tokens)
     metrics = {name: round(value, 6) for name, value in glue.score(task, predictions, [e.label for e in examples]).items()}
-    out.print(f"{task.name} {o.split}: {', '.join(f'{k} {v:.6f}' for k, v in metrics.items())} on {len(examples)} examples, "
-                  f"{o.executor}, {seconds:.1f} s", soft_wrap=True)
+    out.print(
+        f"{task.name} {o.split}: {', '.join(f'{k} {v:.6f}' for k, v in metrics.items())} on {len(examples)} examples, {o.executor}, {seconds:.1f} s",
+        soft_wrap=True,
+    )
     if o.json:
-        report = {**metrics, "task": task.name, "split": o.split, "executor": o.executor, "examples": len(examples), "seconds": round(seconds, 2),
-                  "predictions": predictions, "logits": logits.tolist()}
+        report = {
+            **metrics,
+            "task": task.name,
+            "split": o.split,
+            "executor": o.executor,
+            "examples": len(examples),
+            "seconds": round(seconds, 2),
+            "predictions": predictions,
+            "logits": logits.tolist(),
+        }
         write_atomic(o.json, json.dumps(report).encode())
     return 0
 
@@ -99,12 +107,15 @@ def verify(o: argparse.Namespace, out: Console) -> int:
     names = o.executor.split(",")
     runs = {name: executors.executor(name, o.time_limit) for name in (o.against, *names)}
     try:
-        cells = sum(_verify_chunk(encoder, tokens[at:at + _VERIFY_CHUNK], o.against, names, runs) for at in range(0, len(tokens), _VERIFY_CHUNK))
+        cells = sum(_verify_chunk(encoder, tokens[at : at + _VERIFY_CHUNK], o.against, names, runs) for at in range(0, len(tokens), _VERIFY_CHUNK))
     except MismatchError as error:
         out.print(f"differs: {error}", soft_wrap=True)
         return 1
-    out.print(f"equal: {' == '.join([o.against, *names])} on {len(tokens)} samples, {len(encoder.program.populations)} populations, "
-                  f"{cells:,} (neuron, step) cells", soft_wrap=True)
+    out.print(
+        f"equal: {' == '.join([o.against, *names])} on {len(tokens)} samples, {len(encoder.program.populations)} populations, "
+        f"{cells:,} (neuron, step) cells",
+        soft_wrap=True,
+    )
     return 0
 
 
@@ -128,110 +139,20 @@ def inspect(o: argparse.Namespace, out: Console) -> int:
     program = program_file.load(o.program)
     out.print(population_table(program))
     synapses = sum(program.synapse_count(s) for s in program.synapses)
-    out.print(f"{program.neurons():,} neurons, {synapses:,} synapses; {program.dims.positions} tokens, {program.steps} steps a sample, "
-                  f"{program.depth} steps deep; task {program.task}, profile {program.profile}", soft_wrap=True)
+    out.print(
+        f"{program.neurons():,} neurons, {synapses:,} synapses; {program.dims.positions} tokens, {program.steps} steps a sample, "
+        f"{program.depth} steps deep; task {program.task}, profile {program.profile}",
+        soft_wrap=True,
+    )
     return 0
 
 
-def population_table(program: Program) -> Table:
-    """Populations with neurons, synapses into them, latency, leak, threshold, biases and worst-case input."""
-    table = Table(title="populations")
-    for column in ("population", "role", "axes", "neurons", "synapses", "latency", "keep", "vth", "bias / 64", "input range"):
-        table.add_column(column, justify="left" if column in ("population", "role", "axes") else "right")
-    for p in program.populations:
-        if p.role == SOURCE:
-            table.add_row(p.name, "host", p.axes, f"{program.size(p):,}", "", "0", "", "", "", "")
-            continue
-        low, high = reversed(program.input_bounds(p.name))
-        bias = "" if p.bias is None else f"{p.bias.values().min()}..{p.bias.values().max()}"
-        count = sum(program.synapse_count(s) for s in program.inputs(p.name))
-        table.add_row(p.name, p.role, p.axes if p.stages == 1 else f"{p.stages} x {p.axes}", f"{program.size(p):,}", f"{count:,}", str(p.latency),
-                      f"{p.keep}/4096", str(p.vth), bias, f"{low}..{high}")
-    return table
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    top = argparse.ArgumentParser(prog="python -m runtime", description="Run lowered programs.")
-    commands = top.add_subparsers(required=True, metavar="classify|glue|verify|inspect")
-    for name, action, text in (("classify", classify, "label texts"), ("glue", evaluate, "score a GLUE task"),
-                               ("verify", verify, "compare executors spike by spike"), ("inspect", inspect, "print the populations")):
-        command = commands.add_parser(name, help=text)
-        command.add_argument("program", type=Path, help="a .tsp file that compiler/lower.py wrote")
-        command.set_defaults(action=action)
-        _ARGUMENTS[name](command)
-    return top
-
-
-def _text_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("text", nargs="+", type=_unicode)
-    _run_arguments(command)
-
-
-def _unicode(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InputError(f"text {text!r} is not UTF-8") from None
-    return text
-
-
-def _run_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--executor", choices=list(executors.EXECUTORS), default="fast")
-    _time_limit(command)
-    command.add_argument("--strict", action="store_true", help="refuse texts longer than the compiled length instead of cutting them")
-
-
-def _time_limit(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--time-limit", type=_seconds, default=TIME_LIMIT, metavar="SECONDS",
-                         help=f"give up on one run of Lava after this long (default: {TIME_LIMIT:g})")
-
-
-def _seconds(text: str) -> float:
-    if not 0 < float(text) < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
-    return float(text)
-
-
-def _at_least(low: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if int(text) < low:
-            raise argparse.ArgumentTypeError(f"{text} is below {low}")
-        return int(text)
-
-    return number
-
-
-def _glue_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--task", required=True, help=", ".join(glue.TASKS))
-    command.add_argument("--data", required=True, help="folder in the GLUE layout, or 'hub'")
-    command.add_argument("--split", choices=["dev", "train"], default="dev")
-    command.add_argument("--limit", type=_at_least(1))
-    command.add_argument("--json", type=Path, metavar="OUT")
-    _run_arguments(command)
-
-
-def _verify_arguments(command: argparse.ArgumentParser) -> None:
-    source = command.add_mutually_exclusive_group()
-    source.add_argument("--data", help="GLUE folder: sentences of the program's own task")
-    source.add_argument("--random", type=_at_least(1), default=8, metavar="N", help="random token sequences (default: 8)")
-    command.add_argument("--limit", type=_at_least(1))
-    command.add_argument("--seed", type=_at_least(0), default=0)
-    command.add_argument("--executor", default="lava", help="one or more of fast, lava, reference, with commas (default: lava)")
-    command.add_argument("--against", default="reference", choices=list(executors.EXECUTORS))
-    _time_limit(command)
-
-
-def _nothing(command: argparse.ArgumentParser) -> None:
-    pass
-
-
-_ARGUMENTS = {"classify": _text_arguments, "glue": _glue_arguments, "verify": _verify_arguments, "inspect": _nothing}
+_ACTIONS = {"classify": classify, "glue": evaluate, "verify": verify, "inspect": inspect}
 
 
 def main(argv: list[str]) -> int:
     """The command."""
-    options = parser().parse_args(argv)
+    options = parser(_ACTIONS).parse_args(argv)
     return int(options.action(options, console()))
 
 

@@ -16,8 +16,8 @@ from runtime.text import Encoder
 
 Executor = Callable[..., Result]
 Tokens = tuple[list[int], list[int]]
-_FAST_BATCH = 32        # samples at once: a few hundred MiB at most for the shipped program
-_LAVA_GRID = 8          # lengths are rounded up to this, so that few programs serve all texts; each start costs seconds
+_FAST_BATCH = 32  # samples at once: a few hundred MiB at most for the shipped program
+_LAVA_GRID = 8  # lengths are rounded up to this, so that few programs serve all texts; each start costs seconds
 
 
 def _lava(program: Program, samples: Samples, record: bool = False, limit: float = TIME_LIMIT) -> Result:
@@ -36,8 +36,9 @@ def executor(name: str, limit: float = TIME_LIMIT) -> Executor:
     return partial(_lava, limit=limit) if name == "lava" else EXECUTORS[name]
 
 
-def logits(encoder: Encoder, tokens: Sequence[Tokens], name: str, step: Callable[[int], None] = lambda n: None,
-           limit: float = TIME_LIMIT) -> NDArray[np.int64]:
+def logits(
+    encoder: Encoder, tokens: Sequence[Tokens], name: str, step: Callable[[int], None] = lambda n: None, limit: float = TIME_LIMIT
+) -> NDArray[np.int64]:
     """(texts, classes) integer logits, each text on the program cut to the shortest length that holds it. `step(n)` after n more texts.
 
     Cutting changes no answer: padded positions are silent, and every proof for the compiled length holds for fewer positions.
@@ -57,4 +58,4 @@ def _batches(tokens: Sequence[Tokens], longest: int, name: str) -> Iterator[tupl
         by_length.setdefault(min(longest, -(-len(ids) // grid) * grid), []).append(row)
     for length, rows in sorted(by_length.items()):
         size = _FAST_BATCH if name == "fast" else len(rows)
-        yield from ((length, rows[at:at + size]) for at in range(0, len(rows), size))
+        yield from ((length, rows[at : at + size]) for at in range(0, len(rows), size))

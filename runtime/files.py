@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from runtime.errors import FileError
 
 Arrays = dict[str, NDArray[Any]]
-_PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")     # pickle protocols, torch's zip
+_PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # pickle protocols, torch's zip
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -47,7 +47,7 @@ def read_bytes(path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise FileError(f"{path}: {(error.strerror or 'unreadable').lower()}") from None
-    if content.startswith(_PICKLE_STARTS) and content[8:9] != b"{":     # a safetensors header may be 0x280, 0x380, ... bytes long
+    if content.startswith(_PICKLE_STARTS) and content[8:9] != b"{":  # a safetensors header may be 0x280, 0x380, ... bytes long
         raise FileError(f"{path}: this is a pickle, which can run code; only safetensors files are read")
     return content
 
@@ -67,8 +67,8 @@ def read_tensors(path: Path) -> tuple[Arrays, dict[str, str]]:
 
 
 def _metadata(content: bytes) -> dict[str, str]:
-    size = int.from_bytes(content[:8], "little")        # safetensors: 8 bytes of header length, then the JSON header
-    return dict(json.loads(content[8:8 + size]).get("__metadata__", {}))
+    size = int.from_bytes(content[:8], "little")  # safetensors: 8 bytes of header length, then the JSON header
+    return dict(json.loads(content[8 : 8 + size]).get("__metadata__", {}))
 
 
 def write_tensors(path: Path, arrays: Arrays, metadata: dict[str, str] | None = None) -> None:

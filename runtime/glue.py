@@ -33,15 +33,15 @@ class Task:
 
     name: str
     folder: str
-    columns: tuple[str, ...]            # header names (or positions, where there is no header) of the texts
+    columns: tuple[str, ...]  # header names (or positions, where there is no header) of the texts
     label_column: str
     labels: tuple[str, ...]
-    metrics: tuple[str, ...]            # the first is the one that the task is ranked by
+    metrics: tuple[str, ...]  # the first is the one that the task is ranked by
     header: bool = True
     dev_file: str = "dev.tsv"
 
 
-_POSITIONS = ("0", "1", "2", "3")   # column names where there is no header
+_POSITIONS = ("0", "1", "2", "3")  # column names where there is no header
 _YES_NO = ("0", "1")
 _ENTAIL = ("entailment", "not_entailment")
 TASKS = {
@@ -55,8 +55,15 @@ TASKS = {
         Task("wnli", "WNLI", ("sentence1", "sentence2"), "label", _YES_NO, ("accuracy",)),
         Task("qnli", "QNLI", ("question", "sentence"), "label", _ENTAIL, ("accuracy",)),
         Task("qqp", "QQP", ("question1", "question2"), "is_duplicate", _YES_NO, ("f1", "accuracy")),
-        Task("mnli", "MNLI", ("sentence1", "sentence2"), "gold_label", ("entailment", "neutral", "contradiction"),
-             ("accuracy",), dev_file="dev_matched.tsv"),
+        Task(
+            "mnli",
+            "MNLI",
+            ("sentence1", "sentence2"),
+            "gold_label",
+            ("entailment", "neutral", "contradiction"),
+            ("accuracy",),
+            dev_file="dev_matched.tsv",
+        ),
     )
 }
 

@@ -71,9 +71,14 @@ def _describe(program: Program) -> dict[str, Any]:
     scalars = ("steps", "first_position_only", "task", "labels", "logit_scale", "profile", "weights")
     front = program.front
     return {
-        "format": FORMAT, "version": VERSION, "dims": asdict(program.dims), **{k: getattr(program, k) for k in scalars},
+        "format": FORMAT,
+        "version": VERSION,
+        "dims": asdict(program.dims),
+        **{k: getattr(program, k) for k in scalars},
         "front": {"shift": front.shift, "keep": front.keep, "vth": front.vth, "tokenizer": front.tokenizer},
-        "populations": [{**{k: v for k, v in vars(p).items() if k != "bias"}, "bias": p.bias.exponent if p.bias else None} for p in program.populations],
+        "populations": [
+            {**{k: v for k, v in vars(p).items() if k != "bias"}, "bias": p.bias.exponent if p.bias else None} for p in program.populations
+        ],
         "synapses": [{**{k: v for k, v in vars(s).items() if k != "wiring"}, "wiring": _wiring(s.wiring)} for s in program.synapses],
     }
 
@@ -89,10 +94,14 @@ def _build(d: dict[str, Any], arrays: Arrays) -> Program:
     tables: dict[str, Any] = {name: arrays[f"front.{name}"] for name in _FRONT_ARRAYS}
     front = FrontEnd(**d["front"], **tables)
     return Program(
-        dims=Dims(**d["dims"]), front=front, class_bias=arrays["class_bias"].astype(np.int64), labels=tuple(d["labels"]),
+        dims=Dims(**d["dims"]),
+        front=front,
+        class_bias=arrays["class_bias"].astype(np.int64),
+        labels=tuple(d["labels"]),
         **{k: d[k] for k in ("steps", "first_position_only", "task", "logit_scale", "profile", "weights")},
         populations=tuple(_population(p, arrays) for p in d["populations"]),
-        synapses=tuple(Synapse(**{**s, "wiring": _read_wiring(s, arrays, d["weights"])}) for s in d["synapses"]))
+        synapses=tuple(Synapse(**{**s, "wiring": _read_wiring(s, arrays, d["weights"])}) for s in d["synapses"]),
+    )
 
 
 def _population(raw: dict[str, Any], arrays: Arrays) -> Population:

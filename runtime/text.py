@@ -40,7 +40,7 @@ class Encoder:
         x = np.zeros((len(tokens), self.program.steps, length, len(front.bias)), np.bool_)
         for n, (ids, segments) in enumerate(tokens):
             spikes = encode(front, np.asarray(ids), np.asarray(segments), self.program.steps)
-            x[n, :, :len(ids)] = spikes
+            x[n, :, : len(ids)] = spikes
         return Samples(x, np.array([len(ids) for ids, _ in tokens], np.int64))
 
 
@@ -48,7 +48,7 @@ def tokenizer_from(text: str, where: str) -> Tokenizer:
     """A `tokenizers` object from its JSON without padding; `FileError` if it is not one."""
     try:
         tokenizer = Tokenizer.from_str(text)
-    except Exception as error:      # the library raises bare Exception for every fault
+    except Exception as error:  # the library raises bare Exception for every fault
         raise FileError(f"{where}: the tokenizer is not one that `tokenizers` reads: {str(error).splitlines()[0]}") from None
     tokenizer.no_padding()
     return tokenizer
@@ -63,7 +63,7 @@ def _too_long(n: int, length: int, limit: int, strict: bool) -> None:
 
 def current(front: FrontEnd, ids: NDArray[np.int64], segments: NDArray[np.int64]) -> NDArray[np.int64]:
     """(tokens, hidden) integer current: a sum of three int8 rows, an integer matrix product, a shift that rounds down."""
-    rows = front.token[ids].astype(np.int64) + front.position[:len(ids)] + front.segment[segments]
+    rows = front.token[ids].astype(np.int64) + front.position[: len(ids)] + front.segment[segments]
     return (rows @ front.projection.T.astype(np.int64) + front.bias) >> front.shift
 
 

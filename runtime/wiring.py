@@ -44,7 +44,9 @@ class Dims:
         """Length of one axis."""
         if name == "p":
             return self.positions * (self.positions + 1) // 2 if self.causal else self.positions**2
-        return {"i": self.positions, "j": self.positions, "h": self.heads, "d": self.head_dim, "e": self.hidden, "f": self.ffn, "c": self.classes}[name]
+        return {"i": self.positions, "j": self.positions, "h": self.heads, "d": self.head_dim, "e": self.hidden, "f": self.ffn, "c": self.classes}[
+            name
+        ]
 
     def at_length(self, positions: int) -> Dims:
         """The same model on shorter texts."""

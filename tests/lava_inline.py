@@ -86,6 +86,6 @@ def _windows(program, fused, history, samples):
     for group in fused.groups:
         for p in group.members:
             n, at = program.dims.size(p.axes), group.offsets[p.name]
-            parts = [history[group.name][p.latency + k:p.latency + k + steps, at + k * n:at + (k + 1) * n] for k in range(p.stages)]
+            parts = [history[group.name][p.latency + k : p.latency + k + steps, at + k * n : at + (k + 1) * n] for k in range(p.stages)]
             found[p.name] = packed(np.concatenate(parts, 1)).reshape(samples, program.steps, -1)
     return found

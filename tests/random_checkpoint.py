@@ -22,9 +22,29 @@ def small_tokenizer() -> Tokenizer:
 
 
 def config(**changes: Any) -> dict[str, Any]:
-    base = dict(format="tritspike-checkpoint", version=1, task="sst2", labels=["0", "1"], vocabulary=len(WORDS), classes=2, hidden=16, layers=2,
-                heads=2, head_dim=4, ffn=24, steps=4, max_length=12, embedding_rank=8, embedding_shift=5, weights="ternary", readout="mean",
-                causal=False, reset="zero", keep=dict.fromkeys(KINDS, 3072), logit_scale=0.1)
+    base = dict(
+        format="tritspike-checkpoint",
+        version=1,
+        task="sst2",
+        labels=["0", "1"],
+        vocabulary=len(WORDS),
+        classes=2,
+        hidden=16,
+        layers=2,
+        heads=2,
+        head_dim=4,
+        ffn=24,
+        steps=4,
+        max_length=12,
+        embedding_rank=8,
+        embedding_shift=5,
+        weights="ternary",
+        readout="mean",
+        causal=False,
+        reset="zero",
+        keep=dict.fromkeys(KINDS, 3072),
+        logit_scale=0.1,
+    )
     return base | changes
 
 
@@ -47,19 +67,39 @@ def arrays(c: dict[str, Any], seed: int) -> dict[str, np.ndarray]:
 
     def population(rows: int, columns: int) -> dict[str, np.ndarray]:
         gain = np.clip(rng.choice([-1, 1], rows) * rng.uniform(0.8, 3, rows) * vth / np.sqrt(columns), -127, 127)
-        return {"codes": codes(rows, columns), "gain": np.where(gain == 0, 1, gain).astype(np.int8),
-                "bias": (rng.normal(0.35, 0.3, rows) * 64 * vth / 16).astype(np.int32) * 16, "vth": scalar(vth)}
+        return {
+            "codes": codes(rows, columns),
+            "gain": np.where(gain == 0, 1, gain).astype(np.int8),
+            "bias": (rng.normal(0.35, 0.3, rows) * 64 * vth / 16).astype(np.int32) * 16,
+            "vth": scalar(vth),
+        }
 
-    out = {"embedding.token": int8(c["vocabulary"], rank), "embedding.position": int8(c["max_length"], rank), "embedding.segment": int8(2, rank),
-           "embedding.projection": int8(c["hidden"], rank), "embedding.bias": rng.integers(-99, 99, c["hidden"]).astype(np.int32),
-           "embedding.vth": scalar(vth),
-           "readout.codes": codes(c["classes"], c["hidden"]), "readout.bias": rng.integers(-99, 99, c["classes"]).astype(np.int32)}
-    shapes = {"query": (width, c["hidden"]), "key": (width, c["hidden"]), "value": (width, c["hidden"]), "attended": (c["hidden"], width),
-              "hidden": (c["ffn"], c["hidden"]), "output": (c["hidden"], c["ffn"])}
+    out = {
+        "embedding.token": int8(c["vocabulary"], rank),
+        "embedding.position": int8(c["max_length"], rank),
+        "embedding.segment": int8(2, rank),
+        "embedding.projection": int8(c["hidden"], rank),
+        "embedding.bias": rng.integers(-99, 99, c["hidden"]).astype(np.int32),
+        "embedding.vth": scalar(vth),
+        "readout.codes": codes(c["classes"], c["hidden"]),
+        "readout.bias": rng.integers(-99, 99, c["classes"]).astype(np.int32),
+    }
+    shapes = {
+        "query": (width, c["hidden"]),
+        "key": (width, c["hidden"]),
+        "value": (width, c["hidden"]),
+        "attended": (c["hidden"], width),
+        "hidden": (c["ffn"], c["hidden"]),
+        "output": (c["hidden"], c["ffn"]),
+    }
     for n in range(c["layers"]):
         layer = {f"{name}.{part}": a for name, shape in shapes.items() for part, a in population(*shape).items()}
-        layer |= {"score.gain": _representable(vth * rng.uniform(0.7, 1.5)), "score.vth": scalar(vth),
-                  "context.gain": _representable(vth * rng.uniform(0.7, 1.5)), "context.vth": scalar(vth)}
+        layer |= {
+            "score.gain": _representable(vth * rng.uniform(0.7, 1.5)),
+            "score.vth": scalar(vth),
+            "context.gain": _representable(vth * rng.uniform(0.7, 1.5)),
+            "context.vth": scalar(vth),
+        }
         layer |= {f"{name}.skip": _representable(vth * rng.uniform(0.3, 0.9)) for name in ("attended", "output")}
         out |= {f"layer.{n}.{name}": a for name, a in layer.items()}
     return out

@@ -80,6 +80,7 @@ def test_nothing_can_unpickle(file):
 
 # passes
 
+
 @pytest.mark.parametrize("stem", PASSES)
 def test_a_pass_imports_no_other_pass(stem):
     found = {name for name in imports(f"compiler/passes/{stem}.py") if name.startswith("compiler.passes")}

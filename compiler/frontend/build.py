@@ -27,10 +27,18 @@ def build(checkpoint: Checkpoint, length: int | None) -> Graph:
 def _host(checkpoint: Checkpoint) -> Host:
     c, t = checkpoint.config, checkpoint.tensors
     tables = {name: t[f"embedding.{name}"] for name in ("token", "position", "segment", "projection", "bias")}
-    front = FrontEnd(**tables, shift=c.embedding_shift, keep=c.keep["encoder"], vth=checkpoint.scalar("embedding.vth"),
-                     tokenizer=checkpoint.tokenizer)
-    return Host(front=front, class_bias=checkpoint.integers("readout.bias"), first_position_only=c.readout == "first",
-                task=c.task, labels=c.labels, logit_scale=c.logit_scale, weights=c.weights)
+    front = FrontEnd(
+        **tables, shift=c.embedding_shift, keep=c.keep["encoder"], vth=checkpoint.scalar("embedding.vth"), tokenizer=checkpoint.tokenizer
+    )
+    return Host(
+        front=front,
+        class_bias=checkpoint.integers("readout.bias"),
+        first_position_only=c.readout == "first",
+        task=c.task,
+        labels=c.labels,
+        logit_scale=c.logit_scale,
+        weights=c.weights,
+    )
 
 
 def _layer(ck: Checkpoint, at: str, x: str) -> list[Op]:

@@ -16,14 +16,18 @@ from runtime.wiring import Along, Matrix, Shift, Wiring
 def show(graph: Graph) -> str:
     """The whole graph as text, the same for the same graph."""
     d = graph.dims
-    head = (f"graph {graph.host.task} steps={graph.steps} positions={d.positions} heads={d.heads} head_dim={d.head_dim} "
-            f"hidden={d.hidden} ffn={d.ffn} classes={d.classes}{' causal' if d.causal else ''}")
+    head = (
+        f"graph {graph.host.task} steps={graph.steps} positions={d.positions} heads={d.heads} head_dim={d.head_dim} "
+        f"hidden={d.hidden} ffn={d.ffn} classes={d.classes}{' causal' if d.causal else ''}"
+    )
     return "\n".join([head, *(line for op in graph.ops for line in _op(op)), ""])
 
 
 def _op(op: Op) -> list[str]:
-    return [f"%{op.name} = {op.mnemonic} [{op.axes}]{_registers(op)}{'' if op.latency is None else f' @{op.latency}'}",
-            *(f"    <- {_edge(edge)}" for edge in op.inputs)]
+    return [
+        f"%{op.name} = {op.mnemonic} [{op.axes}]{_registers(op)}{'' if op.latency is None else f' @{op.latency}'}",
+        *(f"    <- {_edge(edge)}" for edge in op.inputs),
+    ]
 
 
 def _registers(op: Op) -> str:

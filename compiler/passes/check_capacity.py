@@ -21,8 +21,11 @@ class CheckCapacity(Pass):
 
     def apply(self, graph: Graph, profile: HardwareProfile) -> Graph:
         """Return the graph unchanged or raise `DoesNotFit` naming resource, need and supply."""
-        fits = [n for n in range(1, graph.dims.positions) if _neurons(graph, graph.dims.at_length(n)) <= profile.neurons
-                and _synapses(graph, graph.dims.at_length(n)) <= profile.synapses]
+        fits = [
+            n
+            for n in range(1, graph.dims.positions)
+            if _neurons(graph, graph.dims.at_length(n)) <= profile.neurons and _synapses(graph, graph.dims.at_length(n)) <= profile.synapses
+        ]
         hint = f"--length {fits[-1]} fits, or a larger profile" if fits else "a smaller model or a larger profile"
         _enough(profile, "neurons", _neurons(graph, graph.dims), profile.neurons, hint)
         _enough(profile, "synapses", _synapses(graph, graph.dims), profile.synapses, hint)
@@ -59,11 +62,15 @@ def _checks(graph: Graph, profile: HardwareProfile, op: Op) -> list[tuple[str, i
         return []
     checks = [("vth", op.vth, vth_limit), ("keep", op.keep, 1 << profile.decay_bits)]
     if op.bias is not None:
-        checks += [("bias mantissa", int(abs(op.bias.mantissa).max()), (1 << profile.bias_mantissa_bits) - 1),
-                   ("bias exponent", op.bias.exponent, profile.bias_exponent_max)]
+        checks += [
+            ("bias mantissa", int(abs(op.bias.mantissa).max()), (1 << profile.bias_mantissa_bits) - 1),
+            ("bias exponent", op.bias.exponent, profile.bias_exponent_max),
+        ]
     for edge in op.inputs:
         if isinstance(edge, Edge):
             mantissa = abs(edge.wiring.gain).max() if isinstance(edge.wiring, Matrix) else getattr(edge.wiring, "mantissa", 1)
-            checks += [(f"weight from {edge.source}", abs(int(mantissa)), (1 << (profile.weight_bits - 1)) - 1),
-                       (f"weight exponent from {edge.source}", edge.exponent, profile.weight_exponent_max)]
+            checks += [
+                (f"weight from {edge.source}", abs(int(mantissa)), (1 << (profile.weight_bits - 1)) - 1),
+                (f"weight exponent from {edge.source}", edge.exponent, profile.weight_exponent_max),
+            ]
     return checks

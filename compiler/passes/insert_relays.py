@@ -10,7 +10,7 @@ from compiler.passes.base import Pass
 from hw_profiles.profile import HardwareProfile
 from runtime.wiring import Along, Shift
 
-_WEIGHT = 2     # against vth=1: the parameters of a coincidence neuron, so that one process or core profile serves both
+_WEIGHT = 2  # against vth=1: the parameters of a coincidence neuron, so that one process or core profile serves both
 
 
 @dataclass(frozen=True)

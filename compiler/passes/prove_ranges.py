@@ -36,8 +36,10 @@ def _accumulator(graph: Graph, op: Op) -> None:
     high, low = input_bounds(graph, op)
     worst = high if high >= -low else low
     if abs(worst) >= arith.A_LIMIT:
-        raise RangeViolation(f"{op.name}: some input drives {worst} synaptic units into one neuron, allowed below {arith.A_LIMIT}",
-                             "lower its gains, or compile for a shorter --length")
+        raise RangeViolation(
+            f"{op.name}: some input drives {worst} synaptic units into one neuron, allowed below {arith.A_LIMIT}",
+            "lower its gains, or compile for a shorter --length",
+        )
 
 
 def _registers(op: Op) -> None:
@@ -69,5 +71,7 @@ def _readout(graph: Graph, op: Op) -> None:
     high, low = input_bounds(graph, op)
     for total, limit, what in ((high, arith.VTH_LIMIT, "fire"), (-low, arith.V_LIMIT // arith.ONE, "saturate")):
         if total * graph.steps > limit:
-            raise RangeViolation(f"{op.name}: some input makes the readout {what}: {total * graph.steps} synaptic units over {graph.steps} steps, "
-                                 f"allowed {limit}", "compile for a shorter --length, or read the first position only")
+            raise RangeViolation(
+                f"{op.name}: some input makes the readout {what}: {total * graph.steps} synaptic units over {graph.steps} steps, allowed {limit}",
+                "compile for a shorter --length, or read the first position only",
+            )

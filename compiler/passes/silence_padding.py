@@ -42,5 +42,5 @@ def _edges(op: Op) -> tuple[AnyEdge, ...]:
     if not need:
         return ()
     exponent = next(e for e in range(arith.EXPONENT_LIMIT + 1) if need <= arith.WEIGHT_LIMIT << e)
-    mantissa = -(need >> exponent) - bool(need & ((1 << exponent) - 1))      # rounded away from zero: never too little
+    mantissa = -(need >> exponent) - bool(need & ((1 << exponent) - 1))  # rounded away from zero: never too little
     return (Edge(source="pad", wiring=Along("i", mantissa), exponent=exponent),)

@@ -40,8 +40,11 @@ def run(job: Path) -> None:
     samples, record = settings["samples"], settings["record"]
     steps = samples * program.steps + program.depth
     network = SpikingProgram(program, job if record else None, steps)
-    players = [Player(str(job / f"{name}.bits"), port.shape[0], samples * program.steps)
-               for name, port in (("x", network.x), ("pad", network.pad)) if (job / f"{name}.bits").exists()]
+    players = [
+        Player(str(job / f"{name}.bits"), port.shape[0], samples * program.steps)
+        for name, port in (("x", network.x), ("pad", network.pad))
+        if (job / f"{name}.bits").exists()
+    ]
     for player, port in zip(players, (network.x, network.pad)):
         player.s_out.connect(port)
     membranes, seconds = _stream(network, program, samples, steps)

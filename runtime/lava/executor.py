@@ -25,9 +25,9 @@ from runtime.lava.session import kill_session
 from runtime.lava.stock import INSTALL
 from runtime.program import SOURCE, Program, Result, Samples, packed
 
-_FILES_A_PROCESS = 12       # measured: file descriptors that one leaf process needs in the parent
+_FILES_A_PROCESS = 12  # measured: file descriptors that one leaf process needs in the parent
 _SPARE_FILES = 128
-_MOST_PROCESSES = 200       # far below what a default pid limit allows; measured to run
+_MOST_PROCESSES = 200  # far below what a default pid limit allows; measured to run
 _SHM = Path("/dev/shm")
 
 
@@ -50,12 +50,14 @@ def _preflight(fused: Plan, record: bool) -> None:
     """Refuse what would die of SIGBUS or hang; raise the soft file limit where that is allowed."""
     processes, memory = fused.processes(record), fused.shared_memory(record)
     if processes > _MOST_PROCESSES:
-        raise ExecutorError(f"Lava would need {processes} processes, at most {_MOST_PROCESSES} are started",
-                            "share thresholds and leaks between populations")
+        raise ExecutorError(
+            f"Lava would need {processes} processes, at most {_MOST_PROCESSES} are started", "share thresholds and leaks between populations"
+        )
     free = shutil.disk_usage(_SHM).free
     if memory > free:
-        raise ExecutorError(f"Lava needs {memory >> 20} MiB of {_SHM}, {free >> 20} MiB are free",
-                            "mount a larger one, or compile for a shorter --length")
+        raise ExecutorError(
+            f"Lava needs {memory >> 20} MiB of {_SHM}, {free >> 20} MiB are free", "mount a larger one, or compile for a shorter --length"
+        )
     wanted = processes * _FILES_A_PROCESS + _SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:
@@ -81,13 +83,20 @@ def _write_job(job: Path, program: Program, samples: Samples, fused: Plan, recor
 
 def _run_child(job: Path, limit: float) -> None:
     with open(job / "log.txt", "w+", errors="replace") as log:
-        child = subprocess.Popen([sys.executable, "-m", "runtime.lava.child", str(job)], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                 start_new_session=True, env=_environment())
+        child = subprocess.Popen(
+            [sys.executable, "-m", "runtime.lava.child", str(job)],
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env=_environment(),
+        )
         try:
             code = child.wait(limit)
         except subprocess.TimeoutExpired:
-            raise ExecutorError(f"Lava did not finish within {limit:g} s and was killed; its last words: {_last_words(log)}",
-                                "raise --time-limit") from None
+            raise ExecutorError(
+                f"Lava did not finish within {limit:g} s and was killed; its last words: {_last_words(log)}", "raise --time-limit"
+            ) from None
         finally:
             kill_session(child.pid)
             child.wait()
@@ -98,8 +107,11 @@ def _run_child(job: Path, limit: float) -> None:
 def _environment() -> dict[str, str]:
     """The child finds our packages wherever the parent did; one thread a process, since there are dozens; only errors are last words."""
     root = str(Path(__file__).resolve().parents[2])
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")])), "OMP_NUM_THREADS": "1",
-                         "PYTHONWARNINGS": "ignore"}
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")])),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONWARNINGS": "ignore",
+    }
 
 
 def _last_words(log: IO[str]) -> str:
@@ -117,6 +129,6 @@ def _spikes(job: Path, program: Program, samples: Samples, fused: Plan) -> dict[
         bits = np.unpackbits(np.fromfile(job / f"{group.name}.bits", np.uint8).reshape(steps + program.depth, -1), axis=1, count=group.size)
         for p in group.members:
             n, at = program.dims.size(p.axes), group.offsets[p.name]
-            windows = [bits[p.latency + k:p.latency + k + steps, at + k * n:at + (k + 1) * n] for k in range(p.stages)]
+            windows = [bits[p.latency + k : p.latency + k + steps, at + k * n : at + (k + 1) * n] for k in range(p.stages)]
             found[p.name] = np.packbits(np.concatenate(windows, 1), axis=-1).reshape(len(samples), program.steps, -1)
     return {p.name: found[p.name] for p in program.populations}

@@ -22,13 +22,19 @@ from lava.proc.sparse.process import Sparse
 
 from runtime.lava.host import Recorder
 
-_NO_CURRENT_MEMORY = 4095       # du: Lava adds 1, and 4096 - 4096 of the current is kept
+_NO_CURRENT_MEMORY = 4095  # du: Lava adds 1, and 4096 - 4096 of the current is kept
 
 
 def neurons(group: Group, steps: int) -> Any:
     """One LIF or LIFReset for a group."""
-    registers = dict(shape=(group.size,), vth=group.key.vth, du=_NO_CURRENT_MEMORY, dv=arith.KEEP_ALL - group.key.keep,
-                     bias_mant=group.bias_mantissa, bias_exp=group.bias_exponent)
+    registers = dict(
+        shape=(group.size,),
+        vth=group.key.vth,
+        du=_NO_CURRENT_MEMORY,
+        dv=arith.KEEP_ALL - group.key.keep,
+        bias_mant=group.bias_mantissa,
+        bias_exp=group.bias_exponent,
+    )
     if group.key.phase is None:
         return LIF(**registers)
     return LIFReset(**registers, reset_interval=steps, reset_offset=group.key.phase)

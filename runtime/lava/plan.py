@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from runtime.program import SOURCE, Population, Program
 
-CHANNEL_SLOTS = 4       # Lava's default of 64 needs 256 MB of /dev/shm for a million neurons, on every synapse; 4 ran as fast
+CHANNEL_SLOTS = 4  # Lava's default of 64 needs 256 MB of /dev/shm for a million neurons, on every synapse; 4 ran as fast
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,15 @@ def _group(program: Program, name: str, members: list[Population]) -> Group:
     sizes = [program.size(p) for p in members]
     ends = np.cumsum([0, *sizes])
     biases = [_bias(p, n) for p, n in zip(members, sizes)]
-    return Group(name, _key(members[0], program), tuple(members), {p.name: int(at) for p, at in zip(members, ends)}, int(ends[-1]),
-                 np.concatenate([m for m, _ in biases]), np.concatenate([e for _, e in biases]))
+    return Group(
+        name,
+        _key(members[0], program),
+        tuple(members),
+        {p.name: int(at) for p, at in zip(members, ends)},
+        int(ends[-1]),
+        np.concatenate([m for m, _ in biases]),
+        np.concatenate([e for _, e in biases]),
+    )
 
 
 def _bias(p: Population, neurons: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -108,7 +115,9 @@ def _links(program: Program, groups: tuple[Group, ...]) -> list[Link]:
     for s in program.synapses:
         source, target = home[s.source], home[s.target]
         block = program.csr(s).tocoo()
-        moved = sp.coo_matrix((block.data, (block.row + target.offsets[s.target], block.col + source.offsets[s.source])), shape=(target.size, source.size))
+        moved = sp.coo_matrix(
+            (block.data, (block.row + target.offsets[s.target], block.col + source.offsets[s.source])), shape=(target.size, source.size)
+        )
         parts.setdefault((source.name, target.name, s.exponent), []).append(moved)
     return [Link(*key, _stacked(blocks)) for key, blocks in parts.items()]
 

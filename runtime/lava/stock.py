@@ -24,6 +24,7 @@ def _hashable_byte_encoder() -> Iterator[None]:
         def wrap(c: Any) -> Any:
             ours = (c.__module__, c.__name__) == ("lava.magma.compiler.var_model", "ByteEncoder")
             return original(c, **(options | ({"unsafe_hash": True} if ours else {})))
+
         return wrap if cls is None else wrap(cls)
 
     dataclasses.dataclass = patched

@@ -107,7 +107,7 @@ class _Windows:
             sample, phase = divmod(step - 1 - p.latency - k, self.program.steps)
             if 0 <= sample < self.samples:
                 n = self.program.dims.size(p.axes)
-                self.kept[p.name, k][sample, phase] = spikes[p.name][k * n:(k + 1) * n]
+                self.kept[p.name, k][sample, phase] = spikes[p.name][k * n : (k + 1) * n]
 
     def done(self) -> dict[str, NDArray[np.uint8]]:
         """Bit-packed windows by population, stages end to end."""

@@ -39,6 +39,7 @@ def small(tmp_path) -> Path:
 
 # bytes
 
+
 def test_two_lowerings_and_a_round_trip_give_the_same_bytes(folder, tmp_path):
     first, second, again = (tmp_path / f"{name}.tsp" for name in ("first", "second", "again"))
     program_file.save(lower(folder, "loihi2"), first)
@@ -79,6 +80,7 @@ def test_script_and_module_from_another_folder_give_the_same_bytes(small, tmp_pa
 
 # what the command prints
 
+
 def test_list_passes_names_each_with_its_sentence_in_order(capsys):
     main(["--list-passes"])
     assert [line.split(None, 1) for line in capsys.readouterr().out.splitlines()] == [[step.name, step.sentence()] for step in DEFAULT]
@@ -97,7 +99,7 @@ BINDING = {
     "bias": {"layer.0.hidden.bias": np.array([4095 << 7, 0, 0, 0, 0, -128], np.int32)},
     "weight from x.relay": {"layer.0.attended.skip": np.array([127 << 7], np.int32), "layer.0.attended.gain": np.ones(8, np.int8)},
     "weight from layer.0.context.and": {"layer.0.context.gain": np.array([127 << 7], np.int32)},
-    "accumulator": {"layer.0.context.gain": np.array([113 << 7], np.int32)},       # times 9 positions: 130,176 of 131,071
+    "accumulator": {"layer.0.context.gain": np.array([113 << 7], np.int32)},  # times 9 positions: 130,176 of 131,071
 }
 
 
@@ -115,6 +117,7 @@ def test_explain_names_every_population_and_the_limit_that_binds(limit, tmp_path
 
 # what it counts
 
+
 def _supply(neurons: int, synapses: int) -> HardwareProfile:
     return replace(load("loihi2"), name="made-up", chips=1, cores_per_chip=1, neurons_per_core=neurons, synapses_per_chip=synapses)
 
@@ -130,8 +133,10 @@ def test_capacity_counts_what_is_materialised(folder):
     rows = {p.name: p for p in program.populations}
     assert neurons == sum({s.target: program.csr(s).shape[0] for s in program.synapses if rows[s.target].role != "source"}.values())
     lower(folder, _supply(neurons, synapses))
-    for supply, message in ((_supply(neurons - 1, synapses), f"made-up: {neurons} neurons needed, {neurons - 1} available"),
-                            (_supply(neurons, synapses - 1), f"made-up: {synapses} synapses needed, {synapses - 1} available")):
+    for supply, message in (
+        (_supply(neurons - 1, synapses), f"made-up: {neurons} neurons needed, {neurons - 1} available"),
+        (_supply(neurons, synapses - 1), f"made-up: {synapses} synapses needed, {synapses - 1} available"),
+    ):
         with pytest.raises(DoesNotFit) as error:
             lower(folder, supply)
         assert str(error.value) == f"{message} (hint: --length 4 fits, or a larger profile)"
@@ -157,9 +162,9 @@ def test_the_hint_is_the_largest_length_that_fits(folder, length, short, by):
 
 
 def test_a_readout_whose_threshold_the_profile_cannot_hold_is_refused(small, tmp_path):
-    narrow = replace(load("tiny"), vth_bits=7)      # as many as the other populations need
+    narrow = replace(load("tiny"), vth_bits=7)  # as many as the other populations need
     assert [lower(small, profile).readout.vth for profile in (narrow, "tiny", "loihi2")] == [127, 1023, 131071]
-    codes = np.full((2, 2), 0x55, np.uint8)         # all +1: 8 channels, 5 positions, 4 steps
+    codes = np.full((2, 2), 0x55, np.uint8)  # all +1: 8 channels, 5 positions, 4 steps
     with pytest.raises(DoesNotFit) as error:
         lower(random_checkpoint.write(tmp_path / "loud", tensors={"readout.codes": codes}, **(SIZES | {"steps": 4})), narrow)
     assert str(error.value) == "tiny: readout: vth that no input reaches is 160, the chip holds up to 127"

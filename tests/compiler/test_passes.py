@@ -32,9 +32,9 @@ VARIANTS = {
     "two-layers-first": dict(seed=6, max_length=6, readout="first"),
 }
 GOLDEN = ["00-frontend", *(f"{n:02}-{step.name}" for n, step in enumerate(DEFAULT, 1))]
-BEFORE = {step.name: n for n, step in enumerate(DEFAULT)}        # at this place of the list of graphs
-PROFILE = {"two-layers-first": "loihi2"}        # the others: tiny
-MOST_BIAS, MOST_WEIGHT = 4095, 127        # mantissas
+BEFORE = {step.name: n for n, step in enumerate(DEFAULT)}  # at this place of the list of graphs
+PROFILE = {"two-layers-first": "loihi2"}  # the others: tiny
+MOST_BIAS, MOST_WEIGHT = 4095, 127  # mantissas
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -101,6 +101,7 @@ def test_checks_return_the_graph_itself(name, graphs):
 
 # fold-registers
 
+
 def _values(edge) -> object:
     if isinstance(edge, ProductEdge):
         return edge.weight.mantissa << edge.exponent
@@ -122,8 +123,10 @@ def test_fold_keeps_every_number_and_fits_registers(graphs):
     assert any(isinstance(op, Lif) and op.bias is not None and np.abs(op.bias.mantissa).max() > MOST_BIAS for op in before.ops)
 
 
-@pytest.mark.parametrize("bias, mantissa, exponent", [
-    ([4095, -4095], [4095, -4095], 0), ([4096, -16], [2048, -8], 1), ([4095 << 7, 128], [4095, 1], 7), ([0, -8192], [0, -2048], 2)])
+@pytest.mark.parametrize(
+    "bias, mantissa, exponent",
+    [([4095, -4095], [4095, -4095], 0), ([4096, -16], [2048, -8], 1), ([4095 << 7, 128], [4095, 1], 7), ([0, -8192], [0, -2048], 2)],
+)
 def test_fold_takes_the_smallest_exponent_of_a_bias(graphs, bias, mantissa, exponent):
     folded = _with_bias(graphs[0], np.array(bias), FoldRegisters())
     assert folded.mantissa.tolist() == mantissa and folded.exponent == exponent
@@ -139,6 +142,7 @@ def _with_bias(graph: Graph, values, step) -> Bias | None:
 
 
 # silence-padding
+
 
 def _pads(op) -> list[Edge]:
     return [e for e in op.inputs if isinstance(e, Edge) and e.source == "pad"]
@@ -170,6 +174,7 @@ def test_inhibition_of_any_bias(graphs, bias):
 
 # expand-products, assign-latencies, insert-relays
 
+
 def test_products_become_coincidences(graphs):
     before, after = graphs[BEFORE["expand-products"]], graphs[BEFORE["expand-products"] + 1]
     products = [op.name for op in before.ops for e in op.inputs if isinstance(e, ProductEdge)]
@@ -194,7 +199,7 @@ def test_relays_leave_no_edge_longer_than_a_step(graphs):
     assert max(_spans(before)) > 1 and set(_spans(after)) == {1}
     relays = [op for op in after.ops if isinstance(op, Relay)]
     longest = {op.name: max(e.stage for user in after.ops for e in user.inputs if e.source == op.name and not self_edge(user, e)) for op in relays}
-    assert longest == {op.name: op.stages - 1 for op in relays} != {}       # tapped to the end and never beyond
+    assert longest == {op.name: op.stages - 1 for op in relays} != {}  # tapped to the end and never beyond
     assert all(e.stage == 0 for op in after.ops for e in op.inputs if not isinstance(after.op(e.source), Relay))
 
 
@@ -209,6 +214,7 @@ def test_every_register_of_the_program_fits_the_profile(program):
 
 
 # the answer
+
 
 def _texts(longest: int) -> list[str]:
     return random_checkpoint.texts(5, 12, longest)

@@ -51,6 +51,7 @@ def _edge(name: str, number: int, **changes) -> Change:
 
 def _narrower(name: str, kind: type) -> Change:
     """The first matrix of `name` without its last column."""
+
     def change(g: Graph) -> Graph:
         wiring = g.op(name).inputs[0].wiring
         codes = wiring.codes[:, :-1]
@@ -73,21 +74,28 @@ def _without(name: str) -> Change:
 
 BROKEN = {
     "unknown source": (_edge("layer.0.hidden", 0, source="ghost"), "layer.0.hidden: reads %ghost, which nothing above it defines"),
-    "used before defined": (_first("layer.0.key"), "layer.0.key: reads %x, which nothing above it defines; "
-                                                   "layer.0.key: reads %pad, which nothing above it defines"),
+    "used before defined": (
+        _first("layer.0.key"),
+        "layer.0.key: reads %x, which nothing above it defines; layer.0.key: reads %pad, which nothing above it defines",
+    ),
     "defined twice": (_again("layer.0.key", "layer.0.key"), "layer.0.key: defined twice"),
-    "only a relay hears itself": (_edge("layer.0.hidden", 0, source="layer.0.hidden"),
-                                  "layer.0.hidden: reads %layer.0.hidden, which nothing above it defines; "
-                                  "layer.0.hidden <- layer.0.hidden: a 6x8 matrix between 6 and 6 channels; "
-                                  "layer.0.hidden <- layer.0.hidden: spans 0 steps, a synapse takes 1"),
-    "source with input": (_op("x", inputs=(Edge(source="pad", wiring=Along("i")),), latency=1),
-                          "x: a source has no inputs, this one 1; "
-                          + "; ".join(f"{name} <- x: spans 0 steps, a synapse takes 1" for name in HEARING_X)),
+    "only a relay hears itself": (
+        _edge("layer.0.hidden", 0, source="layer.0.hidden"),
+        "layer.0.hidden: reads %layer.0.hidden, which nothing above it defines; "
+        "layer.0.hidden <- layer.0.hidden: a 6x8 matrix between 6 and 6 channels; "
+        "layer.0.hidden <- layer.0.hidden: spans 0 steps, a synapse takes 1",
+    ),
+    "source with input": (
+        _op("x", inputs=(Edge(source="pad", wiring=Along("i")),), latency=1),
+        "x: a source has no inputs, this one 1; " + "; ".join(f"{name} <- x: spans 0 steps, a synapse takes 1" for name in HEARING_X),
+    ),
     "deaf lif": (_op("layer.0.hidden", inputs=()), "layer.0.hidden: a lif needs an input"),
     "deaf relay": (_op("x.relay", inputs=()), "x.relay: a relay needs an input"),
     "deaf readout": (_op("readout", inputs=()), "readout: a readout needs an input"),
-    "lone coincidence": (lambda g: _op("layer.0.score.and", inputs=g.op("layer.0.score.and").inputs[:1])(g),
-                         "layer.0.score.and: a coincidence has two inputs, this one 1"),
+    "lone coincidence": (
+        lambda g: _op("layer.0.score.and", inputs=g.op("layer.0.score.and").inputs[:1])(g),
+        "layer.0.score.and: a coincidence has two inputs, this one 1",
+    ),
     "no readout": (_without("readout"), "a graph has exactly one readout"),
     "two readouts": (_again("readout", "second"), "a graph has exactly one readout"),
     "axes": (_edge("layer.0.attended", 1, wiring=Along("if")), "layer.0.attended <- x.relay: reads [if], the source has [ie]"),
@@ -112,8 +120,10 @@ def test_a_broken_rule_is_found(name, graph):
 def test_all_findings_are_shown(graph):
     with pytest.raises(VerifyError) as error:
         verify(_without("readout")(_edge("layer.0.hidden", 0, source="ghost", stream=Stream.INTEGER)(graph)), "when")
-    assert str(error.value) == ("when: layer.0.hidden: reads %ghost, which nothing above it defines; a graph has exactly one readout; "
-                                "layer.0.hidden <- ghost: no op takes integer streams yet")
+    assert str(error.value) == (
+        "when: layer.0.hidden: reads %ghost, which nothing above it defines; a graph has exactly one readout; "
+        "layer.0.hidden <- ghost: no op takes integer streams yet"
+    )
 
 
 def test_before_relays_an_edge_may_span_more_but_not_less(folder):

@@ -81,7 +81,7 @@ def test_pickle_is_refused_unread(name, protocol, small, shell, tmp_path):
     content = pickle.dumps(Trap(trap), protocol if isinstance(protocol, int) else 2)
     (small / name).write_bytes(content)
     if protocol == "zip":
-        with zipfile.ZipFile(small / name, "w") as archive:     # as torch.save writes it
+        with zipfile.ZipFile(small / name, "w") as archive:  # as torch.save writes it
             archive.writestr("archive/data.pkl", content)
     assert shell.lowering_refusal(small) == f"{small}/{name}: this is a pickle, which can run code; only safetensors files are read"
     assert not trap.exists()
@@ -109,7 +109,7 @@ def test_header_size_that_starts_like_a_pickle(size, small, shell):
 @pytest.mark.parametrize("text", ["", "{", "{}", "[]", "no tokenizer"])
 def test_not_a_tokenizer(text, small, shell):
     (small / "tokenizer.json").write_text(text)
-    with pytest.raises(Exception) as why:       # the library's own words
+    with pytest.raises(Exception) as why:  # the library's own words
         Tokenizer.from_str(text)
     assert shell.lowering_refusal(small) == f"{small}/tokenizer.json: the tokenizer is not one that `tokenizers` reads: {why.value}"
 
@@ -121,10 +121,23 @@ def test_tokenizer_beyond_the_embedding(vocabulary, tokens, small, shell):
 
 
 CONFIG = [
-    *[({name: value}, f"{name} is {value!r}, allowed {low}..{high}") for name, low, high in (
-        ("vocabulary", 1, 1 << 20), ("classes", 1, 1 << 20), ("hidden", 1, 1 << 14), ("layers", 1, 256), ("heads", 1, 256), ("head_dim", 1, 1024),
-        ("ffn", 1, 1 << 16), ("steps", 1, 64), ("max_length", 1, 4096), ("embedding_rank", 1, 1 << 14), ("embedding_shift", 0, 30),
-    ) for value in (low - 1, high + 1)],
+    *[
+        ({name: value}, f"{name} is {value!r}, allowed {low}..{high}")
+        for name, low, high in (
+            ("vocabulary", 1, 1 << 20),
+            ("classes", 1, 1 << 20),
+            ("hidden", 1, 1 << 14),
+            ("layers", 1, 256),
+            ("heads", 1, 256),
+            ("head_dim", 1, 1024),
+            ("ffn", 1, 1 << 16),
+            ("steps", 1, 64),
+            ("max_length", 1, 4096),
+            ("embedding_rank", 1, 1 << 14),
+            ("embedding_shift", 0, 30),
+        )
+        for value in (low - 1, high + 1)
+    ],
     *[({"hidden": value}, f"hidden is {value!r}, allowed 1..16384") for value in ("16", 16.0, True, None, [16], {})],
     ({"weights": "quaternary"}, "weights is 'quaternary', allowed ternary, binary"),
     ({"weights": 2}, "weights is 2, allowed ternary, binary"),
@@ -135,8 +148,10 @@ CONFIG = [
     *[({"keep": KEEP | {"score": value}}, f"keep is {KEEP | {'score': value}!r}, needs {KINDS}, each 1..4096") for value in (0, 4097, 0.5, True)],
     ({"causal": 1}, "causal is 1, must be true or false"),
     ({"causal": "false"}, "causal is 'false', must be true or false"),
-    *[({"logit_scale": value}, f"logit_scale is {value!r}, must be a finite number")
-      for value in ("1", True, None, float("nan"), float("inf"), 10**400)],
+    *[
+        ({"logit_scale": value}, f"logit_scale is {value!r}, must be a finite number")
+        for value in ("1", True, None, float("nan"), float("inf"), 10**400)
+    ],
     ({"task": 2}, "task is 2, must be a string"),
     *[({"labels": value}, f"labels is {value!r}, must be a list of strings") for value in ("01", 2, None, [0, 1], {"0": 0, "1": 1})],
     ({"labels": ["0", "1", "2"]}, "3 labels for 2 classes"),
@@ -172,7 +187,7 @@ def int8(*values: int) -> np.ndarray:
 
 
 NAN = np.array([1, np.nan], np.float32)
-QUERY = "layer.0.query"         # (2, 4) ternary codes: one byte a row and no padding; output's (4, 2) leave half of each byte
+QUERY = "layer.0.query"  # (2, 4) ternary codes: one byte a row and no padding; output's (4, 2) leave half of each byte
 TENSORS = [
     (f"{QUERY}.codes", None, "tensor layer.0.query.codes is missing"),
     ("layer.1.query.codes", np.zeros((2, 1), np.uint8), "tensor layer.1.query.codes is not part of the schema"),
@@ -196,9 +211,15 @@ VALUES = [
     (f"{QUERY}.codes", np.full((2, 1), 0b11, np.uint8), "layer.0.query.codes: codes are not ternary: found 3, allowed 0, 1, 2"),
     ("readout.codes", np.full((2, 1), 0xC0, np.uint8), "readout.codes: codes are not ternary: found 3, allowed 0, 1, 2"),
     ("layer.0.output.codes", np.full((4, 1), 0x10, np.uint8), "layer.0.output.codes: padding bits are set; each row has 2 ternary codes"),
-    *[(f"{QUERY}.bias", int32(*biases), f"{QUERY}: biases up to {most} are not multiples of one power of two with mantissas up to 4095 "
-                                        "(hint: round them to a coarser grid in the checkpoint)")
-      for biases, most in (((4097, 0), 4097), ((1, -8192), 8192), ((524288, 0), 524288), ((0, -2**31), 2**31))],
+    *[
+        (
+            f"{QUERY}.bias",
+            int32(*biases),
+            f"{QUERY}: biases up to {most} are not multiples of one power of two with mantissas up to 4095 "
+            "(hint: round them to a coarser grid in the checkpoint)",
+        )
+        for biases, most in (((4097, 0), 4097), ((1, -8192), 8192), ((524288, 0), 524288), ((0, -(2**31)), 2**31))
+    ],
     ("layer.0.score.gain", int32(129), "layer.0.score: gain 129 is not m << e with |m| <= 127 (hint: 130 is)"),
     ("layer.0.context.gain", int32(16255), "layer.0.context: gain 16255 is not m << e with |m| <= 127 (hint: 16256 is)"),
     ("layer.0.attended.skip", int32(255), "layer.0.attended: weight from x 255 is not m << e with |m| <= 127 (hint: 256 is)"),
@@ -248,12 +269,16 @@ def test_out_that_cannot_be_written(small, shell, tmp_path):
 
 
 @pytest.mark.parametrize("step", ["chmod", "replace"])
-@pytest.mark.parametrize("fault, code, expected", [
-    (OSError(errno.ENOSPC, "No space left on device"), 1, "error: {out}: cannot be written: No space left on device\n"),
-    (KeyboardInterrupt(), 130, "interrupted\n"),
-])
+@pytest.mark.parametrize(
+    "fault, code, expected",
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "error: {out}: cannot be written: No space left on device\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
 def test_writing_that_breaks_off(step, fault, code, expected, small, shell, tmp_path, monkeypatch):
     """The file is what it was, and nothing lies beside it."""
+
     def broken(*args):
         raise fault
 

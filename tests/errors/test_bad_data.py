@@ -89,9 +89,13 @@ def test_malformed_file_in_a_real_process(program, glue):
     assert (code, out, message(err)) == (1, "", f"{path}: no column 'sentence'; its header has text, label")
 
 
-@pytest.mark.parametrize("content, expected", [
-    ("gj04\t1\n", ":1: 2 columns, cola needs 4"), ("gj04\t1\t\tw1\ngj04\tgood\t\tw2\n", ":2: label 'good' is not one of 0, 1"),
-])
+@pytest.mark.parametrize(
+    "content, expected",
+    [
+        ("gj04\t1\n", ":1: 2 columns, cola needs 4"),
+        ("gj04\t1\t\tw1\ngj04\tgood\t\tw2\n", ":2: label 'good' is not one of 0, 1"),
+    ],
+)
 def test_file_without_header(content, expected, program, glue, shell):
     path = glue(content, "CoLA/dev.tsv")
     assert shell.refusal(RUNTIME, *score(program, path.parent.parent, "cola")) == f"{path}{expected}"

@@ -13,8 +13,10 @@ from compiler.lower import lower
 
 TINY = (ROOT / "hw_profiles" / "tiny.toml").read_text()
 KNOWN = "one of kapoho-point, loihi2, tiny, or the path of a .toml file"
-KEYS = ("name, chips, cores_per_chip, neurons_per_core, synapses_per_chip, weight_bits, weight_exponent_max, vth_bits, bias_mantissa_bits, "
-        "bias_exponent_max, decay_bits")
+KEYS = (
+    "name, chips, cores_per_chip, neurons_per_core, synapses_per_chip, weight_bits, weight_exponent_max, vth_bits, bias_mantissa_bits, "
+    "bias_exponent_max, decay_bits"
+)
 TABLE = 'must be a table of value, unit and source (or source = "assumed")'
 
 

@@ -70,12 +70,12 @@ def test_one_flipped_byte_of_data(program, shell):
         assert shell.refusal(RUNTIME, "inspect", program) == f"{program}: the checksum does not match: the file is damaged"
 
 
-@pytest.mark.parametrize("found, put", [(b"3072", b"3073"), (b"layer.0.query", b"layer.0.quern"), (b"sha256\\\": \\\"", None)])
+@pytest.mark.parametrize("found, put", [(b"3072", b"3073"), (b"layer.0.query", b"layer.0.quern"), (b'sha256\\": \\"', None)])
 def test_one_flipped_byte_of_metadata(found, put, program, shell):
     content = program.read_bytes()
     at = content.index(found) + len(found)
-    digit = b"0" if content[at:at + 1] != b"0" else b"1"
-    damaged = content.replace(found, put, 1) if put else content[:at] + digit + content[at + 1:]
+    digit = b"0" if content[at : at + 1] != b"0" else b"1"
+    damaged = content.replace(found, put, 1) if put else content[:at] + digit + content[at + 1 :]
     assert sum(a != b for a, b in zip(damaged, content)) == 1
     program.write_bytes(damaged)
     assert shell.refusal(RUNTIME, "inspect", program) == f"{program}: the checksum does not match: the file is damaged"
@@ -111,12 +111,15 @@ def test_other_version(changes, found, program, shell):
     assert shell.refusal(RUNTIME, "inspect", program) == f"{program}: {found}, this runtime reads tritspike-program version 1"
 
 
-@pytest.mark.parametrize("outer, why", [
-    ({}, "it has no 'program'"),
-    ({"program": "{}"}, "it has no 'format'"),
-    ({"program": json.dumps({"format": "tritspike-program", "version": 1})}, "it has no 'sha256'"),
-    ({"program": "{"}, "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
-])
+@pytest.mark.parametrize(
+    "outer, why",
+    [
+        ({}, "it has no 'program'"),
+        ({"program": "{}"}, "it has no 'format'"),
+        ({"program": json.dumps({"format": "tritspike-program", "version": 1})}, "it has no 'sha256'"),
+        ({"program": "{"}, "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+    ],
+)
 def test_metadata_without(outer, why, program, shell):
     write_tensors(program, {}, {"tritspike": json.dumps(outer)})
     assert shell.refusal(RUNTIME, "inspect", program) == f"{program}: not a whole program: {why}"
@@ -134,7 +137,7 @@ def test_a_checkpoint_is_no_program(small, shell):
     assert shell.refusal(RUNTIME, "inspect", path) == f"{path}: a safetensors file, but not a tritspike program"
 
 
-LONG = "w1 w2 w3 w4 w5 w6"      # and [CLS], [SEP]: 8 tokens
+LONG = "w1 w2 w3 w4 w5 w6"  # and [CLS], [SEP]: 8 tokens
 CUT = "text 2 has 8 tokens, the program was compiled for 6"
 
 
@@ -173,13 +176,18 @@ def test_unknown_executor(program, shell):
     assert shell.refusal(RUNTIME, "verify", program, "--executor", "fast,loihi") == expected
 
 
-@pytest.mark.parametrize("arguments, expected", [
-    (("verify", "--limit", 0), "--limit: 0 is below 1"), (("verify", "--random", -3), "--random: -3 is below 1"),
-    (("verify", "--seed", -1), "--seed: -1 is below 0"), (("verify", "--time-limit", "0"), "--time-limit: 0 is not a number of seconds above 0"),
-    (("verify", "--time-limit", "nan"), "--time-limit: nan is not a number of seconds above 0"),
-    (("classify", "w1", "--time-limit", "-1"), "--time-limit: -1 is not a number of seconds above 0"),
-    (("glue", "--task", "sst2", "--data", ".", "--limit", "-1"), "--limit: -1 is below 1"),
-])
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        (("verify", "--limit", 0), "--limit: 0 is below 1"),
+        (("verify", "--random", -3), "--random: -3 is below 1"),
+        (("verify", "--seed", -1), "--seed: -1 is below 0"),
+        (("verify", "--time-limit", "0"), "--time-limit: 0 is not a number of seconds above 0"),
+        (("verify", "--time-limit", "nan"), "--time-limit: nan is not a number of seconds above 0"),
+        (("classify", "w1", "--time-limit", "-1"), "--time-limit: -1 is not a number of seconds above 0"),
+        (("glue", "--task", "sst2", "--data", ".", "--limit", "-1"), "--limit: -1 is below 1"),
+    ],
+)
 def test_option_out_of_range(arguments, expected, program, shell):
     """Options are refused by the argument parser, with usage and its own exit code."""
     code, out, err = shell.run(RUNTIME, arguments[0], program, *arguments[1:])

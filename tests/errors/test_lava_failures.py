@@ -67,8 +67,9 @@ def test_too_little_shared_memory(program, shell, monkeypatch, jobs):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: "found")
     monkeypatch.setattr(executor.Plan, "shared_memory", lambda self, recorded: 300 << 20)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: asked.append(path) or SimpleNamespace(free=(64 << 20) + 5))
-    assert shell.refusal(RUNTIME, *classify(program)) == ("Lava needs 300 MiB of /dev/shm, 64 MiB are free "
-                                                          "(hint: mount a larger one, or compile for a shorter --length)")
+    assert shell.refusal(RUNTIME, *classify(program)) == (
+        "Lava needs 300 MiB of /dev/shm, 64 MiB are free (hint: mount a larger one, or compile for a shorter --length)"
+    )
     assert asked == [Path("/dev/shm")]
 
 
@@ -81,8 +82,9 @@ def test_too_few_files(program, shell, monkeypatch, jobs):
     wanted = 12 * count + 128
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: "found")
     monkeypatch.setattr(resource, "getrlimit", lambda what: (64, wanted - 1))
-    assert shell.refusal(RUNTIME, *classify(program)) == (f"Lava needs {wanted} open files for {count} processes, the hard limit is {wanted - 1} "
-                                                          f"(hint: ulimit -n {wanted})")
+    assert shell.refusal(RUNTIME, *classify(program)) == (
+        f"Lava needs {wanted} open files for {count} processes, the hard limit is {wanted - 1} (hint: ulimit -n {wanted})"
+    )
 
 
 @pytest.mark.parametrize("hard", ["just enough", resource.RLIM_INFINITY])
@@ -100,16 +102,20 @@ def test_too_many_processes(program, shell, monkeypatch, jobs):
     count = processes(program)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: "found")
     monkeypatch.setattr(executor, "_MOST_PROCESSES", count - 1)
-    assert shell.refusal(RUNTIME, *classify(program)) == (f"Lava would need {count} processes, at most {count - 1} are started "
-                                                          "(hint: share thresholds and leaks between populations)")
+    assert shell.refusal(RUNTIME, *classify(program)) == (
+        f"Lava would need {count} processes, at most {count - 1} are started (hint: share thresholds and leaks between populations)"
+    )
 
 
-@pytest.mark.parametrize("script, expected", [
-    ("echo starting; echo out of luck >&2; echo; exit 3", "Lava died with exit code 3: out of luck"),
-    ("exit 1", "Lava died with exit code 1: none"),
-    ("printf 'caf\\351\\n'; exit 4", "Lava died with exit code 4: caf\ufffd"),
-    ("kill -9 $$", "Lava died with exit code -9: none"),
-])
+@pytest.mark.parametrize(
+    "script, expected",
+    [
+        ("echo starting; echo out of luck >&2; echo; exit 3", "Lava died with exit code 3: out of luck"),
+        ("exit 1", "Lava died with exit code 1: none"),
+        ("printf 'caf\\351\\n'; exit 4", "Lava died with exit code 4: caf\ufffd"),
+        ("kill -9 $$", "Lava died with exit code -9: none"),
+    ],
+)
 def test_child_that_dies(script, expected, program, shell, child, jobs):
     child(script)
     assert shell.refusal(RUNTIME, *classify(program)) == expected
@@ -127,10 +133,15 @@ def test_child_that_hangs(program, shell, child, jobs, tmp_path):
     assert list(jobs.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [
-    ("classify", "w1", "--executor", "lava"), ("glue", "--executor", "lava", "--task", "sst2"), ("verify",),
-    ("verify", "--executor", "reference", "--against", "lava"),
-])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("classify", "w1", "--executor", "lava"),
+        ("glue", "--executor", "lava", "--task", "sst2"),
+        ("verify",),
+        ("verify", "--executor", "reference", "--against", "lava"),
+    ],
+)
 def test_time_limit_reaches_lava(arguments, program, shell, tmp_path, monkeypatch):
     def never(program, samples, record, limit):
         raise ExecutorError(f"limit {limit!r}")

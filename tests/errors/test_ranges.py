@@ -17,21 +17,33 @@ from runtime.errors import RangeError
 from runtime.program import Samples
 from runtime.simulator import fast, reference
 
-UNPROVED = tuple(step for step in DEFAULT if not isinstance(step, ProveRanges | CheckCapacity))     # both bound the readout
+UNPROVED = tuple(step for step in DEFAULT if not isinstance(step, ProveRanges | CheckCapacity))  # both bound the readout
 
 
 def always(name: str, rows: int, columns: int, gain: int = 1) -> dict[str, np.ndarray]:
     """A population that fires at every step, whatever it hears: codes of one, threshold 0, biases above it."""
-    return {f"layer.0.{name}.codes": pack_codes(np.ones((rows, columns), np.int8), "ternary"),
-            f"layer.0.{name}.gain": np.full(rows, gain, np.int8),
-            f"layer.0.{name}.bias": np.full(rows, 4095, np.int32), f"layer.0.{name}.vth": np.zeros(1, np.int32)}
+    return {
+        f"layer.0.{name}.codes": pack_codes(np.ones((rows, columns), np.int8), "ternary"),
+        f"layer.0.{name}.gain": np.full(rows, gain, np.int8),
+        f"layer.0.{name}.bias": np.full(rows, 4095, np.int32),
+        f"layer.0.{name}.vth": np.zeros(1, np.int32),
+    }
 
 
 def accumulator(folder, skip: int):
     """127 * 1032 + skip synaptic units into each neuron of layer.0.output, where all of hidden and attended fire."""
     tensors = always("attended", 1, 1) | always("hidden", 1032, 1) | always("output", 1, 1032, 127)
-    return random_checkpoint.write(folder, layers=1, hidden=1, heads=1, head_dim=1, ffn=1032, steps=2, max_length=1,
-                                   tensors=tensors | {"layer.0.output.skip": np.array([skip], np.int32)})
+    return random_checkpoint.write(
+        folder,
+        layers=1,
+        hidden=1,
+        heads=1,
+        head_dim=1,
+        ffn=1032,
+        steps=2,
+        max_length=1,
+        tensors=tensors | {"layer.0.output.skip": np.array([skip], np.int32)},
+    )
 
 
 def readout(folder, zeros: int = 0, sign: int = 1, **changes):
@@ -39,8 +51,18 @@ def readout(folder, zeros: int = 0, sign: int = 1, **changes):
     codes = np.full((2, 512), sign, np.int8)
     codes[:, :zeros] = 0
     tensors = always("attended", 512, 1) | always("hidden", 1, 512) | always("output", 512, 1)
-    return random_checkpoint.write(folder, layers=1, hidden=512, heads=1, head_dim=1, ffn=1, steps=64, max_length=4,
-                                   tensors=tensors | {"readout.codes": pack_codes(codes, "ternary")}, **changes)
+    return random_checkpoint.write(
+        folder,
+        layers=1,
+        hidden=512,
+        heads=1,
+        head_dim=1,
+        ffn=1,
+        steps=64,
+        max_length=4,
+        tensors=tensors | {"readout.codes": pack_codes(codes, "ternary")},
+        **changes,
+    )
 
 
 def worst(program) -> Samples:
@@ -50,8 +72,10 @@ def worst(program) -> Samples:
 
 def test_accumulator_overflow_is_refused(shell, tmp_path):
     found = shell.lowering_refusal(accumulator(tmp_path / "checkpoint", skip=8))
-    assert found == ("layer.0.output: some input drives 131072 synaptic units into one neuron, allowed below 131072 "
-                     "(hint: lower its gains, or compile for a shorter --length)")
+    assert found == (
+        "layer.0.output: some input drives 131072 synaptic units into one neuron, allowed below 131072 "
+        "(hint: lower its gains, or compile for a shorter --length)"
+    )
 
 
 def test_accumulator_overflow_is_real(tmp_path):
@@ -73,8 +97,10 @@ def test_accumulator_underflow_is_refused(shell, tmp_path):
     folder = accumulator(tmp_path / "checkpoint", skip=0)
     tensors = always("attended", 1, 1) | always("hidden", 1032, 1) | always("output", 1, 1032, -127)
     random_checkpoint.write(folder, layers=1, hidden=1, heads=1, head_dim=1, ffn=1032, steps=2, max_length=1, tensors=tensors)
-    assert shell.lowering_refusal(folder) == ("layer.0.output: some input drives -131128 synaptic units into one neuron, allowed below 131072 "
-                                              "(hint: lower its gains, or compile for a shorter --length)")
+    assert shell.lowering_refusal(folder) == (
+        "layer.0.output: some input drives -131128 synaptic units into one neuron, allowed below 131072 "
+        "(hint: lower its gains, or compile for a shorter --length)"
+    )
 
 
 HINT = "(hint: compile for a shorter --length, or read the first position only)"

@@ -25,7 +25,7 @@ from runtime.simulator import fast, reference
 from runtime.text import Encoder
 
 CASES = 200
-activity: Counter[str] = Counter()      # of populations that computed, how many did more than sleep or saturate
+activity: Counter[str] = Counter()  # of populations that computed, how many did more than sleep or saturate
 
 
 @st.composite
@@ -33,9 +33,19 @@ def models_and_texts(draw):
     steps, length = draw(st.integers(1, 8)), draw(st.integers(3, 24))
     hidden, heads = draw(st.integers(16, 96)), draw(st.integers(1, 4))
     keep = {kind: draw(st.sampled_from([1, 511, 2048, 3072, 3277, 4095, 4096]) | st.integers(1, 4096)) for kind in random_checkpoint.KINDS}
-    config = dict(steps=steps, max_length=length, hidden=hidden, heads=heads, head_dim=draw(st.integers(2, 24)), ffn=draw(st.integers(8, 130)),
-                  layers=draw(st.integers(1, 3)), weights=draw(st.sampled_from(["ternary", "binary"])), causal=draw(st.booleans()),
-                  readout=draw(st.sampled_from(["mean", "first"])), keep=keep)
+    config = dict(
+        steps=steps,
+        max_length=length,
+        hidden=hidden,
+        heads=heads,
+        head_dim=draw(st.integers(2, 24)),
+        ffn=draw(st.integers(8, 130)),
+        layers=draw(st.integers(1, 3)),
+        weights=draw(st.sampled_from(["ternary", "binary"])),
+        causal=draw(st.booleans()),
+        readout=draw(st.sampled_from(["mean", "first"])),
+        keep=keep,
+    )
     return config, draw(st.integers(0, 2**31)), draw(st.integers(1, 4))
 
 
@@ -95,7 +105,11 @@ def test_random_populations_neither_sleep_nor_saturate():
 def test_rows_of_ones_at_large_fan_in(tmp_path):
     """Every spike and every weight 1 through 3,072 inputs: what a bfloat16 sum gets wrong, and balanced random weights never show."""
     ones = np.full((16, 3072 // 4), 0b01010101, np.uint8)
-    tensors = {"layer.0.output.codes": ones, "layer.0.hidden.bias": np.full(3072, 4095 << 6, np.int32), "layer.0.hidden.vth": np.array([90], np.int32)}
+    tensors = {
+        "layer.0.output.codes": ones,
+        "layer.0.hidden.bias": np.full(3072, 4095 << 6, np.int32),
+        "layer.0.hidden.vth": np.array([90], np.int32),
+    }
     path = random_checkpoint.write(tmp_path / "wide", 5, layers=1, ffn=3072, tensors=tensors | _thresholds(90))
     _all_agree(path, lower(path, "loihi2"), random_checkpoint.texts(1, 3, 12))
 
@@ -105,7 +119,11 @@ def _thresholds(vth):
     names = ("query", "key", "value", "score", "context", "attended", "hidden", "output")
     one = np.array([vth], np.int32)
     gains = np.arange(16, dtype=np.int8) % 40 + 1
-    return {f"layer.0.{n}.vth": one for n in names} | {"embedding.vth": one, "layer.0.output.gain": gains, "layer.0.output.skip": np.array([64], np.int32)}
+    return {f"layer.0.{n}.vth": one for n in names} | {
+        "embedding.vth": one,
+        "layer.0.output.gain": gains,
+        "layer.0.output.skip": np.array([64], np.int32),
+    }
 
 
 def test_different_thresholds_and_scales_per_population(checkpoint, tmp_path):
@@ -129,7 +147,7 @@ def test_a_flipped_spike_is_found_and_named(checkpoint):
     samples = encoder.samples(encoder.tokens(["w1 w2 w3"]))
     expected, got = (run(program, samples, record=True) for run in (reference.run, fast.run))
     name = "layer.1.hidden"
-    got.spikes[name][0, 2, 1] ^= 0b00100000     # neuron 8 + 2
+    got.spikes[name][0, 2, 1] ^= 0b00100000  # neuron 8 + 2
     bit = int(np.unpackbits(expected.spikes[name][0, 2])[10])
     with pytest.raises(MismatchError, match=rf"sample 0, step 2, layer\.1\.hidden\[10\]: reference {bit} != fast {1 - bit}"):
         require_equal(program, expected, got, ("reference", "fast"))

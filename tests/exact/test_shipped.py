@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from compiler.lower import lower
 from models.equality import compare
 from runtime import program_file

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import random_checkpoint
+
 from compiler.lower import lower
 from runtime import executors, program_file
 from runtime.compare import require_equal
@@ -40,7 +41,7 @@ def test_texts_go_to_the_shortest_program_and_answers_do_not_change(checkpoint):
     tokens = encoder.tokens(random_checkpoint.texts(4, 6, 12))
     seen = []
     on_lava = executors.logits(encoder, tokens, "lava", seen.append)
-    assert len(seen) == 2 and sum(seen) == 6       # lengths up to 8, and up to 12
+    assert len(seen) == 2 and sum(seen) == 6  # lengths up to 8, and up to 12
     assert (on_lava == executors.logits(encoder, tokens, "fast")).all()
     assert (on_lava == fast.run(encoder.program, encoder.samples(tokens)).logits).all()
 
@@ -65,7 +66,7 @@ def test_a_program_is_one_process_with_ports_in_a_user_s_own_network(checkpoint,
     assert done.returncode == 0, done.stderr
     expected = fast.run(program, samples, record=True)
     last = program.by_name["layer.1.output"]
-    got = np.load(tmp_path / "out.npy").T[last.latency:last.latency + 8].reshape(2, 4, -1)
+    got = np.load(tmp_path / "out.npy").T[last.latency : last.latency + 8].reshape(2, 4, -1)
     assert (np.packbits(got.astype(bool), axis=-1) == expected.spikes[last.name]).all()
 
 

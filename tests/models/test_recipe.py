@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from models.train import read_recipe
 from runtime.errors import FileError
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from models import finetune_teacher, training_set
 from models.data import encode, review_sentences
 from models.spiking_bert import BertConfig, SpikingBert
@@ -31,7 +32,7 @@ def test_a_real_encoder_loads_by_path_and_feeds_distillation(minilm, tmp_path):
     student = SpikingBert(BertConfig(vocabulary=teacher.tokenizer.get_vocab_size(), classes=2, embedding_rank=16, hidden=64))
     training_set.start_from_teacher(student, teacher, corpus)
     on_off = student.embedding.projection[:32]
-    assert torch.allclose(on_off[:16], -on_off[16:])     # each direction has an ON and an OFF channel
+    assert torch.allclose(on_off[:16], -on_off[16:])  # each direction has an ON and an OFF channel
     teacher.save(tmp_path / "saved")
     assert np.array_equal(load_teacher(str(tmp_path / "saved")).logits(corpus), logits)
 
@@ -49,9 +50,27 @@ def test_the_fine_tuning_command_keeps_the_best_and_writes_a_card(minilm, tmp_pa
     good, bad = "a warm and moving film full of life and wit", "a cold and tedious film devoid of life or wit"
     rows = [f"{good} {n}\t1\n{bad} {n}\t0" for n in range(40)]
     for name in ("train", "dev"):
-        (folder / f"{name}.tsv").write_text("sentence\tlabel\n" + "\n".join(rows[:40 if name == "train" else 8]) + "\n")
-    options = ["--base", minilm, "--task", "sst2", "--data", str(tmp_path / "glue"), "--out", str(tmp_path / "out"), "--batch", "8",
-               "--epochs", "1.5", "--rate", "1e-4", "--held-out", "8", "--checks", "2"]
+        (folder / f"{name}.tsv").write_text("sentence\tlabel\n" + "\n".join(rows[: 40 if name == "train" else 8]) + "\n")
+    options = [
+        "--base",
+        minilm,
+        "--task",
+        "sst2",
+        "--data",
+        str(tmp_path / "glue"),
+        "--out",
+        str(tmp_path / "out"),
+        "--batch",
+        "8",
+        "--epochs",
+        "1.5",
+        "--rate",
+        "1e-4",
+        "--held-out",
+        "8",
+        "--checks",
+        "2",
+    ]
     finetune_teacher.main(options)
     card = json.loads((tmp_path / "out" / "card.json").read_text())
     assert card["dev"]["accuracy"] == 1.0 and len(card["held_out_curve"]) == 2

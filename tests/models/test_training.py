@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import random_checkpoint
 import torch
+
 from compiler.frontend.checkpoint import read_checkpoint
 from compiler.lower import lower
 from models import train as training
@@ -44,16 +45,18 @@ def teacher():
 
     torch.manual_seed(0)
     size = len(random_checkpoint.WORDS)
-    config = BertConfig(vocab_size=size, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, num_labels=2,
-                        attn_implementation="eager")
+    config = BertConfig(
+        vocab_size=size, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, num_labels=2, attn_implementation="eager"
+    )
     return Teacher(BertForSequenceClassification(config).eval(), random_checkpoint.small_tokenizer())
 
 
 def _recipe(kind="ternary", steps=60):
     model = dict(hidden=32, layers=2, heads=2, head_dim=8, ffn=32, steps=3, max_length=12, embedding_rank=16, weights=kind)
     loss = training.LossWeights(logits=0.1, labels=1.0, hidden=0.1, attention=0.01, states_every=3)
-    schedule = training.Schedule(float_steps=steps, integer_steps=20, batch=16, rate=5e-3, held_out=50, check_every=20, calibration_batches=4,
-                                 unlabelled=0, warm_up=5)
+    schedule = training.Schedule(
+        float_steps=steps, integer_steps=20, batch=16, rate=5e-3, held_out=50, check_every=20, calibration_batches=4, unlabelled=0, warm_up=5
+    )
     return training.Recipe("sst2", model, loss, schedule)
 
 

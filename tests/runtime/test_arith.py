@@ -95,6 +95,7 @@ def test_limits_are_the_registers():
 
 # A recording of a Loihi 2: input spike, membrane, output spike; one synapse of weight 10 that takes a step, one neuron
 
+
 def _columns(folder, name: str) -> np.ndarray:
     return np.loadtxt(folder / name, delimiter=",").astype(np.int64).T
 

@@ -12,8 +12,13 @@ from safetensors.numpy import load_file
 from runtime.checkpoint import KINDS, config_from_json, pack_codes, packed_width, tensor_table, unpack_codes
 from runtime.errors import CheckpointError
 
-VARIANTS = [dict(), dict(weights="binary"), dict(layers=1, hidden=7, heads=3, head_dim=5, ffn=9, classes=3, labels=["a", "b", "c"]),
-            dict(weights="binary", hidden=17, embedding_rank=3, classes=1, labels=[], task="stsb"), dict(causal=True, readout="first", vocabulary=50)]
+VARIANTS = [
+    dict(),
+    dict(weights="binary"),
+    dict(layers=1, hidden=7, heads=3, head_dim=5, ffn=9, classes=3, labels=["a", "b", "c"]),
+    dict(weights="binary", hidden=17, embedding_rank=3, classes=1, labels=[], task="stsb"),
+    dict(causal=True, readout="first", vocabulary=50),
+]
 DIGITS = {"ternary": {0: 0, 1: 1, -1: 2}, "binary": {-1: 0, 1: 1}}
 few = settings(max_examples=150, deadline=None, derandomize=True)
 

@@ -13,28 +13,55 @@ from runtime.glue import TASKS, Example, Task, read, score
 
 # by task: the header of the official archive, its rows, and what they say
 LAYOUTS: dict[str, tuple[str | None, list[str], list[Example]]] = {
-    "sst2": ("sentence\tlabel", ["it 's a \"joy \t1", "dull . \t0", "fine\t1"],
-             [Example("it 's a \"joy", None, 1), Example("dull .", None, 0), Example("fine", None, 1)]),
-    "cola": (None, ["gj04\t1\t\tThe ropes stretch.", "gj04\t0\t*\tRopes the.", "cj99\t1\t\tThe more."],
-             [Example("The ropes stretch.", None, 1), Example("Ropes the.", None, 0), Example("The more.", None, 1)]),
-    "mrpc": ("\ufeffQuality\t#1 ID\t#2 ID\t#1 String\t#2 String", ["1\t7\t8\tHe said \" so .\t\" So .", "0\t9\t10\tOne\tTwo", "1\t1\t2\tA\tB"],
-             [Example("He said \" so .", "\" So .", 1), Example("One", "Two", 0), Example("A", "B", 1)]),
-    "stsb": ("index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\tscore",
-             ["0\tg\tf\t2012\t0\tn\tn\tA man.\tA hat.\t5.000", "1\tg\tf\t2012\t1\tn\tn\tX\tY\t0.25", "2\tg\tf\t2012\t2\tn\tn\tP\tQ\t3"],
-             [Example("A man.", "A hat.", 5.0), Example("X", "Y", 0.25), Example("P", "Q", 3.0)]),
-    "rte": ("index\tsentence1\tsentence2\tlabel", ["0\tA.\tB.\tnot_entailment", "1\tC.\tD.\tentailment", "2\tE.\tF.\tentailment"],
-            [Example("A.", "B.", 1), Example("C.", "D.", 0), Example("E.", "F.", 0)]),
-    "wnli": ("index\tsentence1\tsentence2\tlabel", ["0\tA.\tB.\t0", "1\tC.\tD.\t1", "2\tE.\tF.\t0"],
-             [Example("A.", "B.", 0), Example("C.", "D.", 1), Example("E.", "F.", 0)]),
-    "qnli": ("index\tquestion\tsentence\tlabel", ["0\tWho?\tHe.\tentailment", "1\tWhat?\tIt.\tnot_entailment", "2\tWhy?\tSo.\tentailment"],
-             [Example("Who?", "He.", 0), Example("What?", "It.", 1), Example("Why?", "So.", 0)]),
-    "qqp": ("id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate", ["0\t1\t2\tHow?\tHow so?\t1", "1\t3\t4\tWhy?\tWho?\t0", "2\t5\t6\tA?\tB?\t0"],
-            [Example("How?", "How so?", 1), Example("Why?", "Who?", 0), Example("A?", "B?", 0)]),
-    "mnli": ("index\tpromptID\tpairID\tgenre\tsentence1_binary_parse\tsentence2_binary_parse\tsentence1_parse\tsentence2_parse"
-             "\tsentence1\tsentence2\tlabel1\tlabel2\tlabel3\tlabel4\tlabel5\tgold_label",
-             [f"{n}\t1\t1\tg\tb\tb\tp\tp\t{one}\t{two}\tneutral\tneutral\tneutral\tneutral\tneutral\t{gold}"
-              for n, (one, two, gold) in enumerate([("A", "B", "contradiction"), ("C", "D", "entailment"), ("E", "F", "neutral")])],
-             [Example("A", "B", 2), Example("C", "D", 0), Example("E", "F", 1)]),
+    "sst2": (
+        "sentence\tlabel",
+        ["it 's a \"joy \t1", "dull . \t0", "fine\t1"],
+        [Example("it 's a \"joy", None, 1), Example("dull .", None, 0), Example("fine", None, 1)],
+    ),
+    "cola": (
+        None,
+        ["gj04\t1\t\tThe ropes stretch.", "gj04\t0\t*\tRopes the.", "cj99\t1\t\tThe more."],
+        [Example("The ropes stretch.", None, 1), Example("Ropes the.", None, 0), Example("The more.", None, 1)],
+    ),
+    "mrpc": (
+        "\ufeffQuality\t#1 ID\t#2 ID\t#1 String\t#2 String",
+        ['1\t7\t8\tHe said " so .\t" So .', "0\t9\t10\tOne\tTwo", "1\t1\t2\tA\tB"],
+        [Example('He said " so .', '" So .', 1), Example("One", "Two", 0), Example("A", "B", 1)],
+    ),
+    "stsb": (
+        "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\tscore",
+        ["0\tg\tf\t2012\t0\tn\tn\tA man.\tA hat.\t5.000", "1\tg\tf\t2012\t1\tn\tn\tX\tY\t0.25", "2\tg\tf\t2012\t2\tn\tn\tP\tQ\t3"],
+        [Example("A man.", "A hat.", 5.0), Example("X", "Y", 0.25), Example("P", "Q", 3.0)],
+    ),
+    "rte": (
+        "index\tsentence1\tsentence2\tlabel",
+        ["0\tA.\tB.\tnot_entailment", "1\tC.\tD.\tentailment", "2\tE.\tF.\tentailment"],
+        [Example("A.", "B.", 1), Example("C.", "D.", 0), Example("E.", "F.", 0)],
+    ),
+    "wnli": (
+        "index\tsentence1\tsentence2\tlabel",
+        ["0\tA.\tB.\t0", "1\tC.\tD.\t1", "2\tE.\tF.\t0"],
+        [Example("A.", "B.", 0), Example("C.", "D.", 1), Example("E.", "F.", 0)],
+    ),
+    "qnli": (
+        "index\tquestion\tsentence\tlabel",
+        ["0\tWho?\tHe.\tentailment", "1\tWhat?\tIt.\tnot_entailment", "2\tWhy?\tSo.\tentailment"],
+        [Example("Who?", "He.", 0), Example("What?", "It.", 1), Example("Why?", "So.", 0)],
+    ),
+    "qqp": (
+        "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate",
+        ["0\t1\t2\tHow?\tHow so?\t1", "1\t3\t4\tWhy?\tWho?\t0", "2\t5\t6\tA?\tB?\t0"],
+        [Example("How?", "How so?", 1), Example("Why?", "Who?", 0), Example("A?", "B?", 0)],
+    ),
+    "mnli": (
+        "index\tpromptID\tpairID\tgenre\tsentence1_binary_parse\tsentence2_binary_parse\tsentence1_parse\tsentence2_parse"
+        "\tsentence1\tsentence2\tlabel1\tlabel2\tlabel3\tlabel4\tlabel5\tgold_label",
+        [
+            f"{n}\t1\t1\tg\tb\tb\tp\tp\t{one}\t{two}\tneutral\tneutral\tneutral\tneutral\tneutral\t{gold}"
+            for n, (one, two, gold) in enumerate([("A", "B", "contradiction"), ("C", "D", "entailment"), ("E", "F", "neutral")])
+        ],
+        [Example("A", "B", 2), Example("C", "D", 0), Example("E", "F", 1)],
+    ),
 }
 FOLDERS = {"sst2": "SST-2", "cola": "CoLA", "mrpc": "MRPC", "stsb": "STS-B"} | {name: name.upper() for name in ("rte", "wnli", "qnli", "qqp", "mnli")}
 
@@ -77,6 +104,7 @@ def test_label_numbers_are_the_places_of_their_names():
 
 # metrics
 
+
 def _task(*metrics: str) -> Task:
     return Task("made-up", "", (), "", ("0", "1"), metrics)
 
@@ -85,17 +113,20 @@ def _task(*metrics: str) -> Task:
 TRUTH, GUESS = [1, 1, 1, 0, 1, 1, 0, 0], [1, 1, 1, 1, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("metric, truth, guess, wanted", [
-    ("accuracy", TRUTH, GUESS, 5 / 8),
-    ("accuracy", [2, 0, 1], [2, 1, 1], 2 / 3),
-    ("f1", TRUTH, GUESS, 2 * 3 / (2 * 3 + 1 + 2)),
-    ("matthews", TRUTH, GUESS, (3 * 2 - 1 * 2) / (4 * 5 * 3 * 4) ** 0.5),      # (tp tn - fp fn) / sqrt of the four margins
-    ("matthews", [0, 1, 0, 1], [1, 0, 1, 0], -1),
-    ("pearson", [1, 2, 3, 4], [1, 2, 3, 10], 14 / (5 * 50) ** 0.5),
-    ("spearman", [1, 2, 3, 4], [1, 2, 3, 10], 1),
-    ("spearman", [1, 2, 3, 4], [1, 1, 3, 2], 3.5 / (5 * 4.5) ** 0.5),           # ranks 1.5, 1.5, 4, 3
-    ("pearson", [1, 2, 3], [3, 2, 1], -1),
-])
+@pytest.mark.parametrize(
+    "metric, truth, guess, wanted",
+    [
+        ("accuracy", TRUTH, GUESS, 5 / 8),
+        ("accuracy", [2, 0, 1], [2, 1, 1], 2 / 3),
+        ("f1", TRUTH, GUESS, 2 * 3 / (2 * 3 + 1 + 2)),
+        ("matthews", TRUTH, GUESS, (3 * 2 - 1 * 2) / (4 * 5 * 3 * 4) ** 0.5),  # (tp tn - fp fn) / sqrt of the four margins
+        ("matthews", [0, 1, 0, 1], [1, 0, 1, 0], -1),
+        ("pearson", [1, 2, 3, 4], [1, 2, 3, 10], 14 / (5 * 50) ** 0.5),
+        ("spearman", [1, 2, 3, 4], [1, 2, 3, 10], 1),
+        ("spearman", [1, 2, 3, 4], [1, 1, 3, 2], 3.5 / (5 * 4.5) ** 0.5),  # ranks 1.5, 1.5, 4, 3
+        ("pearson", [1, 2, 3], [3, 2, 1], -1),
+    ],
+)
 def test_metric_by_hand(metric, truth, guess, wanted):
     assert score(_task(metric), guess, truth) == {metric: pytest.approx(wanted, abs=1e-12)}
     assert score(_task(metric), [float(g) for g in guess], [float(t) for t in truth]) == {metric: pytest.approx(wanted, abs=1e-12)}
@@ -103,15 +134,29 @@ def test_metric_by_hand(metric, truth, guess, wanted):
 
 def test_each_task_is_scored_by_the_benchmarks_own_metrics():
     assert {name: task.metrics for name, task in TASKS.items()} == {
-        "sst2": ("accuracy",), "cola": ("matthews",), "mrpc": ("f1", "accuracy"), "stsb": ("spearman", "pearson"), "rte": ("accuracy",),
-        "wnli": ("accuracy",), "qnli": ("accuracy",), "qqp": ("f1", "accuracy"), "mnli": ("accuracy",)}
+        "sst2": ("accuracy",),
+        "cola": ("matthews",),
+        "mrpc": ("f1", "accuracy"),
+        "stsb": ("spearman", "pearson"),
+        "rte": ("accuracy",),
+        "wnli": ("accuracy",),
+        "qnli": ("accuracy",),
+        "qqp": ("f1", "accuracy"),
+        "mnli": ("accuracy",),
+    }
     assert list(score(TASKS["mrpc"], GUESS, TRUTH)) == ["f1", "accuracy"]
 
 
 # the hub
 
-HUB_COLUMNS = {"sst2": ("sentence",), "cola": ("sentence",), "qqp": ("question1", "question2"), "qnli": ("question", "sentence"),
-               "mnli": ("premise", "hypothesis"), **dict.fromkeys(("mrpc", "stsb", "rte", "wnli"), ("sentence1", "sentence2"))}
+HUB_COLUMNS = {
+    "sst2": ("sentence",),
+    "cola": ("sentence",),
+    "qqp": ("question1", "question2"),
+    "qnli": ("question", "sentence"),
+    "mnli": ("premise", "hypothesis"),
+    **dict.fromkeys(("mrpc", "stsb", "rte", "wnli"), ("sentence1", "sentence2")),
+}
 
 
 @pytest.fixture()
@@ -121,8 +166,10 @@ def hub(monkeypatch) -> list[tuple]:
 
     def load_dataset(path, name, split):
         asked.append((path, name, split))
-        return [dict(zip(HUB_COLUMNS[name], (example.first, example.second))) | {"label": example.label, "idx": n}
-                for n, example in enumerate(LAYOUTS[name][2])]
+        return [
+            dict(zip(HUB_COLUMNS[name], (example.first, example.second))) | {"label": example.label, "idx": n}
+            for n, example in enumerate(LAYOUTS[name][2])
+        ]
 
     stand_in = ModuleType("datasets")
     stand_in.load_dataset = load_dataset
@@ -146,6 +193,7 @@ def test_without_the_hub_package_it_says_what_to_install(monkeypatch):
 
 
 # real data
+
 
 @pytest.mark.parametrize("name, count", [("sst2", 872), ("mrpc", 408), ("cola", 1043), ("stsb", 1500), ("rte", 277), ("wnli", 71), ("qnli", 5463)])
 def test_the_real_dev_sets_have_as_many_examples_as_published(name, count, glue_dir):

@@ -14,18 +14,46 @@ from compiler.lower import lower
 from runtime.wiring import Along, Dims, Matrix, Pool, Shift
 
 # (as read, target): every reading that a program uses, and a few more
-READINGS = [("ihd", "hpd"), ("jhd", "hpd"), ("hpd", "hp"), ("hp", "hpd"), ("hpd", "ihd"), ("ie", "ie"), ("if", "if"), ("ihd", "ihd"), ("i", "i"),
-            ("i", "ie"), ("i", "if"), ("i", "ihd"), ("hp", "hp"), ("hpd", "hpd"), ("i", "hp"), ("j", "hp"), ("ie", "i"), ("ihd", "ih"), ("hp", "ih")]
-DIMS = st.builds(Dims, positions=st.integers(1, 4), heads=st.integers(1, 2), head_dim=st.integers(1, 3), hidden=st.integers(1, 4),
-                 ffn=st.integers(1, 4), classes=st.integers(1, 3), causal=st.booleans())
+READINGS = [
+    ("ihd", "hpd"),
+    ("jhd", "hpd"),
+    ("hpd", "hp"),
+    ("hp", "hpd"),
+    ("hpd", "ihd"),
+    ("ie", "ie"),
+    ("if", "if"),
+    ("ihd", "ihd"),
+    ("i", "i"),
+    ("i", "ie"),
+    ("i", "if"),
+    ("i", "ihd"),
+    ("hp", "hp"),
+    ("hpd", "hpd"),
+    ("i", "hp"),
+    ("j", "hp"),
+    ("ie", "i"),
+    ("ihd", "ih"),
+    ("hp", "ih"),
+]
+DIMS = st.builds(
+    Dims,
+    positions=st.integers(1, 4),
+    heads=st.integers(1, 2),
+    head_dim=st.integers(1, 3),
+    hidden=st.integers(1, 4),
+    ffn=st.integers(1, 4),
+    classes=st.integers(1, 3),
+    causal=st.booleans(),
+)
 SEEDS = st.integers(0, 1 << 32)
 MANTISSAS = st.integers(-127, 127).filter(bool)
 SMALL, CAUSAL = Dims(3, 2, 2, 4, 3, 2, False), Dims(4, 1, 3, 2, 5, 3, True)
-few = settings(max_examples=15, deadline=None, derandomize=True)     # beside the two that are always tried
+few = settings(max_examples=15, deadline=None, derandomize=True)  # beside the two that are always tried
 
 
 def each(values, name="axes", **more):
     """A property of any dims, tried for each of `values`, and at two dims at all events."""
+
     def wrap(test):
         return pytest.mark.parametrize(name, values)(few(example(dims=SMALL, **more)(example(dims=CAUSAL, **more)(test))))
 
@@ -76,8 +104,12 @@ def test_matrix(axes, dims, seed):
     codes, gain = rng.integers(-1, 2, (rows, columns)).astype(np.int8), rng.integers(-127, 128, rows)
     gain[rng.random(rows) < 0.1] = 0
     # a neuron's number is position * channels + channel
-    wanted = np.array([[int(gain[t % rows]) * int(codes[t % rows, s % columns]) * (s // columns == t // rows)
-                        for s in range(dims.positions * columns)] for t in range(dims.positions * rows)])
+    wanted = np.array(
+        [
+            [int(gain[t % rows]) * int(codes[t % rows, s % columns]) * (s // columns == t // rows) for s in range(dims.positions * columns)]
+            for t in range(dims.positions * rows)
+        ]
+    )
     check(Matrix(codes, gain), source, target, dims, wanted)
 
 

@@ -1,0 +1,100 @@
+"""The command line of `python -m runtime`."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from runtime import executors, glue
+from runtime.errors import InputError
+from runtime.lava import TIME_LIMIT
+
+
+def parser(actions: dict[str, Callable[..., int]]) -> argparse.ArgumentParser:
+    """The command line; `actions` by command name become `options.action`."""
+    top = argparse.ArgumentParser(prog="python -m runtime", description="Run lowered programs.")
+    commands = top.add_subparsers(required=True, metavar="classify|glue|verify|inspect")
+    for name, (text, add_arguments) in _COMMANDS.items():
+        command = commands.add_parser(name, help=text)
+        command.add_argument("program", type=Path, help="a .tsp file that compiler/lower.py wrote")
+        command.set_defaults(action=actions[name])
+        add_arguments(command)
+    return top
+
+
+def _text_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("text", nargs="+", type=_unicode)
+    _run_arguments(command)
+
+
+def _unicode(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"text {text!r} is not UTF-8") from None
+    return text
+
+
+def _run_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--executor", choices=list(executors.EXECUTORS), default="fast")
+    _time_limit(command)
+    command.add_argument("--strict", action="store_true", help="refuse texts longer than the compiled length instead of cutting them")
+
+
+def _time_limit(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--time-limit",
+        type=_seconds,
+        default=TIME_LIMIT,
+        metavar="SECONDS",
+        help=f"give up on one run of Lava after this long (default: {TIME_LIMIT:g})",
+    )
+
+
+def _seconds(text: str) -> float:
+    if not 0 < float(text) < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    return float(text)
+
+
+def _at_least(low: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if int(text) < low:
+            raise argparse.ArgumentTypeError(f"{text} is below {low}")
+        return int(text)
+
+    return number
+
+
+def _glue_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--task", required=True, help=", ".join(glue.TASKS))
+    command.add_argument("--data", required=True, help="folder in the GLUE layout, or 'hub'")
+    command.add_argument("--split", choices=["dev", "train"], default="dev")
+    command.add_argument("--limit", type=_at_least(1))
+    command.add_argument("--json", type=Path, metavar="OUT")
+    _run_arguments(command)
+
+
+def _verify_arguments(command: argparse.ArgumentParser) -> None:
+    source = command.add_mutually_exclusive_group()
+    source.add_argument("--data", help="GLUE folder: sentences of the program's own task")
+    source.add_argument("--random", type=_at_least(1), default=8, metavar="N", help="random token sequences (default: 8)")
+    command.add_argument("--limit", type=_at_least(1))
+    command.add_argument("--seed", type=_at_least(0), default=0)
+    command.add_argument("--executor", default="lava", help="one or more of fast, lava, reference, with commas (default: lava)")
+    command.add_argument("--against", default="reference", choices=list(executors.EXECUTORS))
+    _time_limit(command)
+
+
+def _nothing(command: argparse.ArgumentParser) -> None:
+    pass
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "classify": ("label texts", _text_arguments),
+    "glue": ("score a GLUE task", _glue_arguments),
+    "verify": ("compare executors spike by spike", _verify_arguments),
+    "inspect": ("print the populations", _nothing),
+}
