@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
     commands.main(["inspect", str(path)])
     _both(program)
     if "GLUE_DIR" in os.environ:
-        return commands.main(["glue", str(path), "--task", program.task, "--data", os.environ["GLUE_DIR"]])
+        return commands.main(["glue", str(path), "--task", program.host.task, "--data", os.environ["GLUE_DIR"]])
     console().print("set GLUE_DIR to a folder in the GLUE layout to score the dev set too")
     return 0
 
@@ -71,7 +71,7 @@ def _answers(program: Program, samples: Samples, fast: Result, lava: Result) -> 
 
 
 def _label(program: Program, logits: np.ndarray) -> str:
-    return program.labels[int(logits.argmax())]
+    return program.host.labels[int(logits.argmax())]
 
 
 if __name__ == "__main__":

@@ -22,18 +22,11 @@ _REGISTERS: dict[type[Op], dict[str, object]] = {
 
 def emit(graph: Graph, profile: HardwareProfile) -> Program:
     """One population an op, one synapse an edge. The graph must have been through every default pass."""
-    host = graph.host
     return Program(
         dims=graph.dims,
         steps=graph.steps,
-        front=host.front,
-        class_bias=host.class_bias,
-        first_position_only=host.first_position_only,
-        task=host.task,
-        labels=host.labels,
-        logit_scale=host.logit_scale,
+        host=graph.host,
         profile=profile.name,
-        weights=host.weights,
         populations=tuple(_population(op, profile) for op in graph.ops),
         synapses=tuple(s for op in graph.ops for s in _synapses(op)),
     )

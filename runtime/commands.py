@@ -33,8 +33,8 @@ def classify(o: argparse.Namespace, out: Console) -> int:
     logits = executors.logits(encoder, tokens, o.executor, limit=o.time_limit)
     scores = encoder.program.scores(logits, np.array([len(ids) for ids, _ in tokens]))
     for text, integers, floats in zip(o.text, logits, scores):
-        answer = encoder.program.labels[int(integers.argmax())] if encoder.program.labels else f"{floats[0]:.3f}"
-        out.print(f"{answer}  {_probability(floats) if encoder.program.labels else ''}  {text}", soft_wrap=True)
+        answer = encoder.program.host.labels[int(integers.argmax())] if encoder.program.host.labels else f"{floats[0]:.3f}"
+        out.print(f"{answer}  {_probability(floats) if encoder.program.host.labels else ''}  {text}", soft_wrap=True)
     return 0
 
 
@@ -56,10 +56,9 @@ def _tokens(encoder: Encoder, texts: list[Any], strict: bool) -> list[Tokens]:
 def evaluate(o: argparse.Namespace, out: Console) -> int:
     """Score a program on a GLUE split."""
     encoder, task = Encoder(program_file.load(o.program)), glue.task_named(o.task)
-    if len(task.labels) != len(encoder.program.labels):
-        raise InputError(
-            f"{o.program}: compiled for {encoder.program.task}, which has {len(encoder.program.labels)} labels; {task.name} has {len(task.labels)}"
-        )
+    if len(task.labels) != len(encoder.program.host.labels):
+        own = encoder.program.host
+        raise InputError(f"{o.program}: compiled for {own.task}, which has {len(own.labels)} labels; {task.name} has {len(task.labels)}")
     examples = glue.read(task, o.data, o.split, o.limit)
     tokens = _tokens(encoder, [e.first if e.second is None else (e.first, e.second) for e in examples], o.strict)
     start = time.perf_counter()
@@ -89,7 +88,7 @@ def evaluate(o: argparse.Namespace, out: Console) -> int:
 
 
 def _predictions(program: Program, logits: np.ndarray, tokens: list[Tokens]) -> list[float]:
-    if program.labels:
+    if program.host.labels:
         return [float(p) for p in logits.argmax(1)]
     return [float(s) for s in program.scores(logits, np.array([len(ids) for ids, _ in tokens]))[:, 0]]
 
@@ -121,11 +120,11 @@ def verify(o: argparse.Namespace, out: Console) -> int:
 
 def _verify_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
     if o.data is not None:
-        examples = glue.read(glue.task_named(encoder.program.task), o.data, "dev", o.limit or 64)
+        examples = glue.read(glue.task_named(encoder.program.host.task), o.data, "dev", o.limit or 64)
         return _tokens(encoder, [e.first if e.second is None else (e.first, e.second) for e in examples], False)
     rng, longest = np.random.default_rng(o.seed), encoder.program.dims.positions
     lengths = rng.integers(1, longest + 1, o.limit or o.random)
-    return [(rng.integers(0, len(encoder.program.front.token), n).tolist(), [0] * n) for n in lengths.tolist()]
+    return [(rng.integers(0, len(encoder.program.host.front.token), n).tolist(), [0] * n) for n in lengths.tolist()]
 
 
 def _verify_chunk(encoder: Encoder, tokens: list[Tokens], against: str, names: list[str], runs: dict[str, Executor]) -> int:
@@ -141,7 +140,7 @@ def inspect(o: argparse.Namespace, out: Console) -> int:
     synapses = sum(program.synapse_count(s) for s in program.synapses)
     out.print(
         f"{program.neurons():,} neurons, {synapses:,} synapses; {program.dims.positions} tokens, {program.steps} steps a sample, "
-        f"{program.depth} steps deep; task {program.task}, profile {program.profile}",
+        f"{program.depth} steps deep; task {program.host.task}, profile {program.profile}",
         soft_wrap=True,
     )
     return 0

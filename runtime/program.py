@@ -82,21 +82,28 @@ class FrontEnd:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Program:
-    """Populations in execution order, their synapses, and what the host adds. `class_bias`: 1/64 units per position read."""
+class Host:
+    """What stays on the host: the front end, class biases (1/64 units a position) and what the numbers mean."""
 
-    dims: Dims
-    steps: int
-    populations: tuple[Population, ...]
-    synapses: tuple[Synapse, ...]
     front: FrontEnd
     class_bias: NDArray[np.int64]
     first_position_only: bool
     task: str
     labels: tuple[str, ...]
     logit_scale: float
-    profile: str
     weights: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Program:
+    """Populations in execution order, their synapses, what stays on the host, and the profile it was compiled for."""
+
+    dims: Dims
+    steps: int
+    populations: tuple[Population, ...]
+    synapses: tuple[Synapse, ...]
+    host: Host
+    profile: str
 
     @cached_property
     def by_name(self) -> dict[str, Population]:
@@ -162,13 +169,13 @@ class Program:
 
     def logits(self, membranes: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """(samples, classes) integer logits in 1/64 units from the readout's membranes and each sample's number of tokens."""
-        read = np.ones_like(lengths) if self.first_position_only else lengths
-        return membranes + read[:, None] * self.class_bias[None, :]
+        read = np.ones_like(lengths) if self.host.first_position_only else lengths
+        return membranes + read[:, None] * self.host.class_bias[None, :]
 
     def scores(self, logits: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
         """(samples, classes) float logits as the student was trained to give; for softmax and regression, never for equality."""
-        read = np.ones_like(lengths) if self.first_position_only else lengths
-        return logits * (self.logit_scale / (arith.ONE * self.steps)) / read[:, None]
+        read = np.ones_like(lengths) if self.host.first_position_only else lengths
+        return logits * (self.host.logit_scale / (arith.ONE * self.steps)) / read[:, None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,11 +13,12 @@ import numpy as np
 from runtime.checkpoint import pack_codes, unpack_codes
 from runtime.errors import CheckpointError, FileError
 from runtime.files import Arrays, read_tensors, write_tensors
-from runtime.program import Bias, FrontEnd, Population, Program, Synapse
+from runtime.program import Bias, FrontEnd, Host, Population, Program, Synapse
 from runtime.wiring import Along, Dims, Matrix, Pool, Shift, Wiring
 
 FORMAT, VERSION = "tritspike-program", 1
 _FRONT_ARRAYS = ("token", "position", "segment", "projection", "bias")
+_HOST_SCALARS = ("first_position_only", "task", "labels", "logit_scale", "weights")
 
 
 def save(program: Program, path: Path) -> None:
@@ -55,26 +56,27 @@ def _digest(body: str, arrays: Arrays) -> str:
 
 
 def _arrays(program: Program) -> Arrays:
-    out: Arrays = {f"front.{name}": getattr(program.front, name) for name in _FRONT_ARRAYS} | {"class_bias": program.class_bias}
+    out: Arrays = {f"front.{name}": getattr(program.host.front, name) for name in _FRONT_ARRAYS} | {"class_bias": program.host.class_bias}
     for p in program.populations:
         if p.bias is not None:
             out[f"bias.{p.name}"] = p.bias.mantissa.astype(np.int16)
     for s in program.synapses:
         if isinstance(s.wiring, Matrix | Pool):
-            out[f"codes.{s.name}"] = pack_codes(s.wiring.codes, program.weights)
+            out[f"codes.{s.name}"] = pack_codes(s.wiring.codes, program.host.weights)
         if isinstance(s.wiring, Matrix):
             out[f"gain.{s.name}"] = s.wiring.gain.astype(np.int16)
     return out
 
 
 def _describe(program: Program) -> dict[str, Any]:
-    scalars = ("steps", "first_position_only", "task", "labels", "logit_scale", "profile", "weights")
-    front = program.front
+    front = program.host.front
     return {
         "format": FORMAT,
         "version": VERSION,
         "dims": asdict(program.dims),
-        **{k: getattr(program, k) for k in scalars},
+        "steps": program.steps,
+        "profile": program.profile,
+        **{k: getattr(program.host, k) for k in _HOST_SCALARS},
         "front": {"shift": front.shift, "keep": front.keep, "vth": front.vth, "tokenizer": front.tokenizer},
         "populations": [
             {**{k: v for k, v in vars(p).items() if k != "bias"}, "bias": p.bias.exponent if p.bias else None} for p in program.populations
@@ -92,13 +94,12 @@ def _wiring(wiring: Wiring) -> dict[str, Any]:
 
 def _build(d: dict[str, Any], arrays: Arrays) -> Program:
     tables: dict[str, Any] = {name: arrays[f"front.{name}"] for name in _FRONT_ARRAYS}
-    front = FrontEnd(**d["front"], **tables)
+    host = {k: d[k] for k in _HOST_SCALARS} | {"labels": tuple(d["labels"]), "class_bias": arrays["class_bias"].astype(np.int64)}
     return Program(
         dims=Dims(**d["dims"]),
-        front=front,
-        class_bias=arrays["class_bias"].astype(np.int64),
-        labels=tuple(d["labels"]),
-        **{k: d[k] for k in ("steps", "first_position_only", "task", "logit_scale", "profile", "weights")},
+        steps=d["steps"],
+        profile=d["profile"],
+        host=Host(front=FrontEnd(**d["front"], **tables), **host),
         populations=tuple(_population(p, arrays) for p in d["populations"]),
         synapses=tuple(Synapse(**{**s, "wiring": _read_wiring(s, arrays, d["weights"])}) for s in d["synapses"]),
     )

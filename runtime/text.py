@@ -21,7 +21,7 @@ class Encoder:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.tokenizer = tokenizer_from(program.front.tokenizer, "program")
+        self.tokenizer = tokenizer_from(program.host.front.tokenizer, "program")
 
     def tokens(self, texts: Sequence[Text], strict: bool = False) -> list[tuple[list[int], list[int]]]:
         """(ids, segments) of each text, cut to the compiled length with a warning, or refused with `strict` (`InputError`)."""
@@ -36,7 +36,7 @@ class Encoder:
 
     def samples(self, tokens: Sequence[tuple[list[int], list[int]]], positions: int | None = None) -> Samples:
         """Encode token lists of at most `positions` tokens (default: the compiled length), padded silently to that length."""
-        length, front = positions or self.program.dims.positions, self.program.front
+        length, front = positions or self.program.dims.positions, self.program.host.front
         x = np.zeros((len(tokens), self.program.steps, length, len(front.bias)), np.bool_)
         for n, (ids, segments) in enumerate(tokens):
             spikes = encode(front, np.asarray(ids), np.asarray(segments), self.program.steps)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from compiler.errors import CompileError
 from compiler.frontend.checkpoint import Checkpoint
-from compiler.ir.graph import Edge, Graph, Host, Lif, Op, ProductEdge, Readout, Source
-from runtime.program import Bias, FrontEnd
+from compiler.ir.graph import Edge, Graph, Lif, Op, ProductEdge, Readout, Source
+from runtime.program import Bias, FrontEnd, Host
 from runtime.wiring import Along, Dims, Matrix, Pool
 
 

@@ -11,10 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from runtime.program import Bias, FrontEnd
+from runtime.program import Bias, Host
 from runtime.wiring import Along, Dims, Shift, Wiring
 
 
@@ -108,19 +105,6 @@ class Readout(Op):
     """A perfect integrator (keep=4096) with the highest threshold, whose membrane is read after a window's last step. It must not fire."""
 
     mnemonic: ClassVar[str] = "readout"
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Host:
-    """What stays on the host: the front end, class biases (1/64 units a position) and what the numbers mean."""
-
-    front: FrontEnd
-    class_bias: NDArray[np.int64]
-    first_position_only: bool
-    task: str
-    labels: tuple[str, ...]
-    logit_scale: float
-    weights: str
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

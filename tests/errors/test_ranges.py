@@ -132,5 +132,5 @@ def test_readout_just_inside_is_accepted(sign, how, shell, tmp_path):
 
 def test_readout_just_inside_stays_inside(tmp_path):
     program = lower(readout(tmp_path / "checkpoint", zeros=1), "loihi2")
-    found = reference.run(program, worst(program)).logits - 4 * program.class_bias
+    found = reference.run(program, worst(program)).logits - 4 * program.host.class_bias
     assert found.tolist() == [[64 * 511 * 4 * 64] * 2]
