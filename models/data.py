@@ -119,11 +119,6 @@ def _long(values: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(values.astype(np.int64))
 
 
-def texts_of(examples: Sequence[Example]) -> list[str | tuple[str, str]]:
-    """What the tokenizer wants: a string, or a pair."""
-    return [e.first if e.second is None else (e.first, e.second) for e in examples]
-
-
 def length_sorted_batches(corpus: Corpus, size: int) -> list[np.ndarray]:
     """Rows in order of length, `size` at a time: little padding where order does not matter (evaluation)."""
     order = np.argsort(np.diff(corpus.starts), kind="stable")

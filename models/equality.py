@@ -42,7 +42,7 @@ def compare(checkpoint: Path, program_path: Path, data: str, limit: int | None =
     student, program = load_student(checkpoint), program_file.load(program_path)
     encoder = Encoder(program)
     examples = glue.read(glue.task_named(program.host.task), data, "dev", limit)
-    tokens = encoder.tokens([e.first if e.second is None else (e.first, e.second) for e in examples])
+    tokens = encoder.tokens([e.text for e in examples])
     order = sorted(range(len(tokens)), key=lambda n: len(tokens[n][0]))
     spikes = logits = 0
     for at in range(0, len(order), _BATCH):

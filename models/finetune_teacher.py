@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from models.data import Corpus, encode, hold_out, pack, texts_of
+from models.data import Corpus, encode, hold_out, pack
 from models.teacher import Teacher, load_teacher
 from runtime import glue
 from runtime.cli import run_command
@@ -64,7 +64,7 @@ def finetune(options: Options, command: str) -> dict[str, float]:
 
 
 def _train(teacher: Teacher, task: glue.Task, train: list[glue.Example], held: list[glue.Example], o: Options) -> list[float]:
-    corpus = encode(teacher.tokenizer, texts_of(train), o.max_length)
+    corpus = encode(teacher.tokenizer, [e.text for e in train], o.max_length)
     labels = torch.tensor([e.label for e in train])
     steps = max(1, int(o.epochs * len(corpus) / o.batch))
     optimiser = torch.optim.AdamW(teacher.model.parameters(), lr=o.rate, weight_decay=0.01)
@@ -109,7 +109,7 @@ def predictions(task: glue.Task, logits: np.ndarray) -> list[float]:
 
 def evaluate(teacher: Teacher, task: glue.Task, examples: list[glue.Example], max_length: int) -> dict[str, float]:
     """The task's metrics of the teacher on `examples`."""
-    logits = teacher.logits(encode(teacher.tokenizer, texts_of(examples), max_length), "evaluate")
+    logits = teacher.logits(encode(teacher.tokenizer, [e.text for e in examples], max_length), "evaluate")
     return glue.score(task, predictions(task, logits), [e.label for e in examples])
 
 

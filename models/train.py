@@ -22,7 +22,7 @@ import torch
 from rich.progress import track
 
 from models import state
-from models.data import Corpus, encode, hold_out, length_sorted_batches, pack, texts_of
+from models.data import Corpus, encode, hold_out, length_sorted_batches, pack
 from models.distil import Distiller, LossWeights
 from models.export import export
 from models.finetune_teacher import predictions
@@ -87,7 +87,7 @@ class Trainer:
         self.recipe, self.teacher, self.out, self.task = recipe, teacher, out, glue.task_named(recipe.task)
         model = BertConfig(vocabulary=teacher.tokenizer.get_vocab_size(), classes=max(1, len(self.task.labels)), **recipe.model)
         train, held = hold_out(glue.read(self.task, data, "train"), schedule.held_out, 8, schedule.seed)
-        self.held, self.held_labels = encode(teacher.tokenizer, texts_of(held), model.max_length), [e.label for e in held]
+        self.held, self.held_labels = encode(teacher.tokenizer, [e.text for e in held], model.max_length), [e.label for e in held]
         self.set: TrainingSet = build(teacher, train, unlabelled, schedule.unlabelled, model.max_length, schedule.seed)
         self.set = cached_logits(self.set, teacher, out / "cache")
         self.student = SpikingBert(model)
@@ -165,7 +165,7 @@ def train(recipe: Recipe, teacher_source: str, data: str, unlabelled: Path | Non
     run.float_phase()
     run.integer_phase()
     dev = glue.read(run.task, data)
-    dev_corpus, labels = encode(teacher.tokenizer, texts_of(dev), run.student.config.max_length), [e.label for e in dev]
+    dev_corpus, labels = encode(teacher.tokenizer, [e.text for e in dev], run.student.config.max_length), [e.label for e in dev]
     run.card |= {
         "dev": run.score(dev_corpus, labels),
         "command": command,

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.data import Corpus, encode, review_sentences, texts_of
+from models.data import Corpus, encode, review_sentences
 from models.spiking_bert import SpikingBert
 from models.teacher import Teacher
 from runtime.files import read_tensors, write_tensors
@@ -42,7 +42,7 @@ class TrainingSet:
 def build(teacher: Teacher, train: Sequence[Example], unlabelled: Path | None, count: int, max_length: int, seed: int) -> TrainingSet:
     """Tokenise; soft labels are empty until `cached_logits`."""
     extra = [] if unlabelled is None or not count else review_sentences(unlabelled, count, seed=seed)
-    corpus = encode(teacher.tokenizer, [*texts_of(train), *extra], max_length)
+    corpus = encode(teacher.tokenizer, [*(e.text for e in train), *extra], max_length)
     labels = torch.tensor([e.label for e in train] + [math.nan] * len(extra))
     return TrainingSet(corpus, len(train), labels, torch.empty(0))
 

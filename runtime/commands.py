@@ -17,7 +17,7 @@ from runtime.cli import console, run_command
 from runtime.compare import require_equal
 from runtime.errors import InputError, MismatchError
 from runtime.executors import Executor, Tokens
-from runtime.files import write_atomic
+from runtime.files import require_folder, write_atomic
 from runtime.options import parser
 from runtime.program import Program
 from runtime.tables import population_table
@@ -55,12 +55,13 @@ def _tokens(encoder: Encoder, texts: list[Any], strict: bool) -> list[Tokens]:
 
 def evaluate(o: argparse.Namespace, out: Console) -> int:
     """Score a program on a GLUE split."""
+    require_folder(o.json)
     encoder, task = Encoder(program_file.load(o.program)), glue.task_named(o.task)
     if len(task.labels) != len(encoder.program.host.labels):
         own = encoder.program.host
         raise InputError(f"{o.program}: compiled for {own.task}, which has {len(own.labels)} labels; {task.name} has {len(task.labels)}")
     examples = glue.read(task, o.data, o.split, o.limit)
-    tokens = _tokens(encoder, [e.first if e.second is None else (e.first, e.second) for e in examples], o.strict)
+    tokens = _tokens(encoder, [e.text for e in examples], o.strict)
     start = time.perf_counter()
     with _progress() as bar:
         row = bar.add_task(f"{task.name} on {o.executor}", total=len(tokens))
@@ -121,7 +122,7 @@ def verify(o: argparse.Namespace, out: Console) -> int:
 def _verify_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
     if o.data is not None:
         examples = glue.read(glue.task_named(encoder.program.host.task), o.data, "dev", o.limit or 64)
-        return _tokens(encoder, [e.first if e.second is None else (e.first, e.second) for e in examples], False)
+        return _tokens(encoder, [e.text for e in examples], False)
     rng, longest = np.random.default_rng(o.seed), encoder.program.dims.positions
     lengths = rng.integers(1, longest + 1, o.limit or o.random)
     return [(rng.integers(0, len(encoder.program.host.front.token), n).tolist(), [0] * n) for n in lengths.tolist()]

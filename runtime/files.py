@@ -41,6 +41,12 @@ def make_folder(path: Path) -> None:
         raise FileError(f"{path}: cannot be made a folder: {error.strerror}") from None
 
 
+def require_folder(path: Path | None) -> None:
+    """`FileError` now where `write_atomic(path)` would fail for want of its folder after an hour's work."""
+    if path is not None and not path.parent.is_dir():
+        raise FileError(f"{path}: cannot be written: No such file or directory")
+
+
 def read_bytes(path: Path) -> bytes:
     """The whole file; `FileError` if it is missing or a pickle (which is refused unread)."""
     try:

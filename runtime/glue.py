@@ -26,6 +26,11 @@ class Example:
     second: str | None
     label: float
 
+    @property
+    def text(self) -> str | tuple[str, str]:
+        """What a tokenizer takes: a string, or a pair."""
+        return self.first if self.second is None else (self.first, self.second)
+
 
 @dataclass(frozen=True)
 class Task:

@@ -68,9 +68,10 @@ class _Chip:
     def _fire(self, p: Population, step: int) -> NDArray[np.bool_]:
         if p.resets and (step - 1 - p.latency) % self.program.steps == 0:
             self.v[p.name] = np.zeros_like(self.v[p.name])
-        v, spikes, _ = arith.lif_step(self.v[p.name], self._input(p), self.bias[p.name], p.keep, p.vth)
-        if p.role == READOUT and spikes.any():
-            raise RangeError(f"{p.name}: the readout fired at step {step}; its membrane must stay within 64 * {p.vth}")
+        v, spikes, before = arith.lif_step(self.v[p.name], self._input(p), self.bias[p.name], p.keep, p.vth)
+        if p.role == READOUT and (spikes.any() or (before <= -arith.V_LIMIT).any()):
+            what = "fired" if spikes.any() else "saturated"
+            raise RangeError(f"{p.name}: the readout {what} at step {step}; its membrane must stay within 64 * {p.vth}")
         self.v[p.name] = v
         return spikes
 
