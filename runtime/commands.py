@@ -17,7 +17,7 @@ from runtime.cli import console, run_command
 from runtime.compare import require_equal
 from runtime.errors import InputError, MismatchError
 from runtime.executors import Executor, Tokens
-from runtime.files import require_folder, write_atomic
+from runtime.files import require_writable, write_atomic
 from runtime.options import parser
 from runtime.program import Program
 from runtime.tables import population_table
@@ -55,7 +55,7 @@ def _tokens(encoder: Encoder, texts: list[Any], strict: bool) -> list[Tokens]:
 
 def evaluate(o: argparse.Namespace, out: Console) -> int:
     """Score a program on a GLUE split."""
-    require_folder(o.json)
+    require_writable(o.json)
     encoder, task = Encoder(program_file.load(o.program)), glue.task_named(o.task)
     if len(task.labels) != len(encoder.program.host.labels):
         own = encoder.program.host

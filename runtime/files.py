@@ -41,10 +41,10 @@ def make_folder(path: Path) -> None:
         raise FileError(f"{path}: cannot be made a folder: {error.strerror}") from None
 
 
-def require_folder(path: Path | None) -> None:
-    """`FileError` now where `write_atomic(path)` would fail for want of its folder after an hour's work."""
-    if path is not None and not path.parent.is_dir():
-        raise FileError(f"{path}: cannot be written: No such file or directory")
+def require_writable(path: Path | None) -> None:
+    """`FileError` now where `write_atomic(path)` would fail after an hour's work: its folder is missing, or it is one itself."""
+    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        raise FileError(f"{path}: cannot be written: {'Is a directory' if path.is_dir() else 'No such file or directory'}")
 
 
 def read_bytes(path: Path) -> bytes:
