@@ -33,6 +33,7 @@ from models.training_set import TrainingSet, build, cached_logits, start_from_te
 from runtime import glue
 from runtime.cli import run_command
 from runtime.errors import FileError
+from runtime.files import read_json
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -121,6 +122,7 @@ class Trainer:
     def _phase(self, name: str, steps: int, rate: float) -> None:
         schedule, live = self.recipe.schedule, state.Live(self.out / f"{name}-live", self.student, self.distiller, rate)
         first = live.resume(self.card)
+        self._note_schedule(name, first)
         start, spent = time.time(), self.card["minutes"]
         for step in track(range(first, steps), description=f"{name} phase", total=steps, completed=first):
             live.set_rate(rate * min((step + 1) / schedule.warm_up, 1.0) * (1 - step / steps))
@@ -130,6 +132,13 @@ class Trainer:
                 self.card["minutes"] = round(spent + (time.time() - start) / 60, 1)
                 live.keep(self.card, step + 1)
                 print(f"{name} step {step + 1}: loss {loss:.4f} held-out {self.card['curves'][name][-1][2]:.4f}", file=sys.stderr)
+
+    def _note_schedule(self, phase: str, step: int) -> None:
+        """A resumed run may go on under another schedule; the card keeps each one and where it began."""
+        history = self.card.setdefault("schedules", [])
+        current = asdict(self.recipe.schedule)
+        if not history or history[-1]["schedule"] != current:
+            history.append({"phase": phase, "from_step": step, "schedule": current})
 
     def _update(self, live: state.Live, step: int, name: str) -> float:
         schedule = self.recipe.schedule
@@ -172,6 +181,8 @@ def train(recipe: Recipe, teacher_source: str, data: str, unlabelled: Path | Non
         "recipe": _plain(recipe),
         "train_texts": len(run.set.corpus),
         "teacher_held_out": _teacher_score(run),
+        "teacher": _teacher_card(Path(teacher_source)),
+        "embedding": _embedding_note(run.student.config),
     }
     export(run.student, copy.deepcopy(teacher.tokenizer), recipe.task, run.task.labels, out, run.card)
     return run.card
@@ -180,6 +191,16 @@ def train(recipe: Recipe, teacher_source: str, data: str, unlabelled: Path | Non
 def _teacher_score(run: Trainer) -> float:
     guess = predictions(run.task, run.teacher.logits(run.held, "teacher on the held-out slice"))
     return glue.score(run.task, guess, run.held_labels)[run.task.metrics[0]]
+
+
+def _teacher_card(folder: Path) -> dict[str, Any] | None:
+    """What fine-tuning wrote about the teacher, where it did."""
+    path = folder / "card.json"
+    return read_json(path) if path.exists() else None
+
+
+def _embedding_note(c: BertConfig) -> str:
+    return f"factorised: {c.vocabulary} x {c.embedding_rank} int8 rows times a {c.hidden} x {c.embedding_rank} int8 projection"
 
 
 def _plain(recipe: Recipe) -> dict[str, Any]:
