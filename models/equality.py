@@ -75,4 +75,4 @@ def _last_layer(program: Program, expected: Result, batch: Batch) -> np.ndarray:
     last = program.by_name[program.inputs(program.readout.name)[0].source]
     bits = np.unpackbits(expected.spikes[last.name], axis=-1, count=program.size(last))
     grid = bits.reshape(*bits.shape[:2], program.dims.positions, -1)
-    return np.asarray(grid[batch.sentence, :, batch.positions])
+    return np.asarray(grid[batch.sentence.numpy(), :, batch.positions.numpy()])

@@ -14,6 +14,7 @@ from runtime.errors import FileError, InputError
 from runtime.program import FrontEnd, Program, Samples
 
 Text = str | tuple[str, str]
+_LONGER = "lower the checkpoint with a larger --length"
 
 
 class Encoder:
@@ -31,7 +32,10 @@ class Encoder:
         for n, length in enumerate(lengths):
             if length > limit:
                 _too_long(n, length, limit, strict)
-        self.tokenizer.enable_truncation(limit)
+        own = self.tokenizer.num_special_tokens_to_add(any(isinstance(t, tuple) for t in texts))
+        if limit < own and max(lengths, default=0) > limit:
+            raise InputError(f"the program was compiled for {limit} tokens, the tokenizer adds {own} of its own", _LONGER)
+        self.tokenizer.enable_truncation(max(limit, own))
         return [(e.ids, e.type_ids) for e in self.tokenizer.encode_batch(list(texts))]
 
     def samples(self, tokens: Sequence[tuple[list[int], list[int]]], positions: int | None = None) -> Samples:
@@ -57,7 +61,7 @@ def tokenizer_from(text: str, where: str) -> Tokenizer:
 def _too_long(n: int, length: int, limit: int, strict: bool) -> None:
     message = f"text {n + 1} has {length} tokens, the program was compiled for {limit}"
     if strict:
-        raise InputError(message, "lower the checkpoint with a larger --length")
+        raise InputError(message, _LONGER)
     warnings.warn(f"{message}: the rest is cut off", stacklevel=3)
 
 

@@ -6,13 +6,16 @@ The plan is the product's; so are the constructor arguments, through the very pr
 from __future__ import annotations
 
 import numpy as np
-from lava.proc.lif.models import PyLifModelBitAcc, PyLifResetModelBitAcc
-from lava.proc.lif.process import LIFReset
-from lava.proc.sparse.models import PySparseModelBitAcc
 
 from runtime.lava.network import neurons, synapses
 from runtime.lava.plan import plan
 from runtime.program import READOUT, SOURCE, Program, Result, Samples, packed
+
+# isort: split
+# after the remedy in runtime/lava/stock.py, which the imports above apply
+from lava.proc.lif.models import PyLifModelBitAcc, PyLifResetModelBitAcc
+from lava.proc.lif.process import LIFReset
+from lava.proc.sparse.models import PySparseModelBitAcc
 
 
 class Port:

@@ -152,3 +152,11 @@ def test_hub_that_cannot_be_reached(program, shell, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=offline))
     assert shell.refusal(RUNTIME, *score(program, "hub")) == "the hub does not answer"
+
+
+def test_a_length_too_short_for_the_tokenizer_s_own_tokens(checkpoint, shell, tmp_path):
+    program = tmp_path / "one.tsp"
+    program_file.save(lower(checkpoint, "loihi2", length=1), program)
+    why = "the program was compiled for 1 tokens, the tokenizer adds 2 of its own (hint: lower the checkpoint with a larger --length)"
+    assert shell.run(RUNTIME, "classify", program, "w1")[0] == 1
+    assert shell.run(RUNTIME, "classify", program, "w1")[2].endswith(f"error: {why}\n")
