@@ -82,6 +82,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="40 sentences instead of 872")
     quick = parser.parse_args().quick
+    if "GLUE_DIR" not in os.environ:
+        sys.exit("error: set GLUE_DIR to a folder in the GLUE layout")
     rows = measure(quick)
     print(markdown(rows))
     if not quick:

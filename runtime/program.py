@@ -52,7 +52,7 @@ class Population:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Synapse:
-    """A projection: (W s of the last step) << exponent. `source_stage` taps a relay; `target_stage` feeds one."""
+    """A projection: (W s of the last step) << exponent. `source_stage` taps a relay; a relay is fed at its first stage."""
 
     name: str
     source: str
@@ -60,7 +60,6 @@ class Synapse:
     wiring: Wiring
     exponent: int = 0
     source_stage: int = 0
-    target_stage: int = 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -146,9 +145,8 @@ class Program:
         if block.shape == shape:
             return block
         at = block.tocoo()
-        rows = at.row + synapse.target_stage * self.dims.size(target.axes)
         columns = at.col + synapse.source_stage * self.dims.size(source.axes)
-        return sp.csr_matrix((at.data, (rows, columns)), shape=shape)
+        return sp.csr_matrix((at.data, (at.row, columns)), shape=shape)
 
     def input_bounds(self, target: str) -> tuple[int, int]:
         """(largest, smallest) synaptic input that any spikes can cause in one neuron."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,22 +22,29 @@ class CheckCapacity(Pass):
 
     def apply(self, graph: Graph, profile: HardwareProfile) -> Graph:
         """Return the graph unchanged or raise `DoesNotFit` naming resource, need and supply."""
-        fits = [
-            n
-            for n in range(1, graph.dims.positions)
-            if _neurons(graph, graph.dims.at_length(n)) <= profile.neurons and _synapses(graph, graph.dims.at_length(n)) <= profile.synapses
-        ]
-        hint = f"--length {fits[-1]} fits, or a larger profile" if fits else "a smaller model or a larger profile"
-        _enough(profile, "neurons", _neurons(graph, graph.dims), profile.neurons, hint)
-        _enough(profile, "synapses", _synapses(graph, graph.dims), profile.synapses, hint)
+        _enough(graph, profile)
         for op in graph.ops:
             _widths(graph, profile, op)
         return graph
 
 
-def _enough(profile: HardwareProfile, what: str, needed: int, available: int, hint: str) -> None:
-    if needed > available:
-        raise DoesNotFit(f"{profile.name}: {needed} {what} needed, {available} available", hint)
+def _enough(graph: Graph, profile: HardwareProfile) -> None:
+    for what, needed, available in _needs(graph, profile, graph.dims.positions):
+        if needed > available:
+            raise DoesNotFit(f"{profile.name}: {needed} {what} needed, {available} available", _way_out(graph, profile))
+
+
+def _needs(graph: Graph, profile: HardwareProfile, positions: int) -> list[tuple[str, int, int]]:
+    """(resource, needed, available) at a length."""
+    dims = graph.dims.at_length(positions)
+    return [("neurons", _neurons(graph, dims), profile.neurons), ("synapses", _synapses(graph, dims), profile.synapses)]
+
+
+def _way_out(graph: Graph, profile: HardwareProfile) -> str:
+    """The largest length that fits: every need grows with length, so halving finds it."""
+    lengths = range(1, graph.dims.positions)
+    fitting = bisect_left(lengths, True, key=lambda n: any(needed > available for _, needed, available in _needs(graph, profile, n)))
+    return f"--length {fitting} fits, or a larger profile" if fitting else "a smaller model or a larger profile"
 
 
 def _neurons(graph: Graph, dims: Dims) -> int:
