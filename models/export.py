@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -38,28 +39,8 @@ def _json(value: dict[str, Any]) -> bytes:
 
 def checkpoint_config(student: SpikingBert, task: str, labels: tuple[str, ...]) -> CheckpointConfig:
     """The checkpoint's config of a folded student."""
-    c = student.config
-    return CheckpointConfig(
-        task=task,
-        labels=labels,
-        vocabulary=c.vocabulary,
-        classes=c.classes,
-        hidden=c.hidden,
-        layers=c.layers,
-        heads=c.heads,
-        head_dim=c.head_dim,
-        ffn=c.ffn,
-        steps=c.steps,
-        max_length=c.max_length,
-        embedding_rank=c.embedding_rank,
-        embedding_shift=student.embedding.shift,
-        weights=c.weights,
-        readout=c.readout,
-        causal=c.causal,
-        reset=c.reset,
-        keep=dict(c.keep),
-        logit_scale=float(student.logit_scale),
-    )
+    shared = {f.name: getattr(student.config, f.name) for f in fields(student.config)}
+    return CheckpointConfig(**shared, task=task, labels=labels, embedding_shift=student.embedding.shift, logit_scale=float(student.logit_scale))
 
 
 @torch.no_grad()

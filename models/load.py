@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -17,31 +18,13 @@ from runtime.checkpoint import CheckpointConfig, config_from_json, unpack_codes
 from runtime.errors import InputError
 from runtime.files import Arrays, read_json, read_tensors
 
-_SHARED = (
-    "vocabulary",
-    "classes",
-    "hidden",
-    "layers",
-    "heads",
-    "head_dim",
-    "ffn",
-    "steps",
-    "max_length",
-    "embedding_rank",
-    "weights",
-    "readout",
-    "causal",
-    "reset",
-    "keep",
-)
-
 
 @torch.no_grad()
 def load_student(folder: Path) -> SpikingBert:
     """The folded student of a checkpoint whose populations share one threshold, as ours do; `InputError` where they do not."""
     config = config_from_json(read_json(folder / "config.json"), f"{folder}/config.json")
     arrays, _ = read_tensors(folder / "model.safetensors")
-    student = SpikingBert(BertConfig(**{name: getattr(config, name) for name in _SHARED}))
+    student = SpikingBert(BertConfig(**{f.name: getattr(config, f.name) for f in fields(BertConfig)}))
     thresholds = {int(array[0]) for name, array in arrays.items() if name.endswith(".vth")}
     if len(thresholds) != 1:
         raise InputError(f"{folder}: populations have {len(thresholds)} different thresholds; integer mode trains with one")

@@ -23,6 +23,7 @@ _BLOCK = 256  # a bfloat16 sum of +-1 products is exact up to here
 _SURROGATE = 2.0  # width of the arctan surrogate, the usual value
 _BF16_ONE = 0x3F80  # the bits of 1.0 in bfloat16, which numba does not know
 _V_LIMIT = arith.V_LIMIT
+_BIAS_ROOM = 1.5  # biases may still grow by half in integer training before they clip
 
 
 @numba.njit(cache=True)
@@ -183,9 +184,6 @@ class Synapses(nn.Module):
             return self.norm(counts.view(-1, counts.shape[-1])).view(counts.shape)
         gain, bias = self.registers()
         return counts * (gain * arith.ONE) + bias
-
-
-_BIAS_ROOM = 1.5  # biases may still grow by half in integer training before they clip
 
 
 class Weight(nn.Module):

@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from models.data import Batch
 from models.spiking import QUANTISERS, Synapses, Weight, affine_of, lif, rounded, straight
 from runtime import arith
+from runtime.checkpoint import KINDS
 
-KINDS = ("encoder", "query_key_value", "score", "context", "residual", "hidden")
 _INT8 = 127
 
 
