@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 import warnings
 from typing import Any
@@ -75,7 +76,7 @@ def evaluate(o: argparse.Namespace, out: Console) -> int:
     )
     if o.json:
         report = {
-            **metrics,
+            **{name: value if math.isfinite(value) else None for name, value in metrics.items()},  # JSON has no NaN
             "task": task.name,
             "split": o.split,
             "executor": o.executor,

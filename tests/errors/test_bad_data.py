@@ -160,3 +160,11 @@ def test_a_length_too_short_for_the_tokenizer_s_own_tokens(checkpoint, shell, tm
     why = "the program was compiled for 1 tokens, the tokenizer adds 2 of its own (hint: lower the checkpoint with a larger --length)"
     assert shell.run(RUNTIME, "classify", program, "w1")[0] == 1
     assert shell.run(RUNTIME, "classify", program, "w1")[2].endswith(f"error: {why}\n")
+
+
+def test_an_undefined_correlation_is_null_in_the_report(regression, glue, shell, tmp_path):
+    """Two texts alike get one prediction, and a constant correlates with nothing."""
+    folder = glue("sentence1\tsentence2\tscore\nw1\tw2\t3.5\nw1\tw2\t1\n", "STS-B/dev.tsv").parent.parent
+    assert shell.run(RUNTIME, *score(regression, folder, "stsb", "--json", tmp_path / "r.json"))[0] == 0
+    report = json.loads((tmp_path / "r.json").read_text(), parse_constant=pytest.fail)
+    assert report["spearman"] is None and report["pearson"] is None
