@@ -20,6 +20,7 @@ from models.data import Corpus, encode, hold_out, pack
 from models.teacher import Teacher, load_teacher
 from runtime import glue
 from runtime.cli import run_command
+from runtime.files import write_atomic
 
 _WARM_UP = 0.06  # share of the steps with a rising rate; BERT's fine-tuning recipe
 
@@ -59,7 +60,7 @@ def finetune(options: Options, command: str) -> dict[str, float]:
         "dev": metrics,
         "minutes": round((time.time() - start) / 60, 1),
     }
-    (Path(options.out) / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    write_atomic(Path(options.out) / "card.json", (json.dumps(card, indent=1) + "\n").encode())
     return metrics
 
 

@@ -59,11 +59,12 @@ def population_spikes(student: SpikingBert, batches: Iterable[Batch]) -> list[di
     return out
 
 
+def spike_rates(spikes: list[dict[str, Tensor]]) -> dict[str, float]:
+    """By population: the share of (neuron, step) cells that spike."""
+    return {name: round(sum(int(s[name].sum()) for s in spikes) / sum(s[name].numel() for s in spikes), 4) for name in spikes[0]}
+
+
 def spike_report(before: list[dict[str, Tensor]], after: list[dict[str, Tensor]]) -> dict[str, dict[str, float]]:
     """By population: its spike rate after, and the share of (neuron, step) cells that folding changed."""
-    report = {}
-    for name in before[0]:
-        cells = sum(b[name].numel() for b in before)
-        changed = sum(int((b[name] != a[name]).sum()) for b, a in zip(before, after))
-        report[name] = {"rate": round(sum(int(a[name].sum()) for a in after) / cells, 4), "changed": round(changed / cells, 5)}
-    return report
+    changed = spike_rates([{name: b[name] != a[name] for name in b} for b, a in zip(before, after)])
+    return {name: {"rate": rate, "changed": changed[name]} for name, rate in spike_rates(after).items()}

@@ -26,7 +26,7 @@ from models.data import Corpus, encode, hold_out, length_sorted_batches, pack
 from models.distil import Distiller, LossWeights
 from models.export import export
 from models.finetune_teacher import predictions
-from models.fold import population_spikes, recalibrate, scale_limits, spike_report
+from models.fold import population_spikes, recalibrate, scale_limits, spike_rates, spike_report
 from models.spiking_bert import BertConfig, SpikingBert
 from models.teacher import Teacher, load_teacher
 from models.training_set import TrainingSet, build, cached_logits, start_from_teacher
@@ -117,7 +117,7 @@ class Trainer:
         }
         self.card |= {"fold": cost, "held_out_folded": self.check()}
         self._phase("integer", self.recipe.schedule.integer_steps, self.recipe.schedule.integer_rate)
-        self.card |= {"held_out_integer": self.check(), "spike_rates": spike_report(*[population_spikes(self.student, probe)] * 2)}
+        self.card |= {"held_out_integer": self.check(), "spike_rates": spike_rates(population_spikes(self.student, probe))}
 
     def _phase(self, name: str, steps: int, rate: float) -> None:
         schedule, live = self.recipe.schedule, state.Live(self.out / f"{name}-live", self.student, self.distiller, rate)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from runtime import arith
 from runtime.errors import FileError, InputError
@@ -18,7 +18,7 @@ _LONGER = "lower the checkpoint with a larger --length"
 
 
 class Encoder:
-    """Tokenizer and encoder LIF of one program; encodes each distinct (token, position, segment) arithmetic once a call."""
+    """Tokenizer and encoder LIF of one program."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -28,15 +28,21 @@ class Encoder:
         """(ids, segments) of each text, cut to the compiled length with a warning, or refused with `strict` (`InputError`)."""
         limit = self.program.dims.positions
         self.tokenizer.no_truncation()
-        lengths = [len(e.ids) for e in self.tokenizer.encode_batch(list(texts))]
-        for n, length in enumerate(lengths):
-            if length > limit:
-                _too_long(n, length, limit, strict)
+        found = self.tokenizer.encode_batch(list(texts))
+        long = [(n, len(e.ids)) for n, e in enumerate(found) if len(e.ids) > limit]
+        for n, length in long:
+            _too_long(n, length, limit, strict)
+        if long:
+            found = self._cut(texts, limit)
+        return [(e.ids, e.type_ids) for e in found]
+
+    def _cut(self, texts: Sequence[Text], limit: int) -> list[Encoding]:
+        """Tokenised again by the tokenizer's own rule for cutting, which keeps its special tokens."""
         own = self.tokenizer.num_special_tokens_to_add(any(isinstance(t, tuple) for t in texts))
-        if limit < own and max(lengths, default=0) > limit:
+        if limit < own:
             raise InputError(f"the program was compiled for {limit} tokens, the tokenizer adds {own} of its own", _LONGER)
-        self.tokenizer.enable_truncation(max(limit, own))
-        return [(e.ids, e.type_ids) for e in self.tokenizer.encode_batch(list(texts))]
+        self.tokenizer.enable_truncation(limit)
+        return list(self.tokenizer.encode_batch(list(texts)))
 
     def samples(self, tokens: Sequence[tuple[list[int], list[int]]], positions: int | None = None) -> Samples:
         """Encode token lists of at most `positions` tokens (default: the compiled length), padded silently to that length."""
