@@ -18,7 +18,7 @@ def pack(spikes: NDArray[np.bool_]) -> Words:
     """(..., n) -> (..., words), zero beyond n."""
     padding = [(0, 0)] * (spikes.ndim - 1) + [(0, -spikes.shape[-1] % WORD)]
     octets = np.packbits(np.pad(spikes, padding), axis=-1, bitorder="little")
-    return octets.view("<u8").astype(np.uint64, copy=False)
+    return np.ascontiguousarray(octets).view("<u8").astype(np.uint64, copy=False)
 
 
 def unpack(packed: Words, n: int) -> NDArray[np.bool_]:

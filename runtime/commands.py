@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 
 import numpy as np
 from rich.console import Console
@@ -22,7 +23,7 @@ from runtime.errors import InputError, MismatchError
 from runtime.executors import Answers, Executor, How
 from runtime.files import require_writable, write_atomic
 from runtime.options import parser
-from runtime.program import Program
+from runtime.program import Activity, Program
 from runtime.tables import population_table
 from runtime.text import Encoder, Text, Tokens
 
@@ -47,7 +48,7 @@ def _probability(scores: np.ndarray) -> str:
 
 def _answers(encoder: Encoder, texts: Sequence[Text], o: argparse.Namespace, step: Callable[[int], None] = lambda n: None) -> Answers:
     """Run as the options say; truncation is told once a text, on stderr."""
-    how = How(threads=o.threads, memory=o.memory << 20, limit=o.time_limit, strict=o.strict)
+    how = How(threads=o.threads, memory=o.memory << 20, limit=o.time_limit, strict=o.strict, count=getattr(o, "activity", False))
     with _told_warnings():
         return executors.answer(encoder, texts, o.executor, how, step)
 
@@ -80,6 +81,8 @@ def evaluate(o: argparse.Namespace, out: Console) -> int:
         f"{task.name} {o.split}: {', '.join(f'{k} {v:.6f}' for k, v in metrics.items())} on {len(examples)} examples, {o.executor}, {seconds:.1f} s",
         soft_wrap=True,
     )
+    if answers.activity:
+        out.print(_activity_line(answers.activity), soft_wrap=True)
     if o.json:
         report = {
             **{name: value if math.isfinite(value) else None for name, value in metrics.items()},  # JSON has no NaN
@@ -90,9 +93,15 @@ def evaluate(o: argparse.Namespace, out: Console) -> int:
             "seconds": round(seconds, 2),
             "predictions": predictions,
             "logits": answers.logits.tolist(),
+            **(asdict(answers.activity) if answers.activity else {}),
         }
         write_atomic(o.json, json.dumps(report).encode())
     return 0
+
+
+def _activity_line(activity: Activity) -> str:
+    spikes, events = (sum(counts.values()) / activity.samples for counts in (activity.spikes, activity.events))
+    return f"{spikes:,.0f} spikes and {events:,.0f} synaptic events a sentence"
 
 
 def _predictions(program: Program, answers: Answers) -> list[float]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from runtime.errors import InputError
 from runtime.lava import TIME_LIMIT
 from runtime.parallel import ordered_map
-from runtime.program import Program, Result, Samples
+from runtime.program import Activity, Program, Result, Samples
 from runtime.simulator import fast, reference
 from runtime.text import Encoder, Text, Tokens
 
@@ -26,21 +26,23 @@ _READ = 256  # texts tokenised at once
 class How:
     """How an executor runs. threads, memory (bytes of spikes at once): `fast`'s; limit: seconds before a run of Lava is given up.
 
-    strict: refuse texts longer than the compiled length instead of cutting them.
+    count: have `fast` count spikes and synaptic events. strict: refuse texts longer than the compiled length instead of cutting them.
     """
 
     threads: int = field(default_factory=fast.cores)
     memory: int = fast.MEMORY
     limit: float = TIME_LIMIT
+    count: bool = False
     strict: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """logits: (texts, classes) int64; lengths: (texts,) tokens that were read."""
+    """logits: (texts, classes) int64; lengths: (texts,) tokens that were read; activity: of all texts at the compiled length, if counted."""
 
     logits: NDArray[np.int64]
     lengths: NDArray[np.int64]
+    activity: Activity | None = None
 
 
 def _lava(program: Program, samples: Samples, record: bool = False, limit: float = TIME_LIMIT) -> Result:
@@ -68,7 +70,9 @@ def answer(encoder: Encoder, texts: Iterable[Text], name: str, how: How | None =
     how = how or How()
     tokens = _tokens(encoder, texts, how.strict)
     if name == "fast":
-        return _streamed(encoder, tokens, how, step)
+        return streamed(encoder, tokens, how, step)
+    if how.count:
+        raise InputError(f"{name} does not count spikes and events", "--executor fast")
     return _by_length(encoder, list(tokens), executor(name, how.limit), step)
 
 
@@ -79,20 +83,22 @@ def _tokens(encoder: Encoder, texts: Iterable[Text], strict: bool) -> Iterator[T
         done += len(some)
 
 
-def _streamed(encoder: Encoder, tokens: Iterable[Tokens], how: How, step: Callable[[int], None]) -> Answers:
+def streamed(encoder: Encoder, tokens: Iterable[Tokens], how: How, step: Callable[[int], None] = lambda n: None) -> Answers:
+    """What `fast` answers to token lists that are read as they are needed, a batch a thread at once."""
     size = fast.batch_tokens(encoder.program, how.threads, how.memory)
-    found = [np.zeros((0, encoder.program.dims.classes), np.int64)]
-    lengths = [np.zeros(0, np.int64)]
-    for batch_lengths, logits in ordered_map(partial(_run_fast, encoder), _batches(tokens, size), how.threads):
-        found.append(logits)
-        lengths.append(batch_lengths)
-        step(len(logits))
-    return Answers(np.concatenate(found), np.concatenate(lengths))
+    found = [Answers(np.zeros((0, encoder.program.dims.classes), np.int64), np.zeros(0, np.int64))]
+    activity = Activity(0, {}, {}) if how.count else None
+    for answers in ordered_map(partial(_run_fast, encoder, how.count), _batches(tokens, size), how.threads):
+        found.append(answers)
+        activity = activity + answers.activity if activity and answers.activity else activity
+        step(len(answers.lengths))
+    return Answers(np.concatenate([a.logits for a in found]), np.concatenate([a.lengths for a in found]), activity)
 
 
-def _run_fast(encoder: Encoder, tokens: list[Tokens]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _run_fast(encoder: Encoder, count: bool, tokens: list[Tokens]) -> Answers:
     samples = encoder.samples(tokens)
-    return samples.lengths, EXECUTORS["fast"](encoder.program, samples).logits
+    result = EXECUTORS["fast"](encoder.program, samples, count=count)
+    return Answers(result.logits, samples.lengths, result.activity)
 
 
 def _batches(tokens: Iterable[Tokens], size: int) -> Iterator[list[Tokens]]:

@@ -79,6 +79,7 @@ def _glue_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--split", choices=["dev", "train"], default="dev")
     command.add_argument("--limit", type=_at_least(1))
     command.add_argument("--json", type=Path, metavar="OUT")
+    command.add_argument("--activity", action="store_true", help="count spikes and synaptic events of the whole chip, at the compiled length")
     _run_arguments(command)
 
 

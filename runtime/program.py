@@ -221,12 +221,36 @@ class Samples:
         return np.repeat(~self.real[:, None], steps, 1)
 
 
+@dataclass(frozen=True)
+class Activity:
+    """What a chip would have had to do for some samples, inside their windows: spikes by population, synaptic events by synapse.
+
+    An event is a spike at a synapse whose weight is not zero; relays, coincidence neurons and masks count.
+    """
+
+    samples: int
+    spikes: dict[str, int]
+    events: dict[str, int]
+
+    def __add__(self, other: Activity) -> Activity:
+        """Both samples' activity."""
+        return Activity(self.samples + other.samples, _sum(self.spikes, other.spikes), _sum(self.events, other.events))
+
+
+def _sum(a: dict[str, int], b: dict[str, int]) -> dict[str, int]:
+    return {name: a.get(name, 0) + b.get(name, 0) for name in a | b}
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
-    """logits: (samples, classes) int64. spikes: by population, (samples, steps, bytes) bit-packed windows (`np.packbits`), or None."""
+    """logits: (samples, classes) int64. spikes: by population, (samples, steps, bytes) bit-packed windows (`np.packbits`), or None.
+
+    activity: counts, where they were asked for.
+    """
 
     logits: NDArray[np.int64]
     spikes: dict[str, NDArray[np.uint8]] | None
+    activity: Activity | None = None
 
 
 def packed(spikes: NDArray[np.bool_]) -> NDArray[np.uint8]:

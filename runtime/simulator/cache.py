@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import json
 import os
 import platform
@@ -26,7 +27,8 @@ from numba.core.registry import cpu_target
 from runtime.files import write_atomic
 
 _HERE = Path(__file__).parent
-_SOURCES = (_HERE / "lanes.py", _HERE / "kernels.py", _HERE / "cache.py", _HERE.parent / "arith.py")
+_MODULES = ("runtime.simulator.kernels", "runtime.simulator.counting")
+_SOURCES = (*(_HERE / f"{name}.py" for name in ("lanes", "kernels", "counting", "cache")), _HERE.parent / "arith.py")
 _KERNELS: list[Kernel] = []
 _LOCK = threading.Lock()
 
@@ -55,6 +57,8 @@ def kernel(signature: str) -> Callable[[Callable[..., None]], Kernel]:
 
 def prepare() -> None:
     """Load or compile every kernel; tell on stderr when that takes a while, or when what was found is damaged."""
+    for module in _MODULES:
+        importlib.import_module(module)
     with _LOCK:
         if all(k.ready for k in _KERNELS):
             return
@@ -133,5 +137,5 @@ def _intact(where: Path) -> bool | None:
 
 
 def _write_digests(where: Path) -> None:
-    with contextlib.suppress(OSError):  # no cache then
-        write_atomic(where / "digests.json", json.dumps(_digests(where), indent=1).encode())
+    if digests := _digests(where):  # none where the folder cannot be written
+        write_atomic(where / "digests.json", json.dumps(digests, indent=1).encode())

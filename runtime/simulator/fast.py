@@ -13,7 +13,7 @@ import numpy as np
 from runtime import arith, bits
 from runtime.errors import InputError
 from runtime.program import Program, Result, Samples
-from runtime.simulator import kernels, layout, recorded
+from runtime.simulator import activity, counting, kernels, layout, plain, recorded
 from runtime.simulator.layout import Attention, Linear
 
 MEMORY = 256 << 20  # bytes of spikes at once, all threads together, unless told otherwise
@@ -23,22 +23,27 @@ MOST_THREADS = 256
 Buffers = dict[str, bits.Words]
 
 
-def run(program: Program, samples: Samples, record: bool = False, using: ModuleType = kernels) -> Result:
-    """Logits of `samples`, and with `record` the spikes of every population that the reference would have.
+def run(program: Program, samples: Samples, record: bool = False, count: bool = False, plainly: bool = False) -> Result:
+    """Logits of `samples`; with `record` the spikes of every population that the reference would have, with `count` how many there were.
 
-    `using` is the module of kernels: `kernels`, or `plain` for the same in numpy. Runs in the calling thread.
+    `plainly`: in numpy instead of compiled kernels. Runs in the calling thread.
     """
+    using = plain if plainly else kernels
     plan = layout.plan(program)
     buffers, used = {"x": samples.words}, plan.last_use()
     for n, stage in enumerate(plan.stages):
         run_stage(program, stage, samples, buffers, using)
-        if not record:
+        if not (record or count):
             buffers = {name: words for name, words in buffers.items() if used.get(name, -1) > n}
     membranes = np.zeros((len(samples), program.dims.classes), np.int64)
     read = plan.readout
     using.pool(buffers[read.source.buffer], read.source.first, samples.starts, read.positive, read.negative, read.only_first, membranes)
     logits = program.logits(membranes << arith.INPUT_SHIFT, samples.lengths)
-    return Result(logits, recorded.windows(program, plan, samples, buffers) if record else None)
+    return Result(
+        logits,
+        recorded.windows(program, plan, samples, buffers) if record else None,
+        activity.measure(program, plan, samples, buffers, plain if plainly else counting) if count else None,
+    )
 
 
 def run_stage(program: Program, stage: Linear | Attention, samples: Samples, buffers: Buffers, using: ModuleType) -> None:

@@ -38,11 +38,11 @@ from runtime.simulator.lanes import (
 
 PLANES = 14  # of a vertical counter: counts up to 16,383
 _GROUP = 16  # rows added at a time
-_SPIKES, _LANES, _ROWS = "uint64[:,:,::1]", "int32[::1]", "int64[::1]"  # spikes; parameters of neurons or words; numbers of rows
-_inline = numba.njit(nogil=True, error_model="numpy")
+SPIKES, LANES, ROWS = "uint64[:,:,::1]", "int32[::1]", "int64[::1]"  # spikes; parameters of neurons or words; numbers of rows
+inline = numba.njit(nogil=True, error_model="numpy")
 
 
-@_inline
+@inline
 def step(v: Any, drive: Any, keep: int, threshold: int) -> Any:
     """One LIF step of 64 neurons (`arith.lif_step`, drive and threshold in membrane units): (membranes, word of spikes)."""
     sign = v >> splat(np.int32(31))
@@ -57,7 +57,7 @@ def step(v: Any, drive: Any, keep: int, threshold: int) -> Any:
     return choose(spikes, splat(np.int32(0)), before), spikes
 
 
-@_inline
+@inline
 def add_four(table: Any, base: int, rows: Any, g: int, ones: Any, twos: Any) -> Any:
     """Add rows g .. g + 3 to the two lowest planes: (ones, twos, carry)."""
     a, b = load_words(table, base + 8 * np.int64(at(rows, g))), load_words(table, base + 8 * np.int64(at(rows, g + 1)))
@@ -67,7 +67,7 @@ def add_four(table: Any, base: int, rows: Any, g: int, ones: Any, twos: Any) -> 
     return ones, odd(twos, first, second), majority(twos, first, second)
 
 
-@_inline
+@inline
 def count_rows(table: Any, base: int, rows: Any, end: int, planes: Any) -> None:
     """planes (PLANES * 8,): the vertical counter of table rows[:end], 512 columns from word `base`; `end` is a multiple of 16."""
     zero = load_words(planes, PLANES * 8)  # a spare row of zeros
@@ -103,7 +103,7 @@ def count_rows(table: Any, base: int, rows: Any, end: int, planes: Any) -> None:
     store(planes, 64, p8)
 
 
-@_inline
+@inline
 def list_rows(x: Any, first: int, words: int, each: int, rows: Any, empty: int) -> Any:
     """Numbers of the table rows that the spikes of x[first : first + words] add, filled up with an empty row: (how many, filled up)."""
     end = 0
@@ -117,7 +117,7 @@ def list_rows(x: Any, first: int, words: int, each: int, rows: Any, empty: int) 
     return end, full
 
 
-@kernel(f"void({_SPIKES}, int64, int64, {_SPIKES}, int64, {_LANES}, {_LANES}, {_LANES}, {_LANES}, {_SPIKES}, int64, int64, {_SPIKES})")
+@kernel(f"void({SPIKES}, int64, int64, {SPIKES}, int64, {LANES}, {LANES}, {LANES}, {LANES}, {SPIKES}, int64, int64, {SPIKES})")
 def linear(
     x: Any,
     first: int,
@@ -165,7 +165,7 @@ def linear(
                     out[token, t, w] = fired
 
 
-@_inline
+@inline
 def field(x: Any, first: int, bit: int, width: int) -> Any:
     """`width` <= 64 bits of the row that begins at x[first], from `bit` on."""
     word, shift = first + (bit >> 6), np.uint64(bit & 63)
@@ -175,7 +175,7 @@ def field(x: Any, first: int, bit: int, width: int) -> Any:
     return found if width == 64 else found & ((np.uint64(1) << np.uint64(width)) - np.uint64(1))
 
 
-@_inline
+@inline
 def gather_keys(k: Any, first: int, start: int, length: int, head: int, width: int, keys: Any) -> None:
     """keys (steps, words of a head, positions): the head's bits of each position, so that 64 keys lie side by side."""
     for t in range(keys.shape[0]):
@@ -186,7 +186,7 @@ def gather_keys(k: Any, first: int, start: int, length: int, head: int, width: i
             keys[t, part, length:] = 0
 
 
-@_inline
+@inline
 def gather_values(x: Any, first: int, start: int, length: int, head: int, width: int, values: Any) -> None:
     """values (steps, words of positions, channels): bit j of a channel's word is position j, the transpose of what x holds."""
     values[:] = 0
@@ -200,7 +200,7 @@ def gather_values(x: Any, first: int, start: int, length: int, head: int, width:
                     word &= word - np.uint64(1)
 
 
-@_inline
+@inline
 def put(out: Any, token: int, t: int, bit: int, word: int, width: int) -> None:
     """Or `width` <= 64 bits of `word` into a row of `out` from `bit` on."""
     out[token, t, bit >> 6] |= word << np.uint64(bit & 63)
@@ -208,7 +208,7 @@ def put(out: Any, token: int, t: int, bit: int, word: int, width: int) -> None:
         out[token, t, (bit >> 6) + 1] |= word >> np.uint64(64 - (bit & 63))
 
 
-@_inline
+@inline
 def score_one(q: Any, first: int, token: int, i: int, head: int, width: int, causal: bool, keys: Any, how: Any, out: Any) -> None:
     """Scores of query i of one head, 64 keys at a time."""
     steps, parts, _ = keys.shape
@@ -227,7 +227,7 @@ def score_one(q: Any, first: int, token: int, i: int, head: int, width: int, cau
             out[token, t, head, block] = fired & past
 
 
-@_inline
+@inline
 def context_one(scores: Any, token: int, head: int, width: int, values: Any, how: Any, out: Any) -> None:
     """What one query of one head gathers, 64 channels at a time."""
     steps, blocks, channels = values.shape
@@ -241,7 +241,7 @@ def context_one(scores: Any, token: int, head: int, width: int, values: Any, how
             put(out, token, t, head * width + part, fired, min(64, width - part))
 
 
-@kernel(f"void({_SPIKES}, {_SPIKES}, {_SPIKES}, {_ROWS}, {_ROWS}, int64, boolean, {_LANES}, {_LANES}, uint64[:,:,:,::1], {_SPIKES})")
+@kernel(f"void({SPIKES}, {SPIKES}, {SPIKES}, {ROWS}, {ROWS}, int64, boolean, {LANES}, {LANES}, uint64[:,:,:,::1], {SPIKES})")
 def attend(q: Any, k: Any, v: Any, firsts: Any, starts: Any, width: int, causal: bool, score: Any, context: Any, scores: Any, out: Any) -> None:
     """Spiking attention, each text by itself: scores = LIF(g * q AND k over channels), out = LIF(g' * scores AND v over keys).
 
@@ -263,7 +263,7 @@ def attend(q: Any, k: Any, v: Any, firsts: Any, starts: Any, width: int, causal:
                 context_one(scores, start + i, head, width, values, context, out)
 
 
-@kernel(f"void({_SPIKES}, int64, {_ROWS}, uint64[:,::1], uint64[:,::1], boolean, int64[:,::1])")
+@kernel(f"void({SPIKES}, int64, {ROWS}, uint64[:,::1], uint64[:,::1], boolean, int64[:,::1])")
 def pool(x: Any, first: int, starts: Any, positive: Any, negative: Any, only_first: bool, out: Any) -> None:
     """out (texts, classes) int64 += sum over rows (or the first row) and steps of W x; positive, negative: (classes, words) of W's signs."""
     classes, words = positive.shape
@@ -276,7 +276,7 @@ def pool(x: Any, first: int, starts: Any, positive: Any, negative: Any, only_fir
                     out[text, c] += popcount(word & positive[c, w]) - popcount(word & negative[c, w])
 
 
-@kernel(f"void(int32[:,::1], int32[:,::1], {_LANES}, int64, int64, int64, {_SPIKES})")
+@kernel(f"void(int32[:,::1], int32[:,::1], {LANES}, int64, int64, int64, {SPIKES})")
 def encode(rows: Any, projection: Any, bias: Any, shift: int, keep: int, vth: int, out: Any) -> None:
     """The host's encoder LIF: out = LIF((projection @ row + bias) >> shift), the same current at every step.
 
@@ -295,16 +295,3 @@ def encode(rows: Any, projection: Any, bias: Any, shift: int, keep: int, vth: in
             for t in range(steps):
                 v, fired = step(v, drive, keep, vth)
                 out[token, t, w] = fired
-
-
-@kernel(f"void({_SPIKES}, int64, {_ROWS}, {_ROWS}, {_ROWS})")
-def tally(x: Any, first: int, positions: Any, channels: Any, places: Any) -> None:
-    """Add the spikes of x, from word `first` on, to channels (neurons) and places (positions); positions: (rows,) of each row."""
-    for row in range(x.shape[0]):
-        for t in range(x.shape[1]):
-            for w in range((len(channels) + 63) // 64):
-                word = x[row, t, first + w]
-                places[positions[row]] += popcount(word)
-                while word != 0:
-                    channels[w * 64 + lowest(word)] += 1
-                    word &= word - np.uint64(1)

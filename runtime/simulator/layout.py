@@ -177,7 +177,7 @@ class _Builder:
             bias[:neurons] = p.bias.values()
         return Linear(
             source=source,
-            table=_table(matrix.codes, each),
+            table=table(matrix.codes, each),
             each=each,
             gain=gain,
             bias=bias,
@@ -225,7 +225,7 @@ def _check_range(program: Program, p: Population) -> None:
         raise RangeError(f"{p.name}: its membrane can reach 64 * {worst * program.steps} in {program.steps} steps, allowed up to 64 * {p.vth}")
 
 
-def _table(codes: NDArray[np.int8], each: int) -> bits.Words:
+def table(codes: NDArray[np.int8], each: int) -> bits.Words:
     """(blocks, inputs * each + 1, BLOCK) rows of bits, 64-byte aligned: a row is one cache line."""
     neurons, inputs = codes.shape
     blocks = -(-neurons // (bits.WORD * BLOCK))
@@ -234,9 +234,9 @@ def _table(codes: NDArray[np.int8], each: int) -> bits.Words:
     if each == 2:
         padded[1:-1:2] = True  # also beyond the last neuron, so that there too the two rows of a spike come to weight 0
         padded[1:-1:2, :neurons] = (codes >= 0).T
-    table = _aligned((blocks, len(padded), BLOCK))
-    table[:] = bits.pack(padded).reshape(len(padded), blocks, BLOCK).swapaxes(0, 1)
-    return table
+    out = _aligned((blocks, len(padded), BLOCK))
+    out[:] = bits.pack(padded).reshape(len(padded), blocks, BLOCK).swapaxes(0, 1)
+    return out
 
 
 def _aligned(shape: tuple[int, ...]) -> bits.Words:

@@ -14,7 +14,7 @@ Ints = NDArray[np.int64]
 _MEMBRANE = arith.ONE  # kernels take gains, biases and thresholds in membrane units
 
 
-def _scan(drive: Ints, keep: Ints | int, vth: Ints | int) -> NDArray[np.bool_]:
+def scan(drive: Ints, keep: Ints | int, vth: Ints | int) -> NDArray[np.bool_]:
     """LIF spikes along axis 1 of (rows, steps, ...); drive and threshold in membrane units."""
     v, out = np.zeros_like(drive[:, 0]), np.empty(drive.shape, np.bool_)
     for t in range(drive.shape[1]):
@@ -50,7 +50,7 @@ def linear(
     drive = (_bits(x, first, inputs).astype(np.int64) @ codes) * gain + bias
     if skip_gain:
         drive += skip_gain * _bits(skip, skip_first, neurons)
-    out[:] = pack(_scan(drive, np.repeat(keep, 64).astype(np.int64), np.repeat(vth, 64)))
+    out[:] = pack(scan(drive, np.repeat(keep, 64).astype(np.int64), np.repeat(vth, 64)))
 
 
 def attend(
@@ -83,7 +83,7 @@ def attend(
 def _lif(counts: Ints, how: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Spikes of (steps, ...) counts; `how` is (gain, keep, threshold)."""
     gain, keep, vth = how.tolist()
-    return _scan((counts * gain)[None], keep, vth)[0]
+    return scan((counts * gain)[None], keep, vth)[0]
 
 
 def pool(x: Words, first: int, starts: Ints, positive: Words, negative: Words, only_first: bool, out: Ints) -> None:
@@ -99,11 +99,27 @@ def encode(rows: NDArray[np.int32], projection: NDArray[np.int32], bias: NDArray
     """`kernels.encode`, for sums of any size."""
     drive = (rows.astype(np.int64) @ projection.astype(np.int64) + bias) >> shift
     steps = np.broadcast_to(drive[:, None] * _MEMBRANE, (len(rows), out.shape[1], drive.shape[1]))
-    out[:] = pack(_scan(steps, keep, vth))
+    out[:] = pack(scan(steps, keep, vth))
 
 
 def tally(x: Words, first: int, positions: Ints, channels: Ints, places: Ints) -> None:
-    """`kernels.tally`."""
+    """`counting.tally`."""
     spikes = _bits(x, first, len(channels))
     channels += spikes.sum((0, 1))
     np.add.at(places, positions, spikes.sum((1, 2)))
+
+
+def meet(q: Words, k: Words, firsts: Ints, width: int, starts: Ints, causal: bool, total: Ints) -> None:
+    """`counting.meet`."""
+    queries, keys = (_bits(x, f, width).astype(np.int64) for x, f in zip((q, k), firsts.tolist()))
+    for a, b in pairwise(starts):
+        pairs = np.einsum("itc,jtc->ij", queries[a:b], keys[a:b])
+        total += (np.tril(pairs) if causal else pairs).sum()
+
+
+def carry(scores: Words, v: Words, first: int, width: int, starts: Ints, total: Ints) -> None:
+    """`counting.carry`."""
+    heads = scores.shape[2]
+    values = _bits(v, first, heads * width).reshape(*v.shape[:2], heads, width).sum(3)
+    for a, b in pairwise(starts):
+        total += np.einsum("ithj,jth->", unpack(scores[a:b], b - a).astype(np.int64), values[a:b])
