@@ -57,7 +57,7 @@ class Encoder:
         segments = np.fromiter(chain.from_iterable(s for _, s in tokens), np.int64)
         lengths = np.array([len(ids) for ids, _ in tokens], np.int64)
         places = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        rows = front.token[ids].astype(np.int32) + front.position[places] + front.segment[segments]
+        rows = front.token[ids].astype(np.int16) + front.position[places] + front.segment[segments]
         return Samples(encode(front, rows, self.program.steps), lengths, length, len(front.bias))
 
 
@@ -78,17 +78,23 @@ def _too_long(n: int, length: int, limit: int, strict: bool) -> None:
     warnings.warn(f"{message}: the rest is cut off", stacklevel=3)
 
 
-def encode(front: FrontEnd, rows: NDArray[np.int32], steps: int) -> bits.Words:
+def encode(front: FrontEnd, rows: NDArray[np.int16], steps: int) -> bits.Words:
     """(tokens, steps, words) spikes of the encoder LIF under the constant current of summed embedding rows (tokens, rank).
 
     current = (projection @ row + bias) >> shift, rounded down.
     """
     neurons, width = len(front.bias), bits.words(len(front.bias)) * bits.WORD
-    projection, bias = np.zeros((front.projection.shape[1], width), np.int32), np.zeros(width, np.int32)
-    projection[:, :neurons], bias[:neurons] = front.projection.T, front.bias
+    pairs = -(-front.projection.shape[1] // 2)
+    projection, bias = np.zeros((pairs, width, 2), np.int16), np.zeros(width, np.int32)
+    for half in (0, 1):
+        column = front.projection[:, half::2].T
+        projection[: len(column), :neurons, half] = column
+    bias[:neurons] = front.bias
+    paired = np.zeros((len(rows), pairs * 2), np.int16)
+    paired[:, : rows.shape[1]] = rows
     out = np.empty((len(rows), steps, width // bits.WORD), np.uint64)
     kernel = kernels.encode if _fits(front) else plain.encode
-    kernel(rows, projection, bias, front.shift, front.keep, front.vth << arith.INPUT_SHIFT, out)
+    kernel(paired.view(np.int32), projection.reshape(pairs, -1), bias, front.shift, front.keep, front.vth << arith.INPUT_SHIFT, out)
     return out
 
 

@@ -73,6 +73,7 @@ def _linear(stage: Linear, buffers: Buffers, using: ModuleType) -> None:
         buffers[skip.buffer],
         skip.first,
         stage.skip_gain,
+        stage.bounded,
         buffers[stage.buffer],
     )
 

@@ -29,6 +29,7 @@ from runtime.simulator.lanes import (
     load_words,
     lowest,
     majority,
+    multiply_pairs,
     odd,
     overlap,
     popcount,
@@ -39,20 +40,25 @@ from runtime.simulator.lanes import (
 PLANES = 14  # of a vertical counter: counts up to 16,383
 _GROUP = 16  # rows added at a time
 SPIKES, LANES, ROWS = "uint64[:,:,::1]", "int32[::1]", "int64[::1]"  # spikes; parameters of neurons or words; numbers of rows
-inline = numba.njit(nogil=True, error_model="numpy")
+inline = numba.njit(nogil=True, error_model="numpy", _nrt=False)
 
 
 @inline
-def step(v: Any, drive: Any, keep: int, threshold: int) -> Any:
-    """One LIF step of 64 neurons (`arith.lif_step`, drive and threshold in membrane units): (membranes, word of spikes)."""
+def step(v: Any, drive: Any, keep: int, threshold: int, bounded: int) -> Any:
+    """One LIF step of 64 neurons (`arith.lif_step`, drive and threshold in membrane units): (membranes, word of spikes).
+
+    `bounded`: no input can reach the membrane's limit, so nothing need be cut there.
+    """
     sign = v >> splat(np.int32(31))
-    size = (v ^ sign) - sign
-    if keep & 15:  # size * keep needs 35 bits: the upper and lower 12 bits of size apart
+    if keep & 15:  # |v| * keep needs 35 bits: the upper and lower 12 bits of |v| apart
+        size = (v ^ sign) - sign
         part = (size & splat(np.int32(4095))) * splat(np.int32(keep))
         kept = (size >> splat(np.int32(12))) * splat(np.int32(keep)) + (part >> splat(np.int32(12)))
-    else:  # (size * 16m) >> 12 == (size * m) >> 8, and 23 + 8 bits fit
-        kept = (size * splat(np.int32(keep >> 4))) >> splat(np.int32(8))
-    before = clamp((kept ^ sign) - sign + drive, np.int32(V_LIMIT))
+        before = (kept ^ sign) - sign + drive
+    else:  # (v * 16m) >> 12 == (v * m) >> 8, and 23 + 8 bits fit; 255 more makes a negative product round up, toward zero
+        before = ((v * splat(np.int32(keep >> 4)) + (sign & splat(np.int32(255)))) >> splat(np.int32(8))) + drive
+    if not bounded:
+        before = clamp(before, np.int32(V_LIMIT))
     spikes = above(before, splat(np.int32(threshold)))
     return choose(spikes, splat(np.int32(0)), before), spikes
 
@@ -117,7 +123,7 @@ def list_rows(x: Any, first: int, words: int, each: int, rows: Any, empty: int) 
     return end, full
 
 
-@kernel(f"void({SPIKES}, int64, int64, {SPIKES}, int64, {LANES}, {LANES}, {LANES}, {LANES}, {SPIKES}, int64, int64, {SPIKES})")
+@kernel(f"void({SPIKES}, int64, int64, {SPIKES}, int64, {LANES}, {LANES}, {LANES}, {LANES}, {SPIKES}, int64, int64, int64, {SPIKES})")
 def linear(
     x: Any,
     first: int,
@@ -131,12 +137,13 @@ def linear(
     skip: Any,
     skip_first: int,
     skip_gain: int,
+    bounded: int,
     out: Any,
 ) -> None:
     """Populations that hear one matrix: out = LIF(gain * (W x) + skip_gain * skip + bias), all in membrane units (1/64 synaptic unit).
 
     x, skip, out: spikes; `inputs` neurons from word `first`. table: (blocks, inputs * each + 1, 8) words, the last row empty.
-    gain, bias: (neurons of out) int32. keep, vth: (words of out) int32.
+    gain, bias: (neurons of out) int32. keep, vth: (words of out) int32. bounded: no membrane can reach its limit.
     """
     tokens, steps, words = out.shape
     blocks, height, _ = table.shape
@@ -153,14 +160,18 @@ def linear(
             for block in range(blocks):
                 count_rows(table, block * height * 8, rows, full, planes)
                 for w in range(block * 8, min(words, block * 8 + 8)):
-                    count = counted(planes, w & 7, 0)
-                    if end > 127:
-                        count = count + (counted(planes, w & 7, 7) << splat(np.int32(7)))
-                    drive = ((count << splat(np.int32(2 - each))) - spikes) * load_lanes(gain, w * 64) + load_lanes(bias, w * 64)
+                    count = counted(planes, w & 7, 0, 7)
+                    if end > 511:  # only planes that so many rows can reach are read
+                        count = count + (counted(planes, w & 7, 7, 7) << splat(np.int32(7)))
+                    elif end > 127:
+                        count = count + (counted(planes, w & 7, 7, 2) << splat(np.int32(7)))
+                    if each == 1:
+                        count = count + count
+                    drive = (count - spikes) * load_lanes(gain, w * 64) + load_lanes(bias, w * 64)
                     if skip_gain != 0:
                         heard_too = at(skip, now * skip.shape[2] + skip_first + w)
-                        drive = drive + choose(heard_too, splat(np.int32(skip_gain)), splat(np.int32(0)))
-                    kept, fired = step(load_lanes(v, w * 64), drive, at(keep, w), at(vth, w))
+                        drive = choose(heard_too, drive + splat(np.int32(skip_gain)), drive)
+                    kept, fired = step(load_lanes(v, w * 64), drive, at(keep, w), at(vth, w), bounded)
                     store(v, w * 64, kept)
                     out[token, t, w] = fired
 
@@ -223,7 +234,7 @@ def score_one(q: Any, first: int, token: int, i: int, head: int, width: int, cau
             for part in range(parts):
                 word = field(q, row, head * width + part * 64, min(64, width - part * 64))
                 count = count + overlap(keys, (t * parts + part) * keys.shape[2] + block * 64, word)
-            v, fired = step(v, count * splat(np.int32(how[0])), how[1], how[2])
+            v, fired = step(v, count * splat(np.int32(how[0])), how[1], how[2], how[3])
             out[token, t, head, block] = fired & past
 
 
@@ -237,7 +248,7 @@ def context_one(scores: Any, token: int, head: int, width: int, values: Any, how
             count = splat(np.int32(0))
             for block in range(blocks):
                 count = count + overlap(values, (t * blocks + block) * channels + part, scores[token, t, head, block])
-            v, fired = step(v, count * splat(np.int32(how[0])), how[1], how[2])
+            v, fired = step(v, count * splat(np.int32(how[0])), how[1], how[2], how[3])
             put(out, token, t, head * width + part, fired, min(64, width - part))
 
 
@@ -246,7 +257,7 @@ def attend(q: Any, k: Any, v: Any, firsts: Any, starts: Any, width: int, causal:
     """Spiking attention, each text by itself: scores = LIF(g * q AND k over channels), out = LIF(g' * scores AND v over keys).
 
     q, k, v: spikes, each from its word in `firsts`; heads lie end to end, `width` channels each. starts: (texts + 1,) rows.
-    score, context: (gain in membrane units, keep, vth) int32. scores: (rows, steps, heads, words of keys); out: spikes, zero at first.
+    score, context: (gain in membrane units, keep, vth, bounded) int32. scores: (rows, steps, heads, words of keys); out: spikes, zero at first.
     """
     steps, heads = scores.shape[1], scores.shape[2]
     parts = (width + 63) // 64
@@ -276,22 +287,21 @@ def pool(x: Any, first: int, starts: Any, positive: Any, negative: Any, only_fir
                     out[text, c] += popcount(word & positive[c, w]) - popcount(word & negative[c, w])
 
 
-@kernel(f"void(int32[:,::1], int32[:,::1], {LANES}, int64, int64, int64, {SPIKES})")
+@kernel(f"void(int32[:,::1], int16[:,::1], {LANES}, int64, int64, int64, {SPIKES})")
 def encode(rows: Any, projection: Any, bias: Any, shift: int, keep: int, vth: int, out: Any) -> None:
     """The host's encoder LIF: out = LIF((projection @ row + bias) >> shift), the same current at every step.
 
-    rows: (tokens, rank) int32; projection: (rank, neurons) int32, transposed; bias: (neurons,) int32; no sum may reach 2^31.
-    A current beyond 2^18 saturates the membrane from anywhere, so cutting it there changes nothing.
+    rows: (tokens, rank / 2) int32, each two int16; projection: (rank / 2, 2 * neurons) int16, the weights of such a pair side by side;
+    bias: (neurons,) int32; no sum may reach 2^31. A current beyond 2^18 saturates the membrane from anywhere: cutting it changes nothing.
     """
     tokens, steps, words = out.shape
-    rank, neurons = projection.shape
     for token in range(tokens):
         for w in range(words):
             drive = load_lanes(bias, w * 64)
-            for r in range(rank):
-                drive = drive + splat(rows[token, r]) * load_lanes(projection, r * neurons + w * 64)
+            for r in range(rows.shape[1]):
+                drive = multiply_pairs(drive, projection, r * projection.shape[1] + w * 128, rows[token, r])
             drive = clamp(drive >> splat(np.int32(shift)), np.int32(1 << 18)) << splat(np.int32(6))
             v = splat(np.int32(0))
             for t in range(steps):
-                v, fired = step(v, drive, keep, vth)
+                v, fired = step(v, drive, keep, vth, 0)
                 out[token, t, w] = fired

@@ -45,12 +45,13 @@ class Linear:
     vth: Lanes
     skip: Place
     skip_gain: int
+    bounded: bool
     buffer: str
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Attention:
-    """Scores and contexts of one layer; `score` and `context` are (gain, keep, threshold)."""
+    """Scores and contexts of one layer; `score` and `context` are (gain, keep, threshold, bounded)."""
 
     sides: tuple[Place, Place, Place]
     score: Lanes
@@ -143,7 +144,7 @@ class _Builder:
 
     def _attend(self, p: Population, s: Synapse, sides: dict[str, str]) -> None:
         """A score waits for the context that hears it."""
-        how = np.array([_weight(s), p.keep, p.vth << arith.INPUT_SHIFT], np.int32)
+        how = np.array([_weight(s), p.keep, p.vth << arith.INPUT_SHIFT, _bounded(self.program, p)], np.int32)
         if sides.keys() == {"ihd", "jhd"} and p.axes == "hp":
             self.pending[p.name] = (sides["ihd"], sides["jhd"], how)
         elif sides.keys() == {"hp", "jhd"} and p.axes == "ihd" and sides["hp"] in self.pending:
@@ -185,6 +186,7 @@ class _Builder:
             vth=np.full(full // bits.WORD, p.vth << arith.INPUT_SHIFT, np.int32),
             skip=self.places[self._origin(inputs[1].source)] if len(inputs) > 1 else source,
             skip_gain=_weight(inputs[1]) if len(inputs) > 1 else 0,
+            bounded=_bounded(self.program, p),
             buffer=p.name,
         )
 
@@ -225,6 +227,16 @@ def _check_range(program: Program, p: Population) -> None:
         raise RangeError(f"{p.name}: its membrane can reach 64 * {worst * program.steps} in {program.steps} steps, allowed up to 64 * {p.vth}")
 
 
+def _bounded(program: Program, p: Population) -> bool:
+    """Whether no input can drive the membrane to its limit within a window."""
+    high, low = program.input_bounds(p.name)
+    bias = int(np.abs(p.bias.values()).max()) if p.bias is not None else 0
+    worst = 0
+    for _ in range(program.steps):
+        worst = (worst * p.keep >> 12) + max(high, -low) * arith.ONE + bias
+    return worst <= arith.V_LIMIT
+
+
 def table(codes: NDArray[np.int8], each: int) -> bits.Words:
     """(blocks, inputs * each + 1, BLOCK) rows of bits, 64-byte aligned: a row is one cache line."""
     neurons, inputs = codes.shape
@@ -255,7 +267,7 @@ def _beside(a: Linear, b: Linear) -> Linear:
     full[:, :words] = np.concatenate(columns, 1)
     table[:] = full.reshape(rows, -1, BLOCK).swapaxes(0, 1)
     joined = {name: np.concatenate([getattr(a, name), getattr(b, name)]) for name in ("gain", "bias", "keep", "vth")}
-    return Linear(source=a.source, table=table, each=a.each, skip=a.skip, skip_gain=0, buffer=a.buffer, **joined)
+    return Linear(source=a.source, table=table, each=a.each, skip=a.skip, skip_gain=0, bounded=a.bounded and b.bounded, buffer=a.buffer, **joined)
 
 
 def buffer_words(program: Program, stage: Linear | Attention, longest: int) -> Iterator[tuple[str, int]]:

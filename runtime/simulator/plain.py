@@ -11,7 +11,6 @@ from runtime import arith
 from runtime.bits import Words, pack, unpack, words
 
 Ints = NDArray[np.int64]
-_MEMBRANE = arith.ONE  # kernels take gains, biases and thresholds in membrane units
 
 
 def scan(drive: Ints, keep: Ints | int, vth: Ints | int) -> NDArray[np.bool_]:
@@ -41,6 +40,7 @@ def linear(
     skip: Words,
     skip_first: int,
     skip_gain: int,
+    bounded: int,
     out: Words,
 ) -> None:
     """`kernels.linear`: the weights are read back from the table's bits."""
@@ -81,8 +81,8 @@ def attend(
 
 
 def _lif(counts: Ints, how: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Spikes of (steps, ...) counts; `how` is (gain, keep, threshold)."""
-    gain, keep, vth = how.tolist()
+    """Spikes of (steps, ...) counts; `how` is (gain, keep, threshold, bounded)."""
+    gain, keep, vth, _ = how.tolist()
     return scan((counts * gain)[None], keep, vth)[0]
 
 
@@ -95,10 +95,11 @@ def pool(x: Words, first: int, starts: Ints, positive: Words, negative: Words, o
         out[text] += sums[a : a + 1 if only_first else b].sum(0)
 
 
-def encode(rows: NDArray[np.int32], projection: NDArray[np.int32], bias: NDArray[np.int32], shift: int, keep: int, vth: int, out: Words) -> None:
+def encode(rows: NDArray[np.int32], projection: NDArray[np.int16], bias: NDArray[np.int32], shift: int, keep: int, vth: int, out: Words) -> None:
     """`kernels.encode`, for sums of any size."""
-    drive = (rows.astype(np.int64) @ projection.astype(np.int64) + bias) >> shift
-    steps = np.broadcast_to(drive[:, None] * _MEMBRANE, (len(rows), out.shape[1], drive.shape[1]))
+    weights = projection.reshape(rows.shape[1], -1, 2).swapaxes(1, 2).reshape(rows.shape[1] * 2, -1)
+    drive = (rows.view(np.int16).astype(np.int64) @ weights.astype(np.int64) + bias) >> shift
+    steps = np.broadcast_to(drive[:, None] * arith.ONE, (len(rows), out.shape[1], drive.shape[1]))
     out[:] = pack(scan(steps, keep, vth))
 
 

@@ -53,7 +53,7 @@ def test_linear(seed, inputs, neurons, each, keep, gain):
     weight = int(rng.integers(-(1 << 22), 1 << 22)) * int(rng.integers(0, 2))
     out = np.zeros((rows, steps, words), np.uint64)
     table = layout.table(codes, each)
-    both(kernels, "linear", x, first, inputs, table, each, gains, biases, np.full(words, keep, np.int32), vth, skip, skip_first, weight, out=out)
+    both(kernels, "linear", x, first, inputs, table, each, gains, biases, np.full(words, keep, np.int32), vth, skip, skip_first, weight, 0, out=out)
 
 
 def test_linear_counts_all_of_6144_rows():
@@ -66,7 +66,7 @@ def test_linear_counts_all_of_6144_rows():
         for threshold, fires in ((spiking - 1, True), (spiking, False)):
             vth, gain = np.full(8, threshold, np.int32), np.ones(512, np.int32)
             out = np.zeros((1, 1, 8), np.uint64)
-            kernels.linear(x, 0, 3072, table, 2, gain, 0 * gain, np.ones(8, np.int32), vth, x, 0, 0, out)
+            kernels.linear(x, 0, 3072, table, 2, gain, 0 * gain, np.ones(8, np.int32), vth, x, 0, 0, 0, out)
             expected = np.zeros(512, np.bool_)
             expected[:256] = fires
             expected[256:] = -spiking > threshold
@@ -81,8 +81,8 @@ def test_attention(seed, heads, width, causal, keep, other_keep):
     rows, blocks = int(starts[-1]), bits.words(int(np.diff(starts).max()))
     sides = [beside(rng, spikes(rng, rows, steps, heads * width)) for _ in range(3)]
     firsts = np.array([first for _, first in sides], np.int64)
-    score = np.array([rng.integers(1, 9000), keep, rng.integers(0, 9000)], np.int32)
-    context = np.array([rng.integers(1, 9000), other_keep, rng.integers(0, 9000)], np.int32)
+    score = np.array([rng.integers(1, 9000), keep, rng.integers(0, 9000), rng.integers(0, 2)], np.int32)
+    context = np.array([rng.integers(1, 9000), other_keep, rng.integers(0, 9000), rng.integers(0, 2)], np.int32)
     found = []
     for module in (kernels, plain):
         scores, out = np.zeros((rows, steps, heads, blocks), np.uint64), np.zeros((rows, steps, bits.words(heads * width)), np.uint64)
@@ -115,16 +115,16 @@ def test_pool_and_tally(seed, width, classes, only_first):
 
 
 @cases
-@given(seeds, WIDTHS, st.integers(1, 140), st.integers(0, 30), KEEPS, st.integers(0, arith.VTH_LIMIT))
+@given(seeds, WIDTHS, st.integers(1, 70), st.integers(0, 30), KEEPS, st.integers(0, arith.VTH_LIMIT))
 def test_encode(seed, hidden, rank, shift, keep, vth):
     rng = np.random.default_rng(seed)
     width = bits.words(hidden) * 64
-    projection, bias = np.zeros((rank, width), np.int32), np.zeros(width, np.int32)
-    projection[:, :hidden] = rng.integers(-128, 128, (rank, hidden))
+    projection, bias = np.zeros((rank, width, 2), np.int16), np.zeros(width, np.int32)
+    projection[:, :hidden] = rng.integers(-128, 128, (rank, hidden, 2))
     bias[:hidden] = rng.integers(-(1 << 30), 1 << 30, hidden) >> rng.integers(0, 20)
-    rows = rng.integers(-384, 382, (int(rng.integers(0, 5)), rank)).astype(np.int32)
+    rows = rng.integers(-384, 382, (int(rng.integers(0, 5)), 2 * rank)).astype(np.int16).view(np.int32)
     out = np.zeros((len(rows), int(rng.integers(1, 9)), width // 64), np.uint64)
-    both(kernels, "encode", rows, projection, bias, shift, keep, vth << arith.INPUT_SHIFT, out=out)
+    both(kernels, "encode", rows, projection.reshape(rank, -1), bias, shift, keep, vth << arith.INPUT_SHIFT, out=out)
 
 
 @given(seeds, st.integers(0, 200))
