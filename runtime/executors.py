@@ -88,7 +88,7 @@ def streamed(encoder: Encoder, tokens: Iterable[Tokens], how: How, step: Callabl
     size = fast.batch_tokens(encoder.program, how.threads, how.memory)
     found = [Answers(np.zeros((0, encoder.program.dims.classes), np.int64), np.zeros(0, np.int64))]
     activity = Activity(0, {}, {}) if how.count else None
-    for answers in ordered_map(partial(_run_fast, encoder, how.count), _batches(tokens, size), how.threads):
+    for answers in ordered_map(partial(_run_fast, encoder, how.count), batches(tokens, size), how.threads):
         found.append(answers)
         activity = activity + answers.activity if activity and answers.activity else activity
         step(len(answers.lengths))
@@ -101,7 +101,7 @@ def _run_fast(encoder: Encoder, count: bool, tokens: list[Tokens]) -> Answers:
     return Answers(result.logits, samples.lengths, result.activity)
 
 
-def _batches(tokens: Iterable[Tokens], size: int) -> Iterator[list[Tokens]]:
+def batches(tokens: Iterable[Tokens], size: int) -> Iterator[list[Tokens]]:
     """Runs of texts with at most `size` tokens together."""
     batch: list[Tokens] = []
     total = 0

@@ -65,7 +65,7 @@ def _linear(stage: Linear, buffers: Buffers, using: ModuleType) -> None:
         source.first,
         source.width,
         stage.table,
-        stage.each,
+        stage.signs,
         stage.gain,
         stage.bias,
         stage.keep,

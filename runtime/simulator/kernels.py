@@ -5,8 +5,9 @@ Spikes are uint64 arrays (rows, steps, words): a row is a token, and a populatio
 A product with binary or ternary weights adds, for each spike, one row of bits (binary: w > 0) or two (ternary: w > 0 and w >= 0), so that
     sum_k w_k s_k = (each count of ones) * (3 - rows per spike) - spikes.
 The ones are counted for 512 neurons at once in vertical counters: bit p of every count lies in plane p. A three-input gate adds two rows to a
-plane and carries (Harley and Seal's counter). That costs 2 gates a row whatever the width, nothing for silent inputs, and no multiplication;
-AND and population count, the plain alternative, take 3 instructions for 512 inputs of one neuron, silent or not.
+plane and carries (Harley and Seal's counter). That costs 2 gates a row whatever the width, nothing for silent inputs, and no multiplication.
+AND and population count take 3 instructions for 512 inputs of one neuron, silent or not: less where more than half of all inputs spike, and
+only there they are used.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from runtime.simulator.lanes import (
     lowest,
     majority,
     multiply_pairs,
+    narrow,
     odd,
     overlap,
     popcount,
@@ -40,7 +42,7 @@ from runtime.simulator.lanes import (
 PLANES = 14  # of a vertical counter: counts up to 16,383
 _GROUP = 16  # rows added at a time
 SPIKES, LANES, ROWS = "uint64[:,:,::1]", "int32[::1]", "int64[::1]"  # spikes; parameters of neurons or words; numbers of rows
-inline = numba.njit(nogil=True, error_model="numpy", _nrt=False)
+inline = numba.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)
 
 
 @inline
@@ -123,13 +125,49 @@ def list_rows(x: Any, first: int, words: int, each: int, rows: Any, empty: int) 
     return end, full
 
 
-@kernel(f"void({SPIKES}, int64, int64, {SPIKES}, int64, {LANES}, {LANES}, {LANES}, {LANES}, {SPIKES}, int64, int64, int64, {SPIKES})")
+@inline
+def totals(planes: Any, w: int, rows: int, each: int) -> Any:
+    """W s of 64 neurons from the counter of so many rows; only planes that they can reach are read."""
+    count = counted(planes, w, 0, 7)
+    if rows > 511:
+        count = count + (counted(planes, w, 7, 7) << splat(np.int32(7)))
+    elif rows > 127:
+        count = count + (counted(planes, w, 7, 2) << splat(np.int32(7)))
+    if each == 1:
+        count = count + count
+    return count - splat(np.int32(rows // each))
+
+
+@inline
+def dense_totals(x: Any, first: int, signs: Any, w: int, spikes: int) -> Any:
+    """W s of 64 neurons by AND and population count; signs: (1 or 2, words of neurons, words of inputs, 64), w > 0 and (ternary) w < 0."""
+    each, words, heard, _ = signs.shape
+    count = overlap(signs, w * heard * 64, at(x, first))
+    for k in range(1, heard):
+        count = count + overlap(signs, (w * heard + k) * 64, at(x, first + k))
+    if each == 1:
+        return narrow(count + count) - splat(np.int32(spikes))
+    for k in range(heard):
+        count = count - overlap(signs, ((words + w) * heard + k) * 64, at(x, first + k))
+    return narrow(count)
+
+
+@inline
+def count_spikes(x: Any, first: int, words: int) -> int:
+    """Set bits of x[first : first + words]."""
+    found = 0
+    for w in range(words):
+        found += popcount(at(x, first + w))
+    return found
+
+
+@kernel(f"void({SPIKES}, int64, int64, {SPIKES}, uint64[:,:,:,::1], {LANES}, {LANES}, {LANES}, {LANES}, {SPIKES}, int64, int64, int64, {SPIKES})")
 def linear(
     x: Any,
     first: int,
     inputs: int,
     table: Any,
-    each: int,
+    signs: Any,
     gain: Any,
     bias: Any,
     keep: Any,
@@ -142,12 +180,11 @@ def linear(
 ) -> None:
     """Populations that hear one matrix: out = LIF(gain * (W x) + skip_gain * skip + bias), all in membrane units (1/64 synaptic unit).
 
-    x, skip, out: spikes; `inputs` neurons from word `first`. table: (blocks, inputs * each + 1, 8) words, the last row empty.
+    x, skip, out: spikes; `inputs` neurons from word `first`. table: (blocks, rows + 1, 8) words, the last row empty; signs: see `dense_totals`.
     gain, bias: (neurons of out) int32. keep, vth: (words of out) int32. bounded: no membrane can reach its limit.
     """
     tokens, steps, words = out.shape
-    blocks, height, _ = table.shape
-    heard = (inputs + 63) // 64
+    height, each, heard = table.shape[1], signs.shape[0], (inputs + 63) // 64
     rows = np.empty(height + 64, np.uint16)
     planes = np.zeros((PLANES + 1) * 8, np.uint64)
     v = np.empty(words * 64, np.int32)
@@ -155,25 +192,25 @@ def linear(
         v[:] = 0
         for t in range(steps):
             now = token * steps + t
-            end, full = list_rows(x, now * x.shape[2] + first, heard, each, rows, height - 1)
-            spikes = splat(np.int32(end // each))
-            for block in range(blocks):
-                count_rows(table, block * height * 8, rows, full, planes)
-                for w in range(block * 8, min(words, block * 8 + 8)):
-                    count = counted(planes, w & 7, 0, 7)
-                    if end > 511:  # only planes that so many rows can reach are read
-                        count = count + (counted(planes, w & 7, 7, 7) << splat(np.int32(7)))
-                    elif end > 127:
-                        count = count + (counted(planes, w & 7, 7, 2) << splat(np.int32(7)))
-                    if each == 1:
-                        count = count + count
-                    drive = (count - spikes) * load_lanes(gain, w * 64) + load_lanes(bias, w * 64)
-                    if skip_gain != 0:
-                        heard_too = at(skip, now * skip.shape[2] + skip_first + w)
-                        drive = choose(heard_too, drive + splat(np.int32(skip_gain)), drive)
-                    kept, fired = step(load_lanes(v, w * 64), drive, at(keep, w), at(vth, w), bounded)
-                    store(v, w * 64, kept)
-                    out[token, t, w] = fired
+            here = now * x.shape[2] + first
+            spikes, end, full = count_spikes(x, here, heard), 0, 0
+            many = 2 * spikes > inputs
+            if not many:
+                end, full = list_rows(x, here, heard, each, rows, height - 1)
+            for w in range(words):
+                if many:
+                    heard_sum = dense_totals(x, here, signs, w, spikes)
+                else:
+                    if w & 7 == 0:
+                        count_rows(table, (w >> 3) * height * 8, rows, full, planes)
+                    heard_sum = totals(planes, w & 7, end, each)
+                drive = heard_sum * load_lanes(gain, w * 64) + load_lanes(bias, w * 64)
+                if skip_gain != 0:
+                    heard_too = at(skip, now * skip.shape[2] + skip_first + w)
+                    drive = choose(heard_too, drive + splat(np.int32(skip_gain)), drive)
+                kept, fired = step(load_lanes(v, w * 64), drive, at(keep, w), at(vth, w), bounded)
+                store(v, w * 64, kept)
+                out[token, t, w] = fired
 
 
 @inline
@@ -233,7 +270,7 @@ def score_one(q: Any, first: int, token: int, i: int, head: int, width: int, cau
             count = splat(np.int32(0))
             for part in range(parts):
                 word = field(q, row, head * width + part * 64, min(64, width - part * 64))
-                count = count + overlap(keys, (t * parts + part) * keys.shape[2] + block * 64, word)
+                count = count + narrow(overlap(keys, (t * parts + part) * keys.shape[2] + block * 64, word))
             v, fired = step(v, count * splat(np.int32(how[0])), how[1], how[2], how[3])
             out[token, t, head, block] = fired & past
 
@@ -247,7 +284,7 @@ def context_one(scores: Any, token: int, head: int, width: int, values: Any, how
         for t in range(steps):
             count = splat(np.int32(0))
             for block in range(blocks):
-                count = count + overlap(values, (t * blocks + block) * channels + part, scores[token, t, head, block])
+                count = count + narrow(overlap(values, (t * blocks + block) * channels + part, scores[token, t, head, block]))
             v, fired = step(v, count * splat(np.int32(how[0])), how[1], how[2], how[3])
             put(out, token, t, head * width + part, fired, min(64, width - part))
 

@@ -1,6 +1,6 @@
-"""Two vector types for kernels: `words`, 512 bits on which logic works, and `lanes`, 64 int32 neurons that one word of spikes selects.
+"""Vector types for kernels: `words`, 512 bits on which logic works; `lanes`, 64 int32 neurons that one word of spikes selects; `sums`, 64 int64.
 
-LLVM cuts both to the width that the CPU has; nothing here needs AVX-512, which only makes it faster.
+LLVM cuts them to the width that the CPU has; nothing here needs AVX-512, which only makes it faster.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Vector(types.Type):
         super().__init__(name=name)
 
 
-WORDS, LANES = _Vector("words", _I64, BLOCK), _Vector("lanes", _I32, 64)
+WORDS, LANES, SUMS = _Vector("words", _I64, BLOCK), _Vector("lanes", _I32, 64), _Vector("sums", _I64, 64)
 
 
 @register_model(_Vector)
@@ -234,15 +234,20 @@ def _join(builder: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def overlap(typing: Any, array: Any, index: Any, word: Any) -> Any:
-    """Lanes n: set bits of array[index + n] & word."""
-    wide = ir.VectorType(_I64, 64)
+    """Sums n: set bits of array[index + n] & word."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        rows = builder.load(_pointer(context, builder, signature.args[0], args[0], args[1], wide), align=8)
-        count = cgutils.get_or_insert_function(builder.module, ir.FunctionType(wide, [wide]), "llvm.ctpop.v64i64")
-        return builder.trunc(builder.call(count, [builder.and_(rows, _splat(builder, args[2], wide))]), LANES.form)
+        rows = builder.load(_pointer(context, builder, signature.args[0], args[0], args[1], SUMS.form), align=8)
+        count = cgutils.get_or_insert_function(builder.module, ir.FunctionType(SUMS.form, [SUMS.form]), "llvm.ctpop.v64i64")
+        return builder.call(count, [builder.and_(rows, _splat(builder, args[2], SUMS.form))])
 
-    return LANES(array, types.intp, types.uint64), emit
+    return SUMS(array, types.intp, types.uint64), emit
+
+
+@intrinsic
+def narrow(typing: Any, sums: Any) -> Any:
+    """Sums as lanes."""
+    return LANES(SUMS), lambda context, builder, signature, args: builder.trunc(args[0], LANES.form)
 
 
 @intrinsic

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from runtime import arith, bits
 from runtime.errors import ExecutorError, RangeError
 from runtime.program import COINCIDENCE, LIF, READOUT, RELAY, Population, Program, Synapse
+from runtime.simulator import kernels
 from runtime.simulator.lanes import BLOCK
 from runtime.wiring import Along, Matrix, Pool
 
 Lanes = NDArray[np.int32]
-_ROWS = 1 << 16  # rows of a table are numbered in 16 bits
+_INPUTS = (1 << kernels.PLANES) - 1  # a neuron may count a row an input, and the counter has so many planes
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Linear:
 
     source: Place
     table: bits.Words
-    each: int
+    signs: bits.Words
     gain: Lanes
     bias: Lanes
     keep: Lanes
@@ -159,7 +160,13 @@ class _Builder:
         """One more linear stage, or more columns for the last one where both hear the same and have no identity."""
         stage, last = self._linear(p, inputs), self.stages[-1] if self.stages else None
         first = 0
-        if isinstance(last, Linear) and last.source == stage.source and last.each == stage.each and not last.skip_gain and not stage.skip_gain:
+        if (
+            isinstance(last, Linear)
+            and last.source == stage.source
+            and len(last.signs) == len(stage.signs)
+            and not last.skip_gain
+            and not stage.skip_gain
+        ):
             first, self.stages[-1] = len(last.keep), _beside(last, stage)
         else:
             self.stages.append(stage)
@@ -169,8 +176,8 @@ class _Builder:
         matrix, source = inputs[0].wiring, self.places[self._origin(inputs[0].source)]
         assert isinstance(matrix, Matrix)
         each = 1 if matrix.codes.all() else 2
-        if matrix.codes.shape[1] * each >= _ROWS:
-            raise ExecutorError(f"{p.name}: fan-in {matrix.codes.shape[1]}, fast knows up to {(_ROWS - 1) // each}", "--executor reference")
+        if matrix.codes.shape[1] > _INPUTS:
+            raise ExecutorError(f"{p.name}: fan-in {matrix.codes.shape[1]}, fast knows up to {_INPUTS}", "--executor reference")
         neurons, full = len(matrix.codes), bits.words(len(matrix.codes)) * bits.WORD
         gain, bias = np.zeros(full, np.int32), np.zeros(full, np.int32)
         gain[:neurons] = matrix.gain << (inputs[0].exponent + arith.INPUT_SHIFT)
@@ -179,7 +186,7 @@ class _Builder:
         return Linear(
             source=source,
             table=table(matrix.codes, each),
-            each=each,
+            signs=signs(matrix.codes, each),
             gain=gain,
             bias=bias,
             keep=np.full(full // bits.WORD, p.keep, np.int32),
@@ -251,11 +258,27 @@ def table(codes: NDArray[np.int8], each: int) -> bits.Words:
     return out
 
 
+def signs(codes: NDArray[np.int8], each: int) -> bits.Words:
+    """(each, words of neurons, words of inputs, 64): where a neuron's weights are 1, and where -1; 64 neurons' words side by side."""
+    neurons, inputs = codes.shape
+    padded = np.zeros((bits.words(neurons) * bits.WORD, inputs), np.int8)
+    padded[:neurons] = codes
+    packed = np.stack([bits.pack(padded == sign) for sign in (1, -1)[:each]])
+    out = _aligned((each, bits.words(neurons), bits.words(inputs), bits.WORD))
+    out[:] = packed.reshape(each, -1, bits.WORD, out.shape[2]).swapaxes(2, 3)
+    return out
+
+
 def _aligned(shape: tuple[int, ...]) -> bits.Words:
     """Zeros that begin at a cache line."""
     raw = np.zeros(int(np.prod(shape)) * 8 + 64, np.uint8)
     start = -raw.ctypes.data % 64
     return raw[start : start + int(np.prod(shape)) * 8].view(np.uint64).reshape(shape)
+
+
+def _alike(a: Linear, b: Linear) -> bool:
+    """Whether both hear the same alone, through the same kind of weights."""
+    return a.source == b.source and len(a.signs) == len(b.signs) and not a.skip_gain and not b.skip_gain
 
 
 def _beside(a: Linear, b: Linear) -> Linear:
@@ -267,7 +290,9 @@ def _beside(a: Linear, b: Linear) -> Linear:
     full[:, :words] = np.concatenate(columns, 1)
     table[:] = full.reshape(rows, -1, BLOCK).swapaxes(0, 1)
     joined = {name: np.concatenate([getattr(a, name), getattr(b, name)]) for name in ("gain", "bias", "keep", "vth")}
-    return Linear(source=a.source, table=table, each=a.each, skip=a.skip, skip_gain=0, bounded=a.bounded and b.bounded, buffer=a.buffer, **joined)
+    both = _aligned((len(a.signs), words, *a.signs.shape[2:]))
+    both[:, : len(a.keep)], both[:, len(a.keep) :] = a.signs, b.signs
+    return Linear(source=a.source, table=table, signs=both, skip=a.skip, skip_gain=0, bounded=a.bounded and b.bounded, buffer=a.buffer, **joined)
 
 
 def buffer_words(program: Program, stage: Linear | Attention, longest: int) -> Iterator[tuple[str, int]]:

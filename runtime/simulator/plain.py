@@ -32,7 +32,7 @@ def linear(
     first: int,
     inputs: int,
     table: Words,
-    each: int,
+    signs: Words,
     gain: NDArray[np.int32],
     bias: NDArray[np.int32],
     keep: NDArray[np.int32],
@@ -44,7 +44,7 @@ def linear(
     out: Words,
 ) -> None:
     """`kernels.linear`: the weights are read back from the table's bits."""
-    neurons = len(gain)
+    each, neurons = len(signs), len(gain)
     rows = unpack(table.swapaxes(0, 1).reshape(table.shape[1], -1), neurons)[:-1]
     codes = (2 * rows if each == 1 else rows.reshape(inputs, 2, neurons).sum(1)).astype(np.int64) - 1
     drive = (_bits(x, first, inputs).astype(np.int64) @ codes) * gain + bias

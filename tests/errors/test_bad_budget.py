@@ -26,7 +26,7 @@ def lowered(checkpoint):
 @pytest.fixture()
 def program(tmp_path):
     """Big enough that one text does not fit a MiB."""
-    path = random_checkpoint.write(tmp_path / "big", layers=1, hidden=64, ffn=16384, heads=1, head_dim=2, max_length=120, steps=16)
+    path = random_checkpoint.write(tmp_path / "big", layers=1, hidden=64, ffn=16000, heads=1, head_dim=2, max_length=120, steps=16)
     program_file.save(lower(path, "kapoho-point"), tmp_path / "p.tsp")
     return tmp_path / "p.tsp"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,21 +53,22 @@ def test_linear(seed, inputs, neurons, each, keep, gain):
     x, first = beside(rng, spikes(rng, rows, steps, inputs))
     weight = int(rng.integers(-(1 << 22), 1 << 22)) * int(rng.integers(0, 2))
     out = np.zeros((rows, steps, words), np.uint64)
-    table = layout.table(codes, each)
-    both(kernels, "linear", x, first, inputs, table, each, gains, biases, np.full(words, keep, np.int32), vth, skip, skip_first, weight, 0, out=out)
+    table, signs = layout.table(codes, each), layout.signs(codes, each)
+    both(kernels, "linear", x, first, inputs, table, signs, gains, biases, np.full(words, keep, np.int32), vth, skip, skip_first, weight, 0, out=out)
 
 
-def test_linear_counts_all_of_6144_rows():
-    """Every plane of the vertical counter: the drive is the count, and a neuron fires where it passes its threshold."""
-    codes = np.ones((512, 3072), np.int8)
+@pytest.mark.parametrize("inputs", [3072, 16383])
+def test_linear_at_large_fan_in(inputs):
+    """Weights all 1 or all -1, up to every plane of the vertical counter and beyond half of the inputs: a neuron fires where its sum passes."""
+    codes = np.ones((512, inputs), np.int8)
     codes[256:] = -1
-    table = layout.table(codes, 2)
-    for spiking in (0, 7, 255, 256, 257, 1024, 2048, 3071, 3072):
-        x = bits.pack(np.arange(3072)[None, None] < spiking)
+    table, signs = layout.table(codes, 2), layout.signs(codes, 2)
+    for spiking in (0, 7, 63, 64, 255, 256, 257, 1024, 1536, 1537, 3072, inputs // 2, inputs // 2 + 1, inputs):
+        x = bits.pack(np.arange(inputs)[None, None] < spiking)
         for threshold, fires in ((spiking - 1, True), (spiking, False)):
             vth, gain = np.full(8, threshold, np.int32), np.ones(512, np.int32)
             out = np.zeros((1, 1, 8), np.uint64)
-            kernels.linear(x, 0, 3072, table, 2, gain, 0 * gain, np.ones(8, np.int32), vth, x, 0, 0, 0, out)
+            kernels.linear(x, 0, inputs, table, signs, gain, 0 * gain, np.ones(8, np.int32), vth, x, 0, 0, 0, out)
             expected = np.zeros(512, np.bool_)
             expected[:256] = fires
             expected[256:] = -spiking > threshold
