@@ -1,4 +1,4 @@
-"""`fast` against the machine and its rivals: writes benchmarks/results/fast.{json,md}. Needs GLUE_DIR, torch, onnxruntime and Lava; about 15 minutes."""
+"""`fast` against the machine and its rivals: writes benchmarks/results/fast.{json,md}. Needs GLUE_DIR, torch, onnxruntime, Lava; 10 minutes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import growth
-import rivals
-import roofline
-from measure import ROOT, alone, peak_mib, write
+from measure import CHECKPOINT, CORES, ROOT, alone, best, peak_mib, write
 
 sys.path[:0] = [str(ROOT / "tests")]
 import random_checkpoint
@@ -30,7 +27,7 @@ BERT_BASE = {"hidden": 768, "heads": 12, "head_dim": 64, "ffn": 3072, "layers": 
 def dev() -> dict[str, Any]:
     """One process: SST-2 dev from its file to accuracy, compiled kernels loaded from their cache."""
     start = time.perf_counter()
-    encoder = Encoder(lower(rivals.CHECKPOINT, "loihi2"))
+    encoder = Encoder(lower(CHECKPOINT, "loihi2"))
     examples = glue.read(glue.task_named("sst2"), os.environ["GLUE_DIR"], "dev")
     answers = executors.answer(encoder, [e.text for e in examples], "fast", How())
     right = sum(int(a) == int(e.label) for a, e in zip(answers.logits.argmax(1), examples))
@@ -40,7 +37,7 @@ def dev() -> dict[str, Any]:
 
 
 def _again(encoder: Encoder, examples: list[glue.Example], count: bool) -> float:
-    return rivals.best(lambda: executors.answer(encoder, [e.text for e in examples], "fast", How(count=count)))
+    return best(lambda: executors.answer(encoder, [e.text for e in examples], "fast", How(count=count)))
 
 
 def compile_bert_base() -> dict[str, Any]:
@@ -56,12 +53,16 @@ def compile_bert_base() -> dict[str, Any]:
 
 def sections() -> dict[str, Any]:
     """All tables of the report."""
+    import growth
+    import rivals  # torch, which the processes of their own above do without
+    import roofline
+
     found = roofline.measure()
     kernel = found.pop("kernel")
-    out = {"kernel": kernel | found, "lava": _lava(), "sentences": rivals.same_sentences(), "products": rivals.products()}
+    out = {"kernel": kernel | found, "lava": _lava(rivals), "sentences": rivals.same_sentences(), "products": rivals.products()}
     with tempfile.TemporaryDirectory() as folder:
         program = lower(random_checkpoint.write(Path(folder) / "c", 0, **BERT_BASE, readout="first"), "hala-point")
-    out["bert-base"] = rivals.bert_base(program, Encoder(program), found["tops"][rivals.CORES])
+    out["bert-base"] = rivals.bert_base(program, Encoder(program), found["tops"][CORES])
     compiled = alone("fast.py", "--only", "compile_bert_base")
     out["compile"] = {"title": "Lowering BERT-base's size", "remark": "Checkpoint to saved program.", "rows": [compiled]}
     remark = "One process, from import to accuracy, and the same again in it."
@@ -70,7 +71,7 @@ def sections() -> dict[str, Any]:
     return out
 
 
-def _lava() -> dict[str, Any]:
+def _lava(rivals: Any) -> dict[str, Any]:
     rows = [rivals.beside_lava(24, 32, 160), rivals.beside_lava(56, 16, 48)]
     remark = (
         "The same program, length and sentences, from encoded spikes to logits. Lava's start-up is not counted: what 32 or 128 sentences more took."

@@ -12,7 +12,7 @@ from command import LOWER, ROOT, message, spawn
 from compiler.lower import lower
 
 TINY = (ROOT / "hw_profiles" / "tiny.toml").read_text()
-KNOWN = "one of kapoho-point, loihi2, tiny, or the path of a .toml file"
+KNOWN = "one of hala-point, kapoho-point, loihi2, tiny, or the path of a .toml file"
 KEYS = (
     "name, chips, cores_per_chip, neurons_per_core, synapses_per_chip, weight_bits, weight_exponent_max, vth_bits, bias_mantissa_bits, "
     "bias_exponent_max, decay_bits"
