@@ -55,8 +55,8 @@ def simulate(program: Program, batches: Sequence[Samples]) -> np.ndarray:
 
 def beside_lava(length: int, few: int, many: int) -> dict[str, Any]:
     """Seconds a sentence that stock Lava adds for each of many - few sentences more (no start-up counted), and `fast` on the same ones."""
+    tokens = [t for t in Encoder(lower(CHECKPOINT, "loihi2")).tokens(sentences()) if len(t[0]) <= length][-many:]
     encoder = Encoder(lower(CHECKPOINT, "loihi2", length=length))
-    tokens = [t for t in encoder.tokens(sentences()) if len(t[0]) < length][-many:]
     took = []
     for count in (few, many):
         start = time.perf_counter()
@@ -179,13 +179,14 @@ def same_sentences() -> dict[str, Any]:
     batches = [encoder.samples(batch) for batch in executors.batches(tokens, 1024)]
     rows = [
         {"what": "fast, from encoded spikes to logits", "ms a sentence": 1e3 * best(lambda: simulate(encoder.program, batches)) / len(texts)},
+        {"what": "fast, from tokens to logits", "ms a sentence": 1e3 * best(lambda: executors.streamed(encoder, tokens, How())) / len(texts)},
         {"what": "fast, from text to logits", "ms a sentence": 1e3 * best(lambda: executors.answer(encoder, texts, "fast", How())) / len(texts)},
         *students(encoder, tokens),
         *float_bert(MINILM, minilm_tokens(texts), "MiniLM, 6 layers of 384"),
     ]
     for row in rows:
-        row["times fast from text"] = row["ms a sentence"] / rows[1]["ms a sentence"]
-    remark = f"All {len(texts)} sentences of SST-2 dev, {CORES} cores; the rivals' tokenising is not counted, ours is, except in the first row."
+        row["times fast from tokens"] = row["ms a sentence"] / rows[1]["ms a sentence"]
+    remark = f"All {len(texts)} sentences of SST-2 dev, {CORES} cores; every rival starts from tokens."
     return {"title": "(c, d) The same sentences", "remark": remark, "rows": rows}
 
 
