@@ -47,6 +47,11 @@ def load(path: Path) -> Program:
         raise FileError(f"{path}: not a whole program: {error}") from None
 
 
+def digest(program: Program) -> str:
+    """SHA-256 over everything that a program file holds."""
+    return _digest(json.dumps(_describe(program), sort_keys=True), _arrays(program))
+
+
 def _digest(body: str, arrays: Arrays) -> str:
     digest = hashlib.sha256(body.encode())
     for name in sorted(arrays):
