@@ -13,13 +13,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from runtime import executors, glue, program_file
+from runtime import executors, glue, map_report, mapping, program_file
 from runtime.cli import console, run_command
 from runtime.compare import require_equal
 from runtime.errors import InputError, MismatchError
 from runtime.executors import Executor, Tokens
 from runtime.files import require_writable, write_atomic
-from runtime.options import parser
+from runtime.options import BESIDE, parser
 from runtime.program import Program
 from runtime.tables import population_table
 from runtime.text import Encoder
@@ -136,7 +136,7 @@ def _verify_chunk(encoder: Encoder, tokens: list[Tokens], against: str, names: l
 
 
 def inspect(o: argparse.Namespace, out: Console) -> int:
-    """Print a program's populations."""
+    """Print a program's populations, and with --map what its mapping was found to use and cost."""
     program = program_file.load(o.program)
     out.print(population_table(program))
     synapses = sum(program.synapse_count(s) for s in program.synapses)
@@ -145,6 +145,10 @@ def inspect(o: argparse.Namespace, out: Console) -> int:
         f"{program.depth} steps deep; task {program.host.task}, profile {program.profile}",
         soft_wrap=True,
     )
+    if o.map is not None:
+        path = o.program.with_suffix(".map") if o.map is BESIDE else o.map
+        for item in map_report.tables(mapping.load(path, program).report):
+            out.print(item, soft_wrap=isinstance(item, str))
     return 0
 
 

@@ -51,7 +51,7 @@ def save(mapping: Mapping, path: Path) -> None:
         "forms": mapping.forms,
         "report": mapping.report,
     }
-    write_tensors(path, arrays, {"tritspike": json.dumps(body, sort_keys=True)})
+    write_tensors(path, arrays, {"tritspike": json.dumps(body)})  # in order, since the report is printed in its
 
 
 def load(path: Path, program: Program) -> Mapping:

@@ -88,13 +88,18 @@ def _verify_arguments(command: argparse.ArgumentParser) -> None:
     _time_limit(command)
 
 
-def _nothing(command: argparse.ArgumentParser) -> None:
-    pass
+BESIDE = Path()  # in place of a mapping's path: beside the program, by its name
+
+
+def _inspect_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--map", nargs="?", type=Path, const=BESIDE, metavar="FILE.map", help="the mapping too (default: beside the program, as lower.py writes it)"
+    )
 
 
 _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "classify": ("label texts", _text_arguments),
     "glue": ("score a GLUE task", _glue_arguments),
     "verify": ("compare executors spike by spike", _verify_arguments),
-    "inspect": ("print the populations", _nothing),
+    "inspect": ("print the populations, and the mapping", _inspect_arguments),
 }

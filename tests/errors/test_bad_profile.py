@@ -124,7 +124,7 @@ def test_too_many_neurons(small, shell, tmp_path):
     needed = lower(folder, "loihi2").neurons()
     found = shell.lowering_refusal(folder, "--profile", "tiny")
     fits = int(re.search("--length ([0-9]+) fits", found).group(1))
-    assert found == f"tiny: {needed} neurons needed, 1024 available (hint: --length {fits} fits, or a larger profile)"
+    assert found == f"tiny: {needed} neurons needed, 1024 available (hint: --length {fits} fits, or --profile loihi2)"
     for length, code in ((fits, 0), (fits + 1, 1)):
         assert shell.run(LOWER, folder, "--profile", "tiny", "--length", length, "--out", tmp_path / "out.tsp")[0] == code
 
@@ -132,7 +132,7 @@ def test_too_many_neurons(small, shell, tmp_path):
 def test_too_many_neurons_at_any_length(shell, tmp_path):
     folder = random_checkpoint.write(tmp_path / "wide", layers=1, hidden=1100, max_length=1)
     needed = lower(folder, "loihi2").neurons()
-    expected = f"tiny: {needed} neurons needed, 1024 available (hint: a smaller model or a larger profile)"
+    expected = f"tiny: {needed} neurons needed, 1024 available (hint: a smaller model or --profile loihi2)"
     assert shell.lowering_refusal(folder, "--profile", "tiny") == expected
 
 
@@ -140,7 +140,7 @@ def test_too_many_synapses(shell, tmp_path):
     folder = random_checkpoint.write(tmp_path / "dense", layers=1, hidden=64, ffn=64, max_length=1, weights="binary")
     program = lower(folder, "loihi2")
     needed = sum(program.synapse_count(s) for s in program.synapses)
-    expected = f"tiny: {needed} synapses needed, 4096 available (hint: a smaller model or a larger profile)"
+    expected = f"tiny: {needed} synapses needed, 4096 available (hint: a smaller model or --profile loihi2)"
     assert needed > 2 * 64 * 64 and program.neurons() < 1024
     assert shell.lowering_refusal(folder, "--profile", "tiny") == expected
 
