@@ -1,4 +1,4 @@
-"""What `python -m runtime` does: classify, glue, verify, inspect."""
+"""What `python -m runtime` does: classify, glue, verify, inspect; `deploy` has a file of its own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import argparse
 import json
 import math
 import time
-import warnings
-from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -16,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from runtime import executors, glue, map_report, mapping, program_file
 from runtime.cli import console, run_command
 from runtime.compare import require_equal
+from runtime.deploy import deploy
 from runtime.errors import InputError, MismatchError
 from runtime.executors import Executor, Tokens
 from runtime.files import require_writable, write_atomic
@@ -23,6 +22,7 @@ from runtime.options import BESIDE, parser
 from runtime.program import Program
 from runtime.tables import population_table
 from runtime.text import Encoder
+from runtime.workload import chosen_tokens, tokenised
 
 _VERIFY_CHUNK = 32  # samples compared at once: every spike of every population is held for each executor
 
@@ -30,7 +30,7 @@ _VERIFY_CHUNK = 32  # samples compared at once: every spike of every population 
 def classify(o: argparse.Namespace, out: Console) -> int:
     """Print label and scores for each text."""
     encoder = Encoder(program_file.load(o.program))
-    tokens = _tokens(encoder, o.text, o.strict)
+    tokens = tokenised(encoder, o.text, o.strict)
     logits = executors.logits(encoder, tokens, o.executor, limit=o.time_limit)
     scores = encoder.program.scores(logits, np.array([len(ids) for ids, _ in tokens]))
     for text, integers, floats in zip(o.text, logits, scores):
@@ -44,16 +44,6 @@ def _probability(scores: np.ndarray) -> str:
     return f"{shares.max() / shares.sum():.3f}"
 
 
-def _tokens(encoder: Encoder, texts: list[Any], strict: bool) -> list[Tokens]:
-    """Tokenise; truncation is told once a text, on stderr."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        tokens = encoder.tokens(texts, strict)
-    for warning in caught:
-        Console(stderr=True, highlight=False).print(f"warning: {warning.message}", soft_wrap=True)
-    return tokens
-
-
 def evaluate(o: argparse.Namespace, out: Console) -> int:
     """Score a program on a GLUE split."""
     require_writable(o.json)
@@ -62,7 +52,7 @@ def evaluate(o: argparse.Namespace, out: Console) -> int:
         own = encoder.program.host
         raise InputError(f"{o.program}: compiled for {own.task}, which has {len(own.labels)} labels; {task.name} has {len(task.labels)}")
     examples = glue.read(task, o.data, o.split, o.limit)
-    tokens = _tokens(encoder, [e.text for e in examples], o.strict)
+    tokens = tokenised(encoder, [e.text for e in examples], o.strict)
     start = time.perf_counter()
     with _progress() as bar:
         row = bar.add_task(f"{task.name} on {o.executor}", total=len(tokens))
@@ -104,7 +94,7 @@ def _progress() -> Progress:
 def verify(o: argparse.Namespace, out: Console) -> int:
     """Run executors beside each other and compare every spike; 1 at the first difference."""
     encoder = Encoder(program_file.load(o.program))
-    tokens = _verify_tokens(encoder, o)
+    tokens = chosen_tokens(encoder, o)
     names = o.executor.split(",")
     runs = {name: executors.executor(name, o.time_limit) for name in (o.against, *names)}
     try:
@@ -118,15 +108,6 @@ def verify(o: argparse.Namespace, out: Console) -> int:
         soft_wrap=True,
     )
     return 0
-
-
-def _verify_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
-    if o.data is not None:
-        examples = glue.read(glue.task_named(encoder.program.host.task), o.data, "dev", o.limit or 64)
-        return _tokens(encoder, [e.text for e in examples], False)
-    rng, longest = np.random.default_rng(o.seed), encoder.program.dims.positions
-    lengths = rng.integers(1, longest + 1, o.limit or o.random)
-    return [(rng.integers(0, len(encoder.program.host.front.token), n).tolist(), [0] * n) for n in lengths.tolist()]
 
 
 def _verify_chunk(encoder: Encoder, tokens: list[Tokens], against: str, names: list[str], runs: dict[str, Executor]) -> int:
@@ -152,7 +133,7 @@ def inspect(o: argparse.Namespace, out: Console) -> int:
     return 0
 
 
-_ACTIONS = {"classify": classify, "glue": evaluate, "verify": verify, "inspect": inspect}
+_ACTIONS = {"classify": classify, "glue": evaluate, "verify": verify, "inspect": inspect, "deploy": deploy}
 
 
 def main(argv: list[str]) -> int:

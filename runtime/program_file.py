@@ -12,7 +12,7 @@ import numpy as np
 
 from runtime.checkpoint import pack_codes, unpack_codes
 from runtime.errors import CheckpointError, FileError
-from runtime.files import Arrays, read_tensors, write_tensors
+from runtime.files import Arrays, read_tensors, write_atomic
 from runtime.program import Bias, FrontEnd, Host, Population, Program, Synapse
 from runtime.wiring import Along, Dims, Matrix, Pool, Shift, Wiring
 
@@ -23,9 +23,17 @@ _HOST_SCALARS = ("first_position_only", "task", "labels", "logit_scale", "weight
 
 def save(program: Program, path: Path) -> None:
     """Write `program` atomically; the same program gives the same bytes."""
+    write_atomic(path, to_bytes(program))
+
+
+def to_bytes(program: Program) -> bytes:
+    """What a program file holds."""
+    from safetensors.numpy import save as to_safetensors
+
     arrays = _arrays(program)
     body = json.dumps(_describe(program), sort_keys=True)
-    write_tensors(path, arrays, {"tritspike": json.dumps({"sha256": _digest(body, arrays), "program": body})})
+    ordered = {k: np.asarray(v, order="C") for k, v in arrays.items()}
+    return to_safetensors(ordered, {"tritspike": json.dumps({"sha256": _digest(body, arrays), "program": body})})
 
 
 def load(path: Path) -> Program:
