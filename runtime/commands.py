@@ -20,9 +20,9 @@ from runtime.executors import Executor, Tokens
 from runtime.files import require_writable, write_atomic
 from runtime.options import BESIDE, parser
 from runtime.program import Program
+from runtime.sampling import chosen_tokens, tokenised
 from runtime.tables import population_table
 from runtime.text import Encoder
-from runtime.workload import chosen_tokens, tokenised
 
 _VERIFY_CHUNK = 32  # samples compared at once: every spike of every population is held for each executor
 

@@ -14,8 +14,8 @@ from runtime.files import require_writable
 from runtime.lava import on_board
 from runtime.lava.board import Finding, preflight
 from runtime.program import Program, Samples
+from runtime.sampling import chosen_tokens
 from runtime.text import Encoder
-from runtime.workload import chosen_tokens
 
 NOT_READY = 3  # exit code where something that a run needs is missing
 

@@ -12,6 +12,7 @@ from compiler.mapping.traffic import HOST_CORE
 from runtime.tiling import Index
 
 _TILE, _GAP, _CHIP_GAP, _TOP = 40, 14, 26, 46  # pixels: a tile, between tiles, between chips, for the title
+_WIDEST_TEXT = 660  # pixels: the legend's
 _DRAWN = 64  # chips that are drawn core by core; of more, the first ones, and the title says so
 _LOW, _HIGH = np.array([237, 243, 250]), np.array([8, 64, 129])  # colours of an empty and of a full core
 _LINK = "#d9541e"
@@ -22,7 +23,7 @@ def picture(mapped: Mapped) -> str:
     profile = mapped.partition.profile
     chips = min(_columns(mapped) * _rows(mapped), profile.chips)
     body = [*_links(mapped), *_cores(mapped)]
-    width, height = _columns(mapped) * _chip_width(mapped) + _GAP, _TOP + _rows(mapped) * _chip_height(mapped) + _GAP
+    width, height = max(_columns(mapped) * _chip_width(mapped) + _GAP, _WIDEST_TEXT), _TOP + _rows(mapped) * _chip_height(mapped) + _GAP
     part = "" if chips == profile.chips else f", the first {chips} of {profile.chips} chips"
     title = f"{profile.name}{part}: {mapped.partition.program.neurons():,} neurons on {len(mapped.core):,} cores"
     legend = "a square is a core, darker the fuller its scarcest resource; a line is a link, thicker the more messages"

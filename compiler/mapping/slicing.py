@@ -15,6 +15,7 @@ from runtime.program import SOURCE, Population, Program
 from runtime.tiling import Boxes, Index, Tiling, even_cuts, extent, grid_axes
 from runtime.wiring import Shift
 
+_MOST_CANDIDATES = 500_000  # beyond this, every other length along the axis with the most is left out: a bound on memory
 RESOURCES = ("neurons", "bytes of memory", "bytes of synapses", "input axons", "output axons")
 _WAY_OUT = {
     "neurons": "a profile with larger cores",
@@ -82,6 +83,9 @@ def _candidates(program: Program, population: Population) -> tuple[Index, Boxes]
     """(candidates, axes) pieces along each axis, and the largest box of each candidate, at the origin."""
     sizes = [extent(a, population, program.dims) for a in grid_axes(population.axes)]
     options = [np.unique(-(-n // np.arange(1, n + 1))) for n in sizes]
+    while np.prod([len(o) for o in options]) > _MOST_CANDIDATES:
+        longest = int(np.argmax([len(o) for o in options]))
+        options[longest] = np.append(options[longest][:-1:2], options[longest][-1])
     lengths = np.stack([g.ravel() for g in np.meshgrid(*options, indexing="ij")], 1)
     return -(-np.array(sizes) // lengths), np.stack([np.zeros_like(lengths), lengths], 2)
 

@@ -3,7 +3,7 @@
 A source neuron's synapses on one slice are a list, stored in words of `word_bits`: n * (weight bits + index bits) + header bits for each
 `synapses_per_header`, rounded up (nengo-loihi `bits_per_axon`; no delays, no tags). Three formats:
 
-    dense    a list for every source neuron, over all of the slice's channels, without indices
+    dense    a list for every source neuron, over all of the slice's channels, without indices; where targets lie side by side
     sparse   a list for every source neuron, of its synapses that are not zero, with indices
     shared   the sparse lists of one position, for all positions: a population axon for each source position, whose channel number
              chooses the list and whose base says where in the slice it starts; costs `population_axon_slots` at the source
@@ -12,6 +12,7 @@ A source neuron's synapses on one slice are a list, stored in words of `word_bit
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from runtime.wiring import Matrix, Pool
 
 DENSE, SPARSE, SHARED = "dense", "sparse", "shared"
 FORMATS = (SHARED, SPARSE, DENSE)  # on equal costs the first is taken
+_NEVER = 1 << 40  # bits: more than any core has
 _WIDTHS = np.array([0, 1, 2, 3, 4, 5, 6, 8, 8, 9])  # by wanted bits: there is no weight of 7 bits [nengo-loihi]; 9 is no width and never wanted
 
 
@@ -35,7 +37,7 @@ class Projection:
     nonzero: NDArray[np.bool_] | None
     causal: bool
 
-    @property
+    @cached_property
     def fullest(self) -> int:
         """Most synapses that one input channel has over all output channels."""
         assert self.nonzero is not None
@@ -84,10 +86,19 @@ def stored(program: Program, p: Projection, boxes: Boxes, form: str, profile: Ha
     positions = _positions(own, wanted, program.dims.causal)
     lists = np.where(reached > 0, reached // np.maximum(positions, 1), 0)  # channels: lists of one position
     bits = _list_bits(program, p, boxes, lists, form, profile, exact)
+    if form == DENSE and not _contiguous(program, p):
+        bits = np.full_like(bits, _NEVER)
     if form != SHARED:
         return Stored(bits * positions, reached, reached, 1)
     copies = np.where(_alike(program, p, boxes, exact), 1, positions)
     return Stored(bits * copies, positions, reached, profile.population_axon_slots)
+
+
+def _contiguous(program: Program, p: Projection) -> bool:
+    """Whether a source neuron's targets follow each other in a slice that is numbered in the order of its axes: a dense list has no indices."""
+    names = grid_axes(program.by_name[p.synapse.target].axes)[1:]
+    read = read_axes(p.synapse, program.by_name[p.synapse.source])
+    return all(a not in read for a in names.lstrip(read))
 
 
 def _positions(own: str, wanted: Boxes, causal: bool) -> Index:
