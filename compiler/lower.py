@@ -1,6 +1,6 @@
 """Lower a checkpoint to a program: the API, and the command over exactly that call.
 
-python compiler/lower.py CKPT --profile loihi2 --out FILE.tsp [--length L] [--dump-ir DIR] [--list-passes] [--explain]
+python compiler/lower.py CKPT --profile loihi2|auto --out FILE.tsp [--length L] [--map [--rates TEXTS]] [--dump-ir DIR] [--list-passes] [--explain]
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ if __package__ in (None, ""):  # run as a script: the packages sit beside this f
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
+from rich.console import Console
+
 from compiler import pipeline
 from compiler.emit import emit
 from compiler.explain import table
 from compiler.frontend.build import build
 from compiler.frontend.checkpoint import Checkpoint, read_checkpoint
 from compiler.ir.graph import Graph
+from compiler.mapping import command as mapping_command
+from compiler.mapping.auto import smallest
 from compiler.passes.base import Pass
 from compiler.pipeline import DEFAULT
-from hw_profiles.profile import HardwareProfile
+from hw_profiles.profile import AUTO, HardwareProfile
 from hw_profiles.profile import load as load_profile
 from runtime import program_file
 from runtime.cli import console, run_command
@@ -41,8 +45,16 @@ def lower(
     Raises `CheckpointError` or `FileError` for what cannot be read, `RangeViolation` for numbers that some input could push out of a
     register, `DoesNotFit` where the profile has no room.
     """
-    found = load_profile(profile) if isinstance(profile, str) else profile
+    found = profile if isinstance(profile, HardwareProfile) else _profile(profile, checkpoint, length)
     return emit(lowered_graph(checkpoint, found, passes, length, dump), found)
+
+
+def _profile(name: str, checkpoint: Checkpoint | str | Path, length: int | None) -> HardwareProfile:
+    """The profile of that name; for `auto` the smallest board on which `checkpoint` can be mapped."""
+    if name != AUTO:
+        return load_profile(name)
+    read = checkpoint if isinstance(checkpoint, Checkpoint) else read_checkpoint(Path(checkpoint))
+    return smallest(lambda board: emit(lowered_graph(read, board, DEFAULT, length), board))
 
 
 def lowered_graph(
@@ -60,12 +72,14 @@ def lowered_graph(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lower.py", description="Lower a spiking checkpoint to a program for a neuromorphic chip.")
     parser.add_argument("checkpoint", nargs="?", help="folder with config.json, model.safetensors, tokenizer.json")
-    parser.add_argument("--profile", default="loihi2", help="name of a shipped profile, or a .toml file (default: loihi2)")
+    parser.add_argument("--profile", default="loihi2", help="name of a shipped profile, a .toml file, or auto: the smallest board (default: loihi2)")
     parser.add_argument("--out", type=Path, help="program file to write, usually .tsp")
     parser.add_argument("--length", type=int, help="most tokens a text may have (default: the checkpoint's max_length)")
     parser.add_argument("--dump-ir", type=Path, metavar="DIR", help="write the printed graph after each pass")
     parser.add_argument("--list-passes", action="store_true", help="print the pass table and stop")
     parser.add_argument("--explain", action="store_true", help="say which limit bound each population's scale")
+    parser.add_argument("--map", action="store_true", help="put it on cores; write FILE.map and FILE.svg beside FILE.tsp, and say what it costs")
+    parser.add_argument("--rates", type=Path, metavar="TEXTS", help="measure spike rates for --map: a GLUE folder, or a file of one text a line")
     return parser
 
 
@@ -78,20 +92,29 @@ def main(argv: list[str]) -> None:
         for step in DEFAULT:
             out.print(f"{step.name:18} {step.sentence()}", soft_wrap=True)
         return
+    if o.rates is not None and not o.map:
+        parser.error("--rates needs --map")
     if o.checkpoint is None or (o.out is None and not o.explain):
         parser.error("a checkpoint and --out FILE are needed (or --explain, or --list-passes)")
-    profile = load_profile(o.profile)
+    profile = _profile(o.profile, o.checkpoint, o.length)
     graph = lowered_graph(o.checkpoint, profile, DEFAULT, o.length, o.dump_ir)
     if o.explain:
         out.print(table(graph))
     if o.out is not None:
-        program = emit(graph, profile)
-        program_file.save(program, o.out)
-        out.print(
-            f"{o.out}: {program.neurons():,} neurons of {profile.neurons:,}, {program.dims.positions} tokens, "
-            f"{program.steps} steps a sample, {program.depth} steps deep",
-            soft_wrap=True,
-        )
+        _write(emit(graph, profile), profile, o, out)
+
+
+def _write(program: Program, profile: HardwareProfile, o: argparse.Namespace, out: Console) -> None:
+    """The program's file; with --map the mapping's and the picture too, and their report. Nothing is written where mapping is refused."""
+    mapped = mapping_command.mapped(program, profile, o.rates) if o.map else None
+    program_file.save(program, o.out)
+    out.print(
+        f"{o.out}: {program.neurons():,} neurons of {profile.neurons:,}, {program.dims.positions} tokens, "
+        f"{program.steps} steps a sample, {program.depth} steps deep",
+        soft_wrap=True,
+    )
+    if mapped is not None:
+        mapping_command.write(*mapped, o.out, out)
 
 
 def entry() -> None:

@@ -1,8 +1,9 @@
-"""A chip as numbers: TOML in, frozen record out. Every number carries its unit and where it comes from, or says "assumed"."""
+"""A board as numbers: TOML in, frozen record out. Every number carries its unit and where it comes from, or says "assumed"."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,46 @@ else:
     import tomli as tomllib
 
 _FOLDER = Path(__file__).parent
+AUTO = "auto"  # in place of a name: the smallest board that fits
+_KINDS = ("chip", "board", "made-up")
+_MAY_BE_ZERO = ("sample_reset", "bias_bytes", "index_bits_min")
 
 
 @dataclass(frozen=True)
 class HardwareProfile:
-    """Totals and register widths of one board. Widths in bits; `*_bits` of signed registers count the magnitude only."""
+    """Limits, widths and costs of one board: chips_x by chips_y chips, each tiles_x by tiles_y router tiles of `cores_per_tile` cores.
+
+    Widths in bits; `*_bits` of signed registers count the magnitude only. `state_bytes` and `bias_bytes` are what a neuron takes from
+    `core_memory_bytes`, which it shares with the synapses; those alone may take `synapse_memory_bytes`. A list of synapses is stored in
+    words of `word_bits`, with a header of `header_bits` for each `synapses_per_header`. Input and output axons are table slots; one that
+    carries a channel number (a population axon) takes `population_axon_slots` on the output side. `sample_reset` is 1 where the chip
+    resets membranes periodically and 0 where the host would have to. `*_pj` and `*_ns` are for one event; a hop between chips weighs
+    `chip_hop_weight` hops between tiles when traffic is minimised.
+    """
 
     name: str
+    kind: str
     chips: int
+    chips_x: int
+    chips_y: int
     cores_per_chip: int
+    tiles_x: int
+    tiles_y: int
+    cores_per_tile: int
     neurons_per_core: int
+    state_bytes: int
+    bias_bytes: int
+    core_memory_bytes: int
+    synapse_memory_bytes: int
+    word_bits: int
+    header_bits: int
+    synapses_per_header: int
+    index_bits_min: int
+    input_axons_per_core: int
+    output_axons_per_core: int
+    population_axon_slots: int
+    configurations_per_core: int
+    sample_reset: int
     synapses_per_chip: int
     weight_bits: int
     weight_exponent_max: int
@@ -32,11 +63,32 @@ class HardwareProfile:
     bias_mantissa_bits: int
     bias_exponent_max: int
     decay_bits: int
+    chip_hop_weight: float
+    synapse_pj: float
+    active_update_pj: float
+    idle_update_pj: float
+    spike_pj: float
+    hop_x_pj: float
+    hop_y_pj: float
+    chip_hop_pj: float
+    synapse_ns: float
+    active_update_ns: float
+    idle_update_ns: float
+    spike_ns: float
+    hop_x_ns: float
+    hop_y_ns: float
+    chip_hop_ns: float
+    barrier_ns: float
+
+    @property
+    def cores(self) -> int:
+        """Cores on the whole board."""
+        return self.chips * self.cores_per_chip
 
     @property
     def neurons(self) -> int:
         """Neurons on the whole board."""
-        return self.chips * self.cores_per_chip * self.neurons_per_core
+        return self.cores * self.neurons_per_core
 
     @property
     def synapses(self) -> int:
@@ -49,34 +101,87 @@ def known() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.toml"))
 
 
+def boards() -> list[HardwareProfile]:
+    """The shipped profiles of real hardware that resets samples by itself, smallest first: what `auto` chooses from."""
+    real = [p for p in map(load, known()) if p.kind != "made-up" and p.sample_reset]
+    return sorted(real, key=lambda p: p.neurons)
+
+
 def load(name: str) -> HardwareProfile:
     """A shipped profile by name, or any by path to a .toml file. Raises `ProfileError`."""
     path = Path(name) if name.endswith(".toml") else _FOLDER / f"{name}.toml"
     if not path.is_file():
         raise ProfileError(f"profile {name!r} is unknown", f"one of {', '.join(known())}, or the path of a .toml file")
+    profile = _profile(_entries(path), path)
+    for complaint in _contradictions(profile):
+        raise ProfileError(f"{path}: {complaint}")
+    return profile
+
+
+def _entries(path: Path) -> dict[str, Any]:
+    """The file's entries over those of the shipped profile that it names as `like`."""
     try:
         raw = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileError(f"{path}: not a TOML file: {error}") from None
-    return _profile(raw, path)
+    if "like" not in raw:
+        return raw
+    like = raw.pop("like")
+    others = [name for name in known() if name != path.stem]
+    if like not in others:
+        raise ProfileError(f"{path}: like is {like!r}, must be one of {', '.join(others)}")
+    return _entries(_FOLDER / f"{like}.toml") | raw
 
 
 def _profile(raw: dict[str, Any], path: Path) -> HardwareProfile:
-    wanted = [f.name for f in fields(HardwareProfile)]
+    wanted = {f.name: f.type for f in fields(HardwareProfile)}
     for key in raw:
         if key not in wanted:
             raise ProfileError(f"{path}: unknown key {key!r}", f"known keys: {', '.join(wanted)}")
     for key in wanted:
         if key not in raw:
             raise ProfileError(f"{path}: missing key {key!r}")
-    if not isinstance(raw["name"], str):
-        raise ProfileError(f"{path}: name is {raw['name']!r}, must be a string")
-    return HardwareProfile(raw["name"], **{key: _number(raw[key], key, path) for key in wanted[1:]})
+    return HardwareProfile(**{key: _value(raw[key], key, str(kind), path) for key, kind in wanted.items()})
 
 
-def _number(entry: Any, key: str, path: Path) -> int:
+def _value(entry: Any, key: str, kind: str, path: Path) -> Any:
+    if kind == "str":
+        if not isinstance(entry, str):
+            raise ProfileError(f"{path}: {key} is {entry!r}, must be a string")
+        return entry
+    return _number(entry, key, kind, path)
+
+
+def _number(entry: Any, key: str, kind: str, path: Path) -> int | float:
     if not isinstance(entry, dict) or set(entry) != {"value", "unit", "source"}:
         raise ProfileError(f'{path}: {key} must be a table of value, unit and source (or source = "assumed")')
-    if type(entry["value"]) is not int or entry["value"] < 1:
-        raise ProfileError(f"{path}: {key} is {entry['value']!r}, must be a whole number above 0")
-    return int(entry["value"])
+    for part in ("unit", "source"):
+        if not isinstance(entry[part], str) or not entry[part].strip():
+            raise ProfileError(f"{path}: {key}: {part} is {entry[part]!r}, must say something")
+    value = entry["value"]
+    if kind == "float":
+        if type(value) not in (int, float) or not 0 <= value < float("inf"):
+            raise ProfileError(f"{path}: {key} is {value!r}, must be a number of 0 or more")
+        return float(value)
+    low = 0 if key in _MAY_BE_ZERO else 1
+    if type(value) is not int or value < low:
+        raise ProfileError(f"{path}: {key} is {value!r}, must be a whole number {'of 0 or more' if low == 0 else 'above 0'}")
+    return value
+
+
+def _contradictions(p: HardwareProfile) -> Iterator[str]:
+    if p.kind not in _KINDS:
+        yield f"kind is {p.kind!r}, must be one of {', '.join(_KINDS)}"
+    if p.chips_x * p.chips_y != p.chips:
+        yield f"chips is {p.chips}, but chips_x * chips_y is {p.chips_x} * {p.chips_y}"
+    slots = p.tiles_x * p.tiles_y * p.cores_per_tile
+    if p.cores_per_chip > slots:
+        yield f"cores_per_chip is {p.cores_per_chip}, but tiles_x * tiles_y * cores_per_tile is {slots}"
+    if p.synapse_memory_bytes > p.core_memory_bytes:
+        yield f"synapse_memory_bytes is {p.synapse_memory_bytes}, but core_memory_bytes, of which it is a part, is {p.core_memory_bytes}"
+    if p.neurons_per_core * p.state_bytes > p.core_memory_bytes:
+        yield f"neurons_per_core * state_bytes is {p.neurons_per_core * p.state_bytes}, but core_memory_bytes is {p.core_memory_bytes}"
+    if p.word_bits <= p.header_bits:
+        yield f"header_bits is {p.header_bits}, but word_bits is {p.word_bits}: a word would hold no synapse"
+    if p.sample_reset > 1:
+        yield f"sample_reset is {p.sample_reset}, must be 0 or 1"

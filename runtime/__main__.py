@@ -1,4 +1,4 @@
-"""`python -m runtime classify|glue|verify|inspect FILE.tsp ...`"""
+"""`python -m runtime classify|glue|verify|inspect|deploy FILE.tsp ...`"""
 
 from runtime.commands import entry
 

@@ -1,4 +1,4 @@
-"""What `python -m runtime` does: classify, glue, verify, inspect."""
+"""What `python -m runtime` does: classify, glue, verify, inspect; `deploy` has a file of its own."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import argparse
 import json
 import math
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -16,14 +14,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text as RichText
 
-from runtime import executors, glue, program_file
+from runtime import executors, glue, map_report, mapping, program_file
 from runtime.cli import console, run_command
 from runtime.compare import require_equal
+from runtime.deploy import deploy
 from runtime.errors import InputError, MismatchError
 from runtime.executors import Answers, Executor, How
 from runtime.files import require_writable, write_atomic
-from runtime.options import parser
+from runtime.options import BESIDE, parser
 from runtime.program import Activity, Program
+from runtime.sampling import chosen_tokens, told_warnings
 from runtime.tables import population_table
 from runtime.text import Encoder, Text, Tokens
 
@@ -49,17 +49,8 @@ def _probability(scores: np.ndarray) -> str:
 def _answers(encoder: Encoder, texts: Sequence[Text], o: argparse.Namespace, step: Callable[[int], None] = lambda n: None) -> Answers:
     """Run as the options say; truncation is told once a text, on stderr."""
     how = How(threads=o.threads, memory=o.memory << 20, limit=o.time_limit, strict=o.strict, count=getattr(o, "activity", False))
-    with _told_warnings():
+    with told_warnings():
         return executors.answer(encoder, texts, o.executor, how, step)
-
-
-@contextmanager
-def _told_warnings() -> Iterator[None]:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        yield
-    for warning in caught:
-        Console(stderr=True, highlight=False).print(f"warning: {warning.message}", soft_wrap=True)
 
 
 def evaluate(o: argparse.Namespace, out: Console) -> int:
@@ -125,7 +116,7 @@ def _progress() -> Progress:
 def verify(o: argparse.Namespace, out: Console) -> int:
     """Run executors beside each other and compare every spike; 1 at the first difference."""
     encoder = Encoder(program_file.load(o.program))
-    tokens = _verify_tokens(encoder, o)
+    tokens = chosen_tokens(encoder, o)
     names = o.executor.split(",")
     runs = {name: executors.executor(name, o.time_limit) for name in (o.against, *names)}
     try:
@@ -141,16 +132,6 @@ def verify(o: argparse.Namespace, out: Console) -> int:
     return 0
 
 
-def _verify_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
-    if o.data is not None:
-        examples = glue.read(glue.task_named(encoder.program.host.task), o.data, "dev", o.limit or 64)
-        with _told_warnings():
-            return encoder.tokens([e.text for e in examples])
-    rng, longest = np.random.default_rng(o.seed), encoder.program.dims.positions
-    lengths = rng.integers(1, longest + 1, o.limit or o.random)
-    return [(rng.integers(0, len(encoder.program.host.front.token), n).tolist(), [0] * n) for n in lengths.tolist()]
-
-
 def _verify_chunk(encoder: Encoder, tokens: list[Tokens], against: str, names: list[str], runs: dict[str, Executor]) -> int:
     program, samples = encoder.program, encoder.samples(tokens)
     expected = runs[against](program, samples, True)
@@ -158,7 +139,7 @@ def _verify_chunk(encoder: Encoder, tokens: list[Tokens], against: str, names: l
 
 
 def inspect(o: argparse.Namespace, out: Console) -> int:
-    """Print a program's populations."""
+    """Print a program's populations, and with --map what its mapping was found to use and cost."""
     program = program_file.load(o.program)
     out.print(population_table(program))
     synapses = sum(program.synapse_count(s) for s in program.synapses)
@@ -167,10 +148,14 @@ def inspect(o: argparse.Namespace, out: Console) -> int:
         f"{program.depth} steps deep; task {program.host.task}, profile {program.profile}",
         soft_wrap=True,
     )
+    if o.map is not None:
+        path = o.program.with_suffix(".map") if o.map is BESIDE else o.map
+        for item in map_report.tables(mapping.load(path, program).report):
+            out.print(item, soft_wrap=isinstance(item, str))
     return 0
 
 
-_ACTIONS = {"classify": classify, "glue": evaluate, "verify": verify, "inspect": inspect}
+_ACTIONS = {"classify": classify, "glue": evaluate, "verify": verify, "inspect": inspect, "deploy": deploy}
 
 
 def main(argv: list[str]) -> int:

@@ -16,7 +16,7 @@ from runtime.simulator import fast
 def parser(actions: dict[str, Callable[..., int]]) -> argparse.ArgumentParser:
     """The command line; `actions` by command name become `options.action`."""
     top = argparse.ArgumentParser(prog="python -m runtime", description="Run lowered programs.")
-    commands = top.add_subparsers(required=True, metavar="classify|glue|verify|inspect")
+    commands = top.add_subparsers(required=True, metavar="classify|glue|verify|inspect|deploy")
     for name, (text, add_arguments) in _COMMANDS.items():
         command = commands.add_parser(name, help=text)
         command.add_argument("program", type=Path, help="a .tsp file that compiler/lower.py wrote")
@@ -84,23 +84,44 @@ def _glue_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _verify_arguments(command: argparse.ArgumentParser) -> None:
-    source = command.add_mutually_exclusive_group()
-    source.add_argument("--data", help="GLUE folder: sentences of the program's own task")
-    source.add_argument("--random", type=_at_least(1), default=8, metavar="N", help="random token sequences (default: 8)")
-    command.add_argument("--limit", type=_at_least(1))
-    command.add_argument("--seed", type=_at_least(0), default=0)
+    _sample_arguments(command)
     command.add_argument("--executor", default="lava", help="one or more of fast, lava, reference, with commas (default: lava)")
     command.add_argument("--against", default="reference", choices=list(executors.EXECUTORS))
     _time_limit(command)
 
 
-def _nothing(command: argparse.ArgumentParser) -> None:
-    pass
+def _deploy_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--profile", required=True, help="the board: name of a shipped profile, or a .toml file")
+    command.add_argument("--dry-run", action="store_true", help="say what is present and missing, run nothing")
+    command.add_argument(
+        "--bundle", type=Path, metavar="OUT.zip", help="pack program, samples, expected spikes and a script that runs them elsewhere"
+    )
+    command.add_argument("--adapter-steps", type=_at_least(0), default=1, help="steps that a host-chip adapter takes: one or two (default: 1)")
+    _sample_arguments(command)
+    _time_limit(command)
+
+
+def _sample_arguments(command: argparse.ArgumentParser) -> None:
+    source = command.add_mutually_exclusive_group()
+    source.add_argument("--data", help="GLUE folder: sentences of the program's own task")
+    source.add_argument("--random", type=_at_least(1), default=8, metavar="N", help="random token sequences (default: 8)")
+    command.add_argument("--limit", type=_at_least(1))
+    command.add_argument("--seed", type=_at_least(0), default=0)
+
+
+BESIDE = Path()  # in place of a mapping's path: beside the program, by its name
+
+
+def _inspect_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--map", nargs="?", type=Path, const=BESIDE, metavar="FILE.map", help="the mapping too (default: beside the program, as lower.py writes it)"
+    )
 
 
 _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "classify": ("label texts", _text_arguments),
     "glue": ("score a GLUE task", _glue_arguments),
     "verify": ("compare executors spike by spike", _verify_arguments),
-    "inspect": ("print the populations", _nothing),
+    "inspect": ("print the populations, and the mapping", _inspect_arguments),
+    "deploy": ("run on a board, or pack for one", _deploy_arguments),
 }

@@ -12,7 +12,7 @@ import numpy as np
 
 from runtime.checkpoint import pack_codes, unpack_codes
 from runtime.errors import CheckpointError, FileError
-from runtime.files import Arrays, read_tensors, write_tensors
+from runtime.files import Arrays, read_tensors, write_atomic
 from runtime.program import Bias, FrontEnd, Host, Population, Program, Synapse
 from runtime.wiring import Along, Dims, Matrix, Pool, Shift, Wiring
 
@@ -23,9 +23,17 @@ _HOST_SCALARS = ("first_position_only", "task", "labels", "logit_scale", "weight
 
 def save(program: Program, path: Path) -> None:
     """Write `program` atomically; the same program gives the same bytes."""
+    write_atomic(path, to_bytes(program))
+
+
+def to_bytes(program: Program) -> bytes:
+    """What a program file holds."""
+    from safetensors.numpy import save as to_safetensors
+
     arrays = _arrays(program)
     body = json.dumps(_describe(program), sort_keys=True)
-    write_tensors(path, arrays, {"tritspike": json.dumps({"sha256": _digest(body, arrays), "program": body})})
+    ordered = {k: np.asarray(v, order="C") for k, v in arrays.items()}
+    return to_safetensors(ordered, {"tritspike": json.dumps({"sha256": _digest(body, arrays), "program": body})})
 
 
 def load(path: Path) -> Program:
@@ -45,6 +53,11 @@ def load(path: Path) -> Program:
         raise FileError(f"{path}: not a whole program: it has no {error}") from None
     except (ValueError, TypeError, CheckpointError) as error:
         raise FileError(f"{path}: not a whole program: {error}") from None
+
+
+def digest(program: Program) -> str:
+    """SHA-256 over everything that a program file holds."""
+    return _digest(json.dumps(_describe(program), sort_keys=True), _arrays(program))
 
 
 def _digest(body: str, arrays: Arrays) -> str:

@@ -10,7 +10,7 @@ from compiler.errors import DoesNotFit
 from compiler.ir.bounds import input_bounds
 from compiler.ir.graph import Edge, Graph, Lif, Op, Readout, Relay, Source
 from compiler.passes.base import Pass
-from hw_profiles.profile import HardwareProfile
+from hw_profiles.profile import HardwareProfile, boards
 from runtime.wiring import Dims, Matrix
 
 
@@ -41,10 +41,15 @@ def _needs(graph: Graph, profile: HardwareProfile, positions: int) -> list[tuple
 
 
 def _way_out(graph: Graph, profile: HardwareProfile) -> str:
-    """The largest length that fits: every need grows with length, so halving finds it."""
+    """The largest length that fits (every need grows with length, so halving finds it), and the smallest known board with enough in all."""
     lengths = range(1, graph.dims.positions)
     fitting = bisect_left(lengths, True, key=lambda n: any(needed > available for _, needed, available in _needs(graph, profile, n)))
-    return f"--length {fitting} fits, or a larger profile" if fitting else "a smaller model or a larger profile"
+    larger = next((f"--profile {b.name}" for b in boards() if _suffices(graph, b)), "a larger profile")
+    return f"--length {fitting} fits, or {larger}" if fitting else f"a smaller model or {larger}"
+
+
+def _suffices(graph: Graph, board: HardwareProfile) -> bool:
+    return all(needed <= available for _, needed, available in _needs(graph, board, graph.dims.positions))
 
 
 def _neurons(graph: Graph, dims: Dims) -> int:

@@ -26,7 +26,7 @@ from lava.magma.core.run_conditions import RunSteps  # isort: skip  (after the r
 from lava.magma.core.run_configs import Loihi2SimCfg  # isort: skip
 
 
-def _watch_parent(parent: int) -> None:
+def watch_parent(parent: int) -> None:
     """End the whole session if the process that asked for it is gone."""
     while os.getppid() == parent:
         time.sleep(1)
@@ -68,5 +68,5 @@ def _stream(network: SpikingProgram, program: Program, samples: int, steps: int)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=watch_parent, args=(os.getppid(),), daemon=True).start()
     run(Path(sys.argv[1]))

@@ -40,7 +40,7 @@ def run(program: Program, samples: Samples, record: bool = False, limit: float =
     with tempfile.TemporaryDirectory(prefix="tritspike-lava-") as folder:
         job = Path(folder)
         _write_job(job, program, samples, fused, record)
-        _run_child(job, limit)
+        run_child(job, limit, "runtime.lava.child")
         membranes = read_tensors(job / "answer.safetensors")[0]["membranes"]
         spikes = _spikes(job, program, samples, fused) if record else None
     return Result(program.logits(membranes, samples.lengths), spikes)
@@ -81,10 +81,11 @@ def _write_job(job: Path, program: Program, samples: Samples, fused: Plan, recor
                     out.truncate(steps * ((group.size + 7) // 8))
 
 
-def _run_child(job: Path, limit: float) -> None:
+def run_child(job: Path, limit: float, module: str) -> None:
+    """`python -m module JOB` in a session of its own, killed after `limit` seconds. Raises `ExecutorError` with its last words."""
     with open(job / "log.txt", "w+", errors="replace") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "runtime.lava.child", str(job)],
+            [sys.executable, "-m", module, str(job)],
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,

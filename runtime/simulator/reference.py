@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -14,7 +16,23 @@ from runtime.program import READOUT, SOURCE, Population, Program, Result, Sample
 def run(program: Program, samples: Samples, record: bool = False) -> Result:
     """Stream `samples` back to back through the program. Raises `RangeError` on any value that its register cannot hold."""
     check_registers(program)
-    chip = _Chip(program, samples)
+    return drive(_Chip(program, samples), program, samples, record)
+
+
+class Chip(Protocol):
+    """Anything that steps a program: `spikes` of every population after the last step, and membranes."""
+
+    spikes: dict[str, NDArray[np.bool_]]
+
+    def advance(self, step: int) -> None:
+        """All populations from step - 1 to step."""
+
+    def membrane(self, name: str) -> NDArray[np.int64]:
+        """(neurons,) v of one population."""
+
+
+def drive(chip: Chip, program: Program, samples: Samples, record: bool) -> Result:
+    """Step `chip` until the last sample's window at the readout ends; read each sample's answer as its window ends."""
     windows = _Windows(program, len(samples)) if record else None
     membranes = np.zeros((len(samples), program.dims.classes), np.int64)
     for step in range(1, len(samples) * program.steps + program.depth + 1):
@@ -23,7 +41,7 @@ def run(program: Program, samples: Samples, record: bool = False) -> Result:
             windows.take(step, chip.spikes)
         sample, phase = divmod(step - 1 - program.readout.latency, program.steps)
         if phase == program.steps - 1 and sample >= 0:
-            membranes[sample] = chip.v[program.readout.name]
+            membranes[sample] = chip.membrane(program.readout.name)
     return Result(program.logits(membranes, samples.lengths), windows.done() if windows else None)
 
 
@@ -55,33 +73,44 @@ class _Chip:
         self.v = {p.name: np.zeros(program.size(p), np.int64) for p in program.populations}
         self.spikes = {name: np.zeros(len(v), np.bool_) for name, v in self.v.items()}
         sources = (p.name for p in program.populations if p.role == SOURCE)
-        self.streams = {name: _stream(samples, name) for name in sources}
+        self.streams = {name: stream(samples, name) for name in sources}
+
+    def membrane(self, name: str) -> NDArray[np.int64]:
+        """(neurons,) v of one population."""
+        return self.v[name]
 
     def advance(self, step: int) -> None:
         """All populations from step - 1 to step."""
         self.spikes = {p.name: self._play(p, step) if p.role == SOURCE else self._fire(p, step) for p in self.program.populations}
 
     def _play(self, p: Population, step: int) -> NDArray[np.bool_]:
-        stream = self.streams[p.name]
-        return stream[step - 1] if step <= self.length else np.zeros(stream.shape[1], np.bool_)
+        played = self.streams[p.name]
+        return played[step - 1] if step <= self.length else np.zeros(played.shape[1], np.bool_)
 
     def _fire(self, p: Population, step: int) -> NDArray[np.bool_]:
-        if p.resets and (step - 1 - p.latency) % self.program.steps == 0:
-            self.v[p.name] = np.zeros_like(self.v[p.name])
-        v, spikes, before = arith.lif_step(self.v[p.name], self._input(p), self.bias[p.name], p.keep, p.vth)
-        if p.role == READOUT and (spikes.any() or (before <= -arith.V_LIMIT).any()):
-            what = "fired" if spikes.any() else "saturated"
-            raise RangeError(f"{p.name}: the readout {what} at step {step}; its membrane must stay within 64 * {p.vth}")
-        self.v[p.name] = v
+        self.v[p.name], spikes = fire(p, self.program.steps, step, self.v[p.name], self._input(p), self.bias[p.name])
         return spikes
 
     def _input(self, p: Population) -> NDArray[np.int64]:
         total = np.zeros(len(self.v[p.name]), np.int64)
         for s in self.inputs[p.name]:
             total += (self.weights[s.name] @ self.spikes[s.source].astype(np.int32)).astype(np.int64) << s.exponent
-        if np.abs(total).max(initial=0) >= arith.A_LIMIT:
-            raise RangeError(f"{p.name}: synaptic input {np.abs(total).max()} at one neuron, allowed below {arith.A_LIMIT}")
         return total
+
+
+def fire(
+    p: Population, steps: int, step: int, v: NDArray[np.int64], total: NDArray[np.int64], bias: NDArray[np.int64] | int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(membranes, spikes) of neurons of `p` after `step`, given their synaptic input. Raises `RangeError` on what no register holds."""
+    if np.abs(total).max(initial=0) >= arith.A_LIMIT:
+        raise RangeError(f"{p.name}: synaptic input {np.abs(total).max()} at one neuron, allowed below {arith.A_LIMIT}")
+    if p.resets and (step - 1 - p.latency) % steps == 0:
+        v = np.zeros_like(v)
+    v, spikes, before = arith.lif_step(v, total, bias, p.keep, p.vth)
+    if p.role == READOUT and (spikes.any() or (before <= -arith.V_LIMIT).any()):
+        what = "fired" if spikes.any() else "saturated"
+        raise RangeError(f"{p.name}: the readout {what} at step {step}; its membrane must stay within 64 * {p.vth}")
+    return v, spikes
 
 
 def _checked(weights: sp.csr_matrix, name: str) -> sp.csr_matrix:
@@ -89,7 +118,8 @@ def _checked(weights: sp.csr_matrix, name: str) -> sp.csr_matrix:
     return weights
 
 
-def _stream(samples: Samples, name: str) -> NDArray[np.bool_]:
+def stream(samples: Samples, name: str) -> NDArray[np.bool_]:
+    """(samples * steps, neurons) what the host plays, one row a step."""
     spikes = samples.source(name)
     return spikes.reshape(-1, spikes.shape[-1])
 

@@ -139,7 +139,7 @@ def test_capacity_counts_what_is_materialised(folder):
     ):
         with pytest.raises(DoesNotFit) as error:
             lower(folder, supply)
-        assert str(error.value) == f"{message} (hint: --length 4 fits, or a larger profile)"
+        assert str(error.value) == f"{message} (hint: --length 4 fits, or --profile loihi2)"
 
 
 @pytest.mark.parametrize("by", [0, 1], ids=["neurons", "synapses"])
@@ -153,9 +153,9 @@ def test_the_hint_is_the_largest_length_that_fits(folder, length, short, by):
     with pytest.raises(DoesNotFit) as error:
         lower(folder, supply)
     if fits == 0:
-        assert str(error.value).endswith("(hint: a smaller model or a larger profile)")
+        assert str(error.value).endswith("(hint: a smaller model or --profile loihi2)")
     else:
-        assert str(error.value).endswith(f"(hint: --length {fits} fits, or a larger profile)")
+        assert str(error.value).endswith(f"(hint: --length {fits} fits, or --profile loihi2)")
         assert lower(folder, supply, length=fits).dims.positions == fits
     with pytest.raises(DoesNotFit):
         lower(folder, supply, length=fits + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -10,13 +11,12 @@ import random_checkpoint
 from command import LOWER, ROOT, message, spawn
 
 from compiler.lower import lower
+from hw_profiles.profile import HardwareProfile, boards, known, load
 
 TINY = (ROOT / "hw_profiles" / "tiny.toml").read_text()
-KNOWN = "one of hala-point, kapoho-point, loihi2, tiny, or the path of a .toml file"
-KEYS = (
-    "name, chips, cores_per_chip, neurons_per_core, synapses_per_chip, weight_bits, weight_exponent_max, vth_bits, bias_mantissa_bits, "
-    "bias_exponent_max, decay_bits"
-)
+KNOWN = f"one of {', '.join(known())}, or the path of a .toml file"
+KEYS = ", ".join(f.name for f in fields(HardwareProfile))
+TEXTS = ("name", "kind")
 TABLE = 'must be a table of value, unit and source (or source = "assumed")'
 
 
@@ -35,15 +35,16 @@ def line(key: str) -> str:
     return re.search(rf"^{key} .*\n", TINY, re.MULTILINE).group()
 
 
-def with_value(key: str, value: str) -> str:
-    return TINY.replace(line(key), f'{key} = {{ value = {value}, unit = "bit", source = "assumed" }}\n')
+def with_value(key: str, value: str, unit: str = "bit", source: str = "assumed") -> str:
+    return TINY.replace(line(key), f'{key} = {{ value = {value}, unit = "{unit}", source = "{source}" }}\n')
 
 
 SMALL = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=2, steps=2, max_length=3)
 MALFORMED = [
     (TINY + "colour = 3\n", f"unknown key 'colour' (hint: known keys: {KEYS})"),
     *[(TINY.replace(line(key), ""), f"missing key {key!r}") for key in KEYS.split(", ")],
-    (TINY.replace(line("name"), "name = 5\n"), "name is 5, must be a string"),
+    *[(TINY.replace(line(key), f"{key} = 5\n"), f"{key} is 5, must be a string") for key in TEXTS],
+    (TINY.replace(line("kind"), 'kind = "toy"\n'), "kind is 'toy', must be one of chip, board, made-up"),
     (TINY.replace(line("chips"), "chips = 1\n"), f"chips {TABLE}"),
     (TINY.replace(line("chips"), "chips = { value = 1 }\n"), f"chips {TABLE}"),
     (TINY.replace(line("chips"), "chips = [1]\n"), f"chips {TABLE}"),
@@ -52,6 +53,20 @@ MALFORMED = [
     (with_value("vth_bits", "true"), "vth_bits is True, must be a whole number above 0"),
     (with_value("vth_bits", "0"), "vth_bits is 0, must be a whole number above 0"),
     (with_value("vth_bits", "-1"), "vth_bits is -1, must be a whole number above 0"),
+    (with_value("bias_bytes", "-1"), "bias_bytes is -1, must be a whole number of 0 or more"),
+    (with_value("synapse_pj", "-0.5"), "synapse_pj is -0.5, must be a number of 0 or more"),
+    (with_value("synapse_pj", "nan"), "synapse_pj is nan, must be a number of 0 or more"),
+    (with_value("synapse_pj", "inf"), "synapse_pj is inf, must be a number of 0 or more"),
+    (with_value("vth_bits", "10", source=""), "vth_bits: source is '', must say something"),
+    (with_value("vth_bits", "10", unit=" "), "vth_bits: unit is ' ', must say something"),
+    (with_value("chips", "3"), "chips is 3, but chips_x * chips_y is 1 * 1"),
+    (with_value("cores_per_chip", "9"), "cores_per_chip is 9, but tiles_x * tiles_y * cores_per_tile is 2"),
+    (with_value("synapse_memory_bytes", "16385"), "synapse_memory_bytes is 16385, but core_memory_bytes, of which it is a part, is 16384"),
+    (with_value("state_bytes", "33"), "neurons_per_core * state_bytes is 16896, but core_memory_bytes is 16384"),
+    (with_value("header_bits", "64"), "header_bits is 64, but word_bits is 64: a word would hold no synapse"),
+    (with_value("sample_reset", "2"), "sample_reset is 2, must be 0 or 1"),
+    ('like = "loihi9"\nname = "mine"\n', f"like is 'loihi9', must be one of {', '.join(known())}"),
+    ('like = "tiny"\ncolour = 3\n', f"unknown key 'colour' (hint: known keys: {KEYS})"),
 ]
 
 
@@ -81,13 +96,35 @@ def test_a_copy_of_a_shipped_profile_is_read(small, shell, tmp_path):
     assert (code, err) == (0, "") and out.startswith(f"{tmp_path}/program.tsp: ")
 
 
+@pytest.mark.parametrize("name", known())
+def test_shipped_profiles_are_sound_and_sourced(name):
+    profile = load(name)
+    assert profile.name == name and profile.neurons == profile.chips * profile.cores_per_chip * profile.neurons_per_core
+
+
+def test_published_sizes():
+    """Totals that Intel publishes, from the per-chip numbers and the meshes of the files."""
+    assert load("hala-point").cores == 140_544 and 1.15e9 < load("hala-point").neurons < 1.16e9
+    assert load("pohoiki-springs").neurons == 768 * 131_072 and load("kapoho-point").chips == 8
+
+
+def test_like_takes_what_is_not_given(tmp_path):
+    (tmp_path / "mine.toml").write_text('like = "loihi2"\nname = "mine"\n' + line("neurons_per_core"))
+    mine = load(str(tmp_path / "mine.toml"))
+    assert (mine.name, mine.neurons_per_core, mine.cores_per_chip) == ("mine", 512, load("loihi2").cores_per_chip)
+
+
+def test_auto_chooses_among_real_boards_that_reset_by_themselves():
+    assert [p.name for p in boards()] == ["loihi2", "kapoho-point", "hala-point"]
+
+
 def test_too_many_neurons(small, shell, tmp_path):
     """And the length that the hint names is the longest that fits."""
     folder = random_checkpoint.write(tmp_path / "wide", hidden=32, layers=1)
     needed = lower(folder, "loihi2").neurons()
     found = shell.lowering_refusal(folder, "--profile", "tiny")
     fits = int(re.search("--length ([0-9]+) fits", found).group(1))
-    assert found == f"tiny: {needed} neurons needed, 1024 available (hint: --length {fits} fits, or a larger profile)"
+    assert found == f"tiny: {needed} neurons needed, 1024 available (hint: --length {fits} fits, or --profile loihi2)"
     for length, code in ((fits, 0), (fits + 1, 1)):
         assert shell.run(LOWER, folder, "--profile", "tiny", "--length", length, "--out", tmp_path / "out.tsp")[0] == code
 
@@ -95,7 +132,7 @@ def test_too_many_neurons(small, shell, tmp_path):
 def test_too_many_neurons_at_any_length(shell, tmp_path):
     folder = random_checkpoint.write(tmp_path / "wide", layers=1, hidden=1100, max_length=1)
     needed = lower(folder, "loihi2").neurons()
-    expected = f"tiny: {needed} neurons needed, 1024 available (hint: a smaller model or a larger profile)"
+    expected = f"tiny: {needed} neurons needed, 1024 available (hint: a smaller model or --profile loihi2)"
     assert shell.lowering_refusal(folder, "--profile", "tiny") == expected
 
 
@@ -103,7 +140,7 @@ def test_too_many_synapses(shell, tmp_path):
     folder = random_checkpoint.write(tmp_path / "dense", layers=1, hidden=64, ffn=64, max_length=1, weights="binary")
     program = lower(folder, "loihi2")
     needed = sum(program.synapse_count(s) for s in program.synapses)
-    expected = f"tiny: {needed} synapses needed, 4096 available (hint: a smaller model or a larger profile)"
+    expected = f"tiny: {needed} synapses needed, 4096 available (hint: a smaller model or --profile loihi2)"
     assert needed > 2 * 64 * 64 and program.neurons() < 1024
     assert shell.lowering_refusal(folder, "--profile", "tiny") == expected
 

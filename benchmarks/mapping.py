@@ -1,0 +1,96 @@
+"""Mapping from 10^5 to 10^9 neurons: `python benchmarks/mapping.py [--quick]` writes benchmarks/results/mapping.{json,md}.
+
+Each program is lowered from a random checkpoint and mapped in a process of its own, whose peak memory is the system's figure. Spike rates
+are assumed to be equal everywhere, since none of these programs is run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+SHIPPED = dict(hidden=256, heads=2, head_dim=24, ffn=512, layers=2, readout="first")  # the shipped model's widths
+BERT = dict(hidden=768, heads=12, head_dim=64, ffn=3072, layers=12, readout="first")
+CASES: tuple[tuple[str, dict[str, Any], int], ...] = (
+    *((f"the shipped model's widths, {length} tokens", SHIPPED, length) for length in (14, 57, 213, 715, 2280)),
+    ("BERT-base's widths, 128 tokens", BERT, 128),
+    ("BERT-base's widths, 234 tokens", BERT, 234),
+)
+
+
+def one(widths: dict[str, Any], length: int) -> dict[str, Any]:
+    """Lower and map one program onto hala-point."""
+    sys.path[:0] = [str(HERE.parent), str(HERE.parent / "tests")]
+    import numpy as np
+    import random_checkpoint
+
+    from compiler.errors import DoesNotFit
+    from compiler.lower import lower
+    from compiler.mapping import place
+    from compiler.mapping.fit import map_program
+    from compiler.mapping.rates import assumed_rates
+    from hw_profiles.profile import load
+
+    with tempfile.TemporaryDirectory() as folder:
+        small = {f"layer.{n}.context.gain": np.array([32], np.int32) for n in range(widths["layers"])}  # so that sums over keys stay in range
+        program = lower(random_checkpoint.write(Path(folder), 0, tensors=small, max_length=length, **widths), "hala-point")
+    start = time.perf_counter()
+    found: dict[str, Any] = {"neurons": program.neurons()}
+    try:
+        mapped = map_program(program, load("hala-point"), assumed_rates(program))
+        seconds, t = time.perf_counter() - start, mapped.traffic
+        found |= {"slices": len(mapped.partition), "cores": len(mapped.core), "chips": int(mapped.core.max()) // 122 + 1}
+        found |= {"of random": t.weighed(mapped.core) / t.weighed(place.random(t)), "of order": t.weighed(mapped.core) / t.weighed(place.in_order(t))}
+    except DoesNotFit as error:
+        seconds = time.perf_counter() - start
+        found["refused"] = str(error)
+    return found | {"seconds": seconds, "MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10}
+
+
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """All cases, each in its own process."""
+    rows = []
+    for number, (name, _, _) in enumerate(CASES[:3] if quick else CASES):
+        done = subprocess.run([sys.executable, __file__, "--case", str(number)], capture_output=True, text=True, check=True)
+        rows.append({"program": name, **json.loads(done.stdout)})
+        print(rows[-1], flush=True)
+    return rows
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """As markdown."""
+    out = ["| program | neurons | slices | cores | traffic, of random | of program order | s | MiB |", "|---|---|---|---|---|---|---|---|"]
+    for r in rows:
+        mapped = (
+            f"{r['slices']:,} | {r['cores']:,} | {r['of random']:.2f} | {r['of order']:.2f}" if "slices" in r else f"refused: {r['refused']} | | | "
+        )
+        out.append(f"| {r['program']} | {r['neurons']:,} | {mapped} | {r['seconds']:.1f} | {r['MiB']:,} |")
+    return "\n".join([*out, "", f"{platform.processor() or platform.machine()}, one thread; `python benchmarks/mapping.py`", ""])
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the three smallest")
+    parser.add_argument("--case", type=int, help=argparse.SUPPRESS)
+    o = parser.parse_args()
+    if o.case is not None:
+        _, widths, length = CASES[o.case]
+        print(json.dumps(one(widths, length)))
+        return
+    rows = measure(o.quick)
+    (HERE / "results" / "mapping.json").write_text(json.dumps(rows, indent=1) + "\n")
+    (HERE / "results" / "mapping.md").write_text(table(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""A deployment to carry: program, samples, expected spikes, the code that runs them, what must be installed, and one script."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import io
+import json
+import platform
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save as to_tensors
+
+from runtime import program_file
+from runtime.files import write_atomic
+from runtime.program import SOURCE, Program, Samples, packed
+from runtime.simulator import reference
+
+_ROOT = Path(__file__).resolve().parent.parent
+_PACKAGES = ("hw_profiles", "runtime")  # all that a device host needs
+_NEEDS = ("numpy", "scipy", "scikit-learn", "safetensors", "networkx", "asteval", "numba")  # what those import, and lava-nc's real needs
+_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: the same bundle, the same bytes
+_SCRIPT = Path(__file__).with_name("bundle_run.py")
+
+
+def write(program: Program, samples: Samples, profile: str, path: Path) -> list[str]:
+    """Write the zip atomically; return its files. The expected spikes are the reference's, of every population."""
+    files = _files(program, samples, profile)
+    manifest = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    files["MANIFEST.json"] = json.dumps(manifest, indent=1, sort_keys=True).encode()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in sorted(files.items()):
+            archive.writestr(zipfile.ZipInfo(name, _DATE), content, zipfile.ZIP_DEFLATED)
+    write_atomic(path, out.getvalue())
+    return sorted(files)
+
+
+def _files(program: Program, samples: Samples, profile: str) -> dict[str, bytes]:
+    expected = reference.run(program, samples, record=True)
+    assert expected.spikes is not None
+    arrays = {f"spikes.{name}": bits for name, bits in expected.spikes.items()} | {"logits": expected.logits}
+    inputs = {p.name: packed(samples.source(p.name)) for p in program.populations if p.role == SOURCE} | {"lengths": samples.lengths}
+    return {
+        "program.tsp": program_file.to_bytes(program),
+        "samples.safetensors": to_tensors({name: np.ascontiguousarray(a) for name, a in inputs.items()}),
+        "expected.safetensors": to_tensors({name: np.ascontiguousarray(a) for name, a in arrays.items()}),
+        "requirements.txt": requirements().encode(),
+        "README.txt": _readme(profile, len(samples)).encode(),
+        "run.py": _SCRIPT.read_bytes(),
+        **{f: (_ROOT / f).read_bytes() for f in _sources()},
+    }
+
+
+def _sources() -> list[str]:
+    return sorted(str(p.relative_to(_ROOT)) for name in _PACKAGES for end in ("py", "toml") for p in (_ROOT / name).rglob(f"*.{end}"))
+
+
+def requirements() -> str:
+    """A lock of this environment, for pip; Lava itself is installed without its own list of needs, which asks for Python 3.10."""
+    lines = [f"{name}=={importlib.metadata.version(name)}" for name in _NEEDS]
+    return "\n".join([f"# Python {platform.python_version()}; then: pip install --no-deps --ignore-requires-python lava-nc==0.10.0", *lines, ""])
+
+
+def _readme(profile: str, samples: int) -> str:
+    return (
+        f"A program for {profile}, {samples} samples and the spikes that they must give.\n\n"
+        "    pip install -r requirements.txt\n"
+        "    pip install --no-deps --ignore-requires-python lava-nc==0.10.0\n"
+        "    python run.py            # on Lava's CPU simulator: every spike of every population is compared\n"
+        "    python run.py --board    # on a board, with Intel's extension: the last layer's spikes and the logits are compared\n\n"
+        "No silicon has run this yet.\n"
+    )

@@ -1,0 +1,73 @@
+"""The host's side of a run on a board: write the job, run the child, cut out the windows, compute the answer."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime import arith, program_file
+from runtime.errors import ExecutorError, MismatchError
+from runtime.files import write_atomic
+from runtime.lava.delay import delay, total_steps, wait
+from runtime.lava.executor import run_child
+from runtime.program import SOURCE, Program, Result, Samples, packed
+from runtime.simulator import fast
+from runtime.wiring import Pool
+
+
+def run(program: Program, samples: Samples, adapter_steps: int, limit: float) -> Result:
+    """Logits, and the last layer's spikes. Raises `ExecutorError` where the child fails or takes longer than `limit` seconds."""
+    with tempfile.TemporaryDirectory(prefix="tritspike-board-") as folder:
+        job = Path(folder)
+        _write_job(job, program, samples, adapter_steps)
+        run_child(job, limit, "runtime.lava.hardware")
+        if not (job / "last.bits").exists():
+            raise ExecutorError("the board's run ended without recording a spike train")
+        bits = np.fromfile(job / "last.bits", np.uint8).reshape(total_steps(program, len(samples), adapter_steps), -1)
+    name = last(program)
+    start = delay(adapter_steps, program.steps) + program.by_name[name].latency + adapter_steps
+    windows = bits[start : start + len(samples) * program.steps].reshape(len(samples), program.steps, -1)
+    return Result(program.logits(membranes(program, windows), samples.lengths), {name: windows})
+
+
+def _write_job(job: Path, program: Program, samples: Samples, adapter_steps: int) -> None:
+    program_file.save(program, job / "program.tsp")
+    write_atomic(job / "job.json", json.dumps({"samples": len(samples), "adapter_steps": adapter_steps}).encode())
+    for p in program.populations:
+        if p.role == SOURCE:
+            spikes = samples.source(p.name)
+            silent = np.zeros((wait(adapter_steps, program.steps), spikes.shape[-1]), np.bool_)
+            packed(np.concatenate([silent, spikes.reshape(-1, spikes.shape[-1])])).tofile(job / f"{p.name}.bits")
+
+
+def last(program: Program) -> str:
+    """The population that the readout hears."""
+    return program.inputs(program.readout.name)[0].source
+
+
+def membranes(program: Program, windows: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """(samples, classes) the readout's membranes from the last layer's bit-packed windows: it integrates without leak."""
+    synapse = program.inputs(program.readout.name)[0]
+    assert isinstance(synapse.wiring, Pool)
+    spikes = np.unpackbits(windows, axis=-1, count=program.size(program.by_name[synapse.source]))
+    grid = spikes.reshape(*spikes.shape[:2], program.dims.positions, -1).astype(np.int64)
+    total = grid[:, :, 0].sum(1) if synapse.wiring.first else grid.sum((1, 2))
+    return (total @ synapse.wiring.codes.T.astype(np.int64)) << (synapse.exponent + arith.INPUT_SHIFT)
+
+
+def require_equal(program: Program, samples: Samples, got: Result) -> int:
+    """Raise `MismatchError` at the first spike or logit that `fast` has otherwise; return the number of (neuron, step) cells compared."""
+    expected, name = fast.run(program, samples, record=True), last(program)
+    assert expected.spikes is not None and got.spikes is not None
+    a, b = (np.unpackbits(r.spikes[name], axis=-1, count=program.size(program.by_name[name])) for r in (expected, got))  # type: ignore[index]
+    wrong = np.argwhere(a != b)
+    if len(wrong):
+        sample, step, neuron = (int(i) for i in wrong[0])
+        found = f"fast {a[sample, step, neuron]} != board {b[sample, step, neuron]}"
+        raise MismatchError(f"sample {sample}, step {step}, {name}[{neuron}]: {found}")
+    assert (expected.logits == got.logits).all(), "equal spikes of the last layer give equal logits"
+    return int(a.size)

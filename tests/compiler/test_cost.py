@@ -1,0 +1,128 @@
+"""Events, energy and counts against counting by hand, from the spikes and the materialised matrices."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import random_checkpoint
+
+from compiler.lower import lower
+from compiler.mapping.cost import energy, events, step_ns, timing
+from compiler.mapping.counts import TEACHER, FloatModel, float_operations, neurobench, operations, same_size
+from compiler.mapping.fit import map_program
+from compiler.mapping.picture import link_loads, picture
+from compiler.mapping.rates import spike_rates
+from compiler.mapping.report import report
+from compiler.mapping.workload import Workload, assumed
+from hw_profiles.profile import load
+from runtime.program import COINCIDENCE, RELAY, SOURCE
+from runtime.text import Encoder
+
+PROFILE = replace(load("loihi2"), neurons_per_core=256, core_memory_bytes=16384, synapse_memory_bytes=16384, chips=4, chips_x=2, chips_y=2)
+
+
+@pytest.fixture(scope="module")
+def mapped(tmp_path_factory):
+    program = lower(random_checkpoint.write(tmp_path_factory.mktemp("cost") / "c", 4), "loihi2")
+    samples = Encoder(program).samples([([1, 5, 6, 9, 2], [0] * 5), ([1] + [7] * 11, [0] * 12)])
+    rates = spike_rates(program, samples)
+    return map_program(program, PROFILE, rates), rates
+
+
+def test_synaptic_events_of_uniform_rates_are_rate_times_all_synapses(mapped):
+    found, _ = mapped
+    program = found.partition.program
+    rates = {p.name: 0.25 for p in program.populations}
+    nonzero = sum(np.count_nonzero(program.csr(s).data) for s in program.synapses)
+    assert events(found, rates).synaptic == pytest.approx(0.25 * program.steps * nonzero)
+
+
+def test_every_neuron_is_updated_at_every_step(mapped):
+    found, rates = mapped
+    program, e = found.partition.program, events(found, rates)
+    assert e.active_updates + e.idle_updates == pytest.approx(program.neurons() * program.steps)
+    lasting = sum(program.size(p) for p in program.populations if p.role not in (COINCIDENCE, RELAY, SOURCE))
+    assert e.leaky_updates == lasting * program.steps <= e.active_updates
+
+
+def test_energy_is_events_times_the_profile_s_costs(mapped):
+    found, rates = mapped
+    e, p = events(found, rates), PROFILE
+    by_hand = (
+        e.active_updates * p.active_update_pj
+        + e.idle_updates * p.idle_update_pj
+        + e.synaptic * p.synapse_pj
+        + e.messages * p.spike_pj
+        + e.hops_x * p.hop_x_pj
+        + e.hops_y * p.hop_y_pj
+        + e.hops_chip * p.chip_hop_pj
+    )
+    assert sum(energy(e, p).values()) == pytest.approx(by_hand) and min(energy(e, p).values()) >= 0
+    assert e.hops_x + e.hops_y + p.chip_hop_weight * e.hops_chip == pytest.approx(found.traffic.weighed(found.core))
+
+
+def test_a_step_is_no_shorter_than_the_mean_core_and_its_barrier(mapped):
+    found, rates = mapped
+    e = events(found, rates)
+    work = e.active_updates * PROFILE.active_update_ns + e.idle_updates * PROFILE.idle_update_ns + e.synaptic * PROFILE.synapse_ns
+    assert step_ns(found, rates) >= work / e.steps / len(found.core) + PROFILE.barrier_ns
+    seconds = timing(found, rates)
+    program = found.partition.program
+    assert seconds["latency"] == pytest.approx(seconds["step"] * (program.steps + program.depth))
+
+
+def test_link_loads_carry_every_hop(mapped):
+    found, rates = mapped
+    horizontal, vertical = link_loads(found)
+    e = events(found, rates)
+    assert horizontal.sum() == pytest.approx(e.hops_x) and vertical.sum() == pytest.approx(e.hops_y)
+
+
+def test_the_float_teacher_is_counted_by_its_layers():
+    tokens = 10
+    layer = 4 * 384 * 384 * tokens + 2 * 384 * 1536 * tokens + 2 * tokens * tokens * 384
+    assert TEACHER.multiplies([tokens]) == 6 * layer
+    assert FloatModel("one", 1, 2, 3, 5).multiplies([1, 3]) == ((4 * 6 + 20) * 1 + 2 * 1 * 3 + (4 * 6 + 20) * 3 + 2 * 9 * 3) / 2
+    assert float_operations(TEACHER, [tokens])["arithmetic pJ"] == pytest.approx(6 * layer * 4.6)
+
+
+def test_45_nm_counts_are_accumulates_and_leaks(mapped):
+    found, rates = mapped
+    e = events(found, rates)
+    ops = operations(e)
+    memoryless = e.active_updates + e.idle_updates - e.leaky_updates
+    assert ops["arithmetic pJ"] == pytest.approx(0.9 * (e.synaptic + memoryless) + 4.6 * e.leaky_updates)
+    assert ops["with movement pJ"] > ops["arithmetic pJ"]
+    student = same_size(found.partition.program)
+    assert (student.layers, student.hidden, student.attention, student.ffn) == (2, 16, 8, 24)
+
+
+def test_neurobench_counts(mapped):
+    found, rates = mapped
+    program = found.partition.program
+    metrics = neurobench(found.partition, events(found, rates), rates)
+    dense = sum(program.csr(s).shape[0] * 0 + program.synapse_count(s) for s in program.synapses)
+    assert metrics["Synaptic Operations, Dense"] >= dense * program.steps and metrics["Synaptic Operations, Effective_MACs"] == 0
+    assert 0 < metrics["Connection Sparsity"] < 1 and 0 < metrics["Activation Sparsity"] < 1
+    assert metrics["Membrane Updates"] == program.neurons() * program.steps
+    assert metrics["Model Footprint"] == found.used()[:, 1].sum()
+
+
+def test_the_picture_shows_every_core_in_use_and_is_well_formed(mapped):
+    from xml.etree import ElementTree
+
+    found, _ = mapped
+    root = ElementTree.fromstring(picture(found))
+    cores = [e for e in root.iter("{http://www.w3.org/2000/svg}rect") if e.get("stroke")]
+    assert len(cores) == PROFILE.cores and sum(e.get("fill") != "#ffffff" for e in cores) == len(found.core)
+
+
+def test_the_report_says_where_its_rates_are_from(mapped):
+    found, rates = mapped
+    program = found.partition.program
+    assert report(found, assumed(program))["workload"].startswith("assumed: ")
+    told = report(found, Workload(rates, (5, 12), "measured on 2 texts of a test"))
+    assert told["workload"] == "measured on 2 texts of a test" and told["tokens"] == 8.5
+    assert told["traffic"]["optimised"] < told["traffic"]["random"]

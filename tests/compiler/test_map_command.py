@@ -1,0 +1,75 @@
+"""`lower.py --map`, `--profile auto` and `inspect --map` as a shell runs them."""
+
+from __future__ import annotations
+
+import pytest
+import random_checkpoint
+from command import LOWER, RUNTIME, Shell
+
+from runtime import mapping, program_file
+from runtime.compare import require_equal
+from runtime.simulator import partitioned, reference
+from runtime.text import Encoder
+
+
+@pytest.fixture()
+def shell(capsys, tmp_path) -> Shell:
+    return Shell(capsys, tmp_path)
+
+
+def test_map_writes_mapping_and_picture_and_inspect_prints_the_same_tables(checkpoint, shell, tmp_path):
+    (tmp_path / "texts").write_text("w1 w2 w3\n\nw4 w5\n")
+    out = tmp_path / "p.tsp"
+    code, printed, err = shell.run(LOWER, checkpoint, "--profile", "loihi2", "--out", out, "--map", "--rates", tmp_path / "texts")
+    assert (code, err) == (0, "")
+    assert (tmp_path / "p.map").exists() and (tmp_path / "p.svg").read_text().startswith("<svg")
+    assert "spike rates measured on 2 texts of texts" in printed and "of random placement" in printed and "Effective_ACs" in printed
+    code, again, err = shell.run(RUNTIME, "inspect", out, "--map")
+    assert (code, err) == (0, "")
+    tables = printed[printed.index("loihi2, 12 tokens") : printed.index(f"{tmp_path}/p.map")]
+    assert tables in again
+    assert shell.run(RUNTIME, "inspect", out, "--map", tmp_path / "p.map")[1] == again
+
+
+def test_the_written_mapping_runs_core_by_core(checkpoint, shell, tmp_path):
+    shell.run(LOWER, checkpoint, "--out", tmp_path / "p.tsp", "--map")
+    program = program_file.load(tmp_path / "p.tsp")
+    encoder = Encoder(program)
+    samples = encoder.samples(encoder.tokens(random_checkpoint.texts(5, 3, 12)))
+    found = partitioned.run(mapping.load(tmp_path / "p.map", program), samples, True)
+    require_equal(program, reference.run(program, samples, True), found, ("reference", "partitioned"))
+
+
+def test_auto_takes_the_smallest_board_and_writes_its_name(checkpoint, shell, tmp_path):
+    _, _, err = shell.run(LOWER, checkpoint, "--profile", "auto", "--out", tmp_path / "p.tsp")
+    assert err == "" and program_file.load(tmp_path / "p.tsp").profile == "loihi2"
+
+
+def test_auto_goes_on_to_a_larger_board(shell, tmp_path):
+    """More neurons than one Loihi 2 has."""
+    folder = random_checkpoint.write(tmp_path / "large", 0, layers=1, heads=8, head_dim=16, max_length=64)
+    shell.run(LOWER, folder, "--profile", "auto", "--out", tmp_path / "p.tsp")
+    program = program_file.load(tmp_path / "p.tsp")
+    assert program.neurons() > 983_040 and program.profile == "kapoho-point"
+
+
+def test_inspect_without_a_mapping_names_the_missing_file(checkpoint, shell, tmp_path):
+    shell.run(LOWER, checkpoint, "--out", tmp_path / "p.tsp")
+    code, _, err = shell.run(RUNTIME, "inspect", tmp_path / "p.tsp", "--map")
+    assert (code, err) == (1, f"error: {tmp_path}/p.map: no such file or directory\n")
+
+
+@pytest.mark.parametrize("content, expected", [("", "holds no text"), (None, "cannot be read as texts, one a line")])
+def test_rates_from_nothing(content, expected, checkpoint, shell, tmp_path):
+    if content is not None:
+        (tmp_path / "texts").write_text(content)
+    found = shell.refusal(LOWER, checkpoint, "--out", tmp_path / "p.tsp", "--map", "--rates", tmp_path / "texts")
+    assert found.startswith(f"{tmp_path}/texts: {expected}")
+
+
+def test_a_refused_mapping_writes_nothing(shell, tmp_path):
+    """Its neurons and synapses fit tiny's totals; with few output axons, two cores do not hold it."""
+    (tmp_path / "few.toml").write_text('like = "tiny"\noutput_axons_per_core = { value = 300, unit = "axon", source = "assumed" }\n')
+    folder = random_checkpoint.write(tmp_path / "c", 0, layers=1, hidden=16, ffn=8, heads=1, head_dim=4, max_length=4)
+    found = shell.refusal(LOWER, folder, "--profile", tmp_path / "few.toml", "--out", tmp_path / "p.tsp", "--map")
+    assert " cores needed, 2 available; what fills a core: " in found and "output axons on " in found and found.endswith("(hint: --profile loihi2)")
