@@ -19,11 +19,14 @@ _TABLES = ("words", "context", "both")
 @dataclass(frozen=True)
 class Start:
     """`embedding`: the teacher's word table, what its last layer makes of each word alone ("context"), or both side by side.
-    score, context: first synaptic weights in thresholds; a neuron needs more than 1/weight coincidences in a step to fire at once."""
+    score, context: first synaptic weights in thresholds; a neuron needs more than 1/weight coincidences in a step to fire at once.
+    learned: False keeps these two. One number serves a layer's every score and sums are whole numbers, so a learned one settles on an
+    edge (just above 1/2: two coincidences fire), where each step of the optimiser may switch all scores between two behaviours."""
 
     embedding: str = "words"
     score: float = 0.5
     context: float = 0.5
+    learned: bool = True
 
     def __post_init__(self) -> None:
         if self.embedding not in _TABLES:
@@ -37,8 +40,9 @@ def start_student(student: SpikingBert, teacher: Teacher, corpus: Corpus, start:
     parts = [_unit(part, share / share.sum()) for part in _tables(teacher, start.embedding)]
     _start_embedding(student, torch.cat(parts, 1), share / share.sum())
     for layer in student.blocks():
-        layer.score.log.fill_(math.log(start.score))
-        layer.context.log.fill_(math.log(start.context))
+        for weight, value in ((layer.score, start.score), (layer.context, start.context)):
+            weight.log.fill_(math.log(value))
+            weight.log.requires_grad_(start.learned)
 
 
 def _tables(teacher: Teacher, kind: str) -> list[Tensor]:

@@ -45,8 +45,8 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, teacher: Teacher, material: Material, out: Path) -> None:
         torch.manual_seed(recipe.schedule.seed)
-        self.recipe, self.teacher, self.out, self.task = recipe, teacher, out, glue.task_named(recipe.task)
-        self.held, self.held_labels, self.set = material.held, material.held_labels, material.training
+        self.recipe, self.out, self.task = recipe, out, glue.task_named(recipe.task)
+        self.material, self.set = material, material.training
         model = BertConfig(vocabulary=teacher.tokenizer.get_vocab_size(), classes=max(1, len(self.task.labels)), **recipe.model)
         self.student = SpikingBert(model)
         start_student(self.student, teacher, self.set.corpus, recipe.start)
@@ -64,7 +64,7 @@ class Trainer:
     def integer_phase(self) -> None:
         """Fold, report what folding costs, train on in integers."""
         self.student.eval()
-        probe = [pack(self.held, rows) for rows in length_sorted_batches(self.held, 32)[::6]]
+        probe = [pack(self.material.held, rows) for rows in length_sorted_batches(self.material.held, 32)[::6]]
         before, limits = population_spikes(self.student, probe), scale_limits(self.student)
         self.student.fold(limits[0][0])
         cost = {
@@ -116,7 +116,7 @@ class Trainer:
 
     def check(self) -> float:
         """The task's first metric on the held-out slice."""
-        return self.score(self.held, self.held_labels)[self.task.metrics[0]]
+        return self.score(self.material.held, self.material.held_labels)[self.task.metrics[0]]
 
     def distance(self) -> float | None:
         """`measure.distance` to the teacher on texts that are never trained on; None where there are none."""
@@ -156,8 +156,8 @@ def train(recipe: Recipe, teacher_source: str, source: Source, out: Path, comman
 
 
 def _teacher_score(run: Trainer) -> float:
-    guess = predictions(run.task, run.teacher.logits(run.held, "teacher on the held-out slice"))
-    return glue.score(run.task, guess, run.held_labels)[run.task.metrics[0]]
+    guess = predictions(run.task, run.material.held_soft)
+    return glue.score(run.task, guess, run.material.held_labels)[run.task.metrics[0]]
 
 
 def _teacher_card(folder: Path) -> dict[str, Any] | None:

@@ -63,11 +63,12 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """Everything that a run reads: its training set, and the labelled slice that it is judged by."""
+    """Everything that a run reads: its training set, and the labelled slice that it is judged by, with the teacher's logits."""
 
     training: TrainingSet
     held: Corpus
     held_labels: list[float]
+    held_soft: NDArray[np.float32]
 
 
 def prepare(teacher: Teacher, task: glue.Task, source: Source, max_length: int) -> Material:
@@ -75,7 +76,8 @@ def prepare(teacher: Teacher, task: glue.Task, source: Source, max_length: int) 
     train, held = hold_out(glue.read(task, source.data, "train"), source.held_out, _HELD_OUT_WORDS, _CHOICE)
     extra = [] if source.unlabelled is None or not source.sentences else review_sentences(source.unlabelled, source.sentences, seed=_CHOICE)
     training = cached_logits(build(teacher, train, extra, max_length, source.probes), teacher, source.cache)
-    return Material(training, encode(teacher.tokenizer, [e.text for e in held], max_length), [e.label for e in held])
+    corpus = encode(teacher.tokenizer, [e.text for e in held], max_length)
+    return Material(training, corpus, [e.label for e in held], teacher.logits(corpus, "teacher on the held-out slice"))
 
 
 def build(teacher: Teacher, train: Sequence[glue.Example], extra: Sequence[str], max_length: int, probes: int) -> TrainingSet:

@@ -19,6 +19,8 @@ from models.export import tensors
 from models.load import load_student
 from models.recipe import Recipe, Schedule
 from models.spiking import binary, exact_product, lif, ternary
+from models.spiking_bert import BertConfig, SpikingBert
+from models.start import Start, start_student
 from models.teacher import Teacher
 from runtime import arith, program_file
 from runtime.checkpoint import config_from_json, tensor_table
@@ -178,3 +180,15 @@ def test_padding_in_the_attention_grid_changes_nothing(checkpoint):
         together = student(pack(corpus, range(4)))
         alone = torch.cat([student(pack(corpus, [n])) for n in range(4)])
     assert torch.equal(together, alone)
+
+
+@pytest.mark.parametrize("kind", ["context", "both"])
+def test_a_student_may_start_from_what_the_teacher_makes_of_each_word(teacher, kind):
+    size = len(random_checkpoint.WORDS)
+    student = SpikingBert(BertConfig(vocabulary=size, classes=2, hidden=32, embedding_rank=16))
+    corpus = encode(random_checkpoint.small_tokenizer(), random_checkpoint.texts(0, 20, 12), 12)
+    start_student(student, teacher, corpus, Start(embedding=kind, score=0.4, learned=False))
+    table = student.embedding.token.detach()
+    assert table.isfinite().all() and len(table.unique(dim=0)) == size
+    layer = next(student.blocks())
+    assert layer.score().item() == pytest.approx(0.4) and not layer.score.log.requires_grad
