@@ -75,20 +75,21 @@ def prepare(teacher: Teacher, task: glue.Task, source: Source, max_length: int) 
     """Read, slice, tokenise, label."""
     train, held = hold_out(glue.read(task, source.data, "train"), source.held_out, _HELD_OUT_WORDS, _CHOICE)
     extra = [] if source.unlabelled is None or not source.sentences else review_sentences(source.unlabelled, source.sentences, seed=_CHOICE)
-    training = cached_logits(build(teacher, train, extra, max_length, source.probes), teacher, source.cache)
+    training = build(teacher, train, extra, max_length, source.probes)
+    training = replace(training, soft=teacher_logits(training.corpus, teacher, source.cache))
     corpus = encode(teacher.tokenizer, [e.text for e in held], max_length)
-    return Material(training, corpus, [e.label for e in held], teacher.logits(corpus, "teacher on the held-out slice"))
+    return Material(training, corpus, [e.label for e in held], teacher_logits(corpus, teacher, source.cache).numpy())
 
 
 def build(teacher: Teacher, train: Sequence[glue.Example], extra: Sequence[str], max_length: int, probes: int) -> TrainingSet:
-    """Tokenise; soft labels are empty until `cached_logits`. Of the unlabelled texts `extra`, `probes` (at most a tenth) stay unseen."""
+    """Tokenise; soft labels are empty until `teacher_logits`. Of the unlabelled texts `extra`, `probes` (at most a tenth) stay unseen."""
     corpus = encode(teacher.tokenizer, [*(e.text for e in train), *extra], max_length)
     labels = torch.tensor([e.label for e in train] + [math.nan] * len(extra))
     return TrainingSet(corpus, len(train), labels, torch.empty(0), min(probes, len(extra) // 10))
 
 
-def cached_logits(data: TrainingSet, teacher: Teacher, folder: Path) -> TrainingSet:
-    """`data` with the teacher's logits, computed once and kept in `folder` under names made of weights and texts.
+def teacher_logits(corpus: Corpus, teacher: Teacher, folder: Path) -> Tensor:
+    """(texts, classes), computed once and kept in `folder` under names made of weights and texts.
 
     In parts of `_PART` texts: a killed labelling goes on where it was, and a longer list of texts pays for the new ones only.
     """
@@ -96,8 +97,8 @@ def cached_logits(data: TrainingSet, teacher: Teacher, folder: Path) -> Training
     weights = hashlib.sha256()
     for weight in teacher.model.parameters():
         weights.update(weight.detach().numpy().tobytes())
-    parts = [data.corpus.part(at, min(at + _PART, len(data.corpus))) for at in range(0, len(data.corpus), _PART)]
-    return replace(data, soft=torch.cat([_labelled(part, teacher, weights.copy(), folder) for part in parts]))
+    parts = [corpus.part(at, min(at + _PART, len(corpus))) for at in range(0, len(corpus), _PART)]
+    return torch.cat([_labelled(part, teacher, weights.copy(), folder) for part in parts])
 
 
 def _labelled(part: Corpus, teacher: Teacher, digest: hashlib._Hash, folder: Path) -> Tensor:

@@ -15,7 +15,7 @@ from models.load import load_student
 from models.recipe import recipe_from
 from models.spiking import exact_product, lif
 from models.teacher import Teacher
-from models.training_set import TrainingSet, cached_logits
+from models.training_set import TrainingSet, teacher_logits
 
 
 def _corpus(lengths):
@@ -49,10 +49,9 @@ CALLS: list[int] = []
 def test_labels_are_computed_once_and_a_longer_list_pays_for_its_end_only(tmp_path, monkeypatch):
     monkeypatch.setattr(training_set, "_PART", 4)
     teacher = _Counting(torch.nn.Linear(1, 1), random_checkpoint.small_tokenizer())
-    short, long = (TrainingSet(_corpus([2] * n), 2, torch.zeros(n), torch.empty(0)) for n in (8, 11))
-    first = cached_logits(short, teacher, tmp_path).soft
+    first = teacher_logits(_corpus([2] * 8), teacher, tmp_path)
     assert CALLS == [4, 4]
-    again = cached_logits(long, teacher, tmp_path).soft
+    again = teacher_logits(_corpus([2] * 11), teacher, tmp_path)
     assert CALLS == [4, 4, 3]
     assert torch.equal(again[:8], first) and len(again) == 11
 
