@@ -111,7 +111,8 @@ def test_loading_a_checkpoint_and_exporting_it_changes_nothing(trained):
 
 def test_a_killed_run_goes_on_to_the_same_result(task_data, teacher, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "load_teacher", lambda source: teacher)
-    whole = training.train(_recipe("binary"), "t", _source(task_data, tmp_path / "whole"), tmp_path / "whole", "c")
+    whole = training.train(_recipe("binary"), "t", _source(task_data, tmp_path / "whole"), tmp_path / "whole", "c", dev=False)
+    assert "dev" not in whole
     real, calls = training.Trainer._update, []
 
     def dies(self, *args):
