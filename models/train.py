@@ -35,7 +35,7 @@ from models.teacher import Teacher, load_teacher
 from models.training_set import Material, Source, prepare
 from runtime import glue
 from runtime.cli import run_command
-from runtime.files import read_json
+from runtime.files import make_folder, read_json
 
 _DRAWS = {"float": 0, "integer": 1, "calibration": 2}  # each draws its batches from random numbers of its own
 
@@ -135,6 +135,7 @@ def _progress(name: str, step: int, loss: float, held_out: float, distance: floa
 
 def train(recipe: Recipe, teacher_source: str, source: Source, out: Path, command: str, dev: bool = True) -> dict[str, Any]:
     """The whole run; returns the card that it also writes. `dev` False leaves dev unscored: a search must not look at it."""
+    make_folder(out)
     teacher, task = load_teacher(teacher_source), glue.task_named(recipe.task)
     max_length = BertConfig(vocabulary=1, classes=1, **recipe.model).max_length
     run = Trainer(recipe, teacher, prepare(teacher, task, source, max_length), out)

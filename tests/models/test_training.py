@@ -65,7 +65,7 @@ def _recipe(kind="ternary", steps=60):
 
 
 def _source(data, out):
-    return training.source_of(_recipe().schedule, str(data), None, out / "cache")
+    return training.source_of(_recipe().schedule, str(data), None, out.parent / "cache")
 
 
 @pytest.fixture(scope="module")
