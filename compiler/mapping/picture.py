@@ -1,6 +1,9 @@
-"""The board as an SVG picture: cores by how full they are, links by how much passes them. Plain text, no library."""
+"""The board as an SVG picture: cores by how full they are, links by how much passes them."""
 
 from __future__ import annotations
+
+import io
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,96 +12,82 @@ from compiler.mapping.board import places
 from compiler.mapping.fit import Mapped
 from compiler.mapping.slicing import limits
 from compiler.mapping.traffic import HOST_CORE
+from hw_profiles.profile import HardwareProfile
 from runtime.tiling import Index
 
-_TILE, _GAP, _CHIP_GAP, _TOP = 40, 14, 26, 46  # pixels: a tile, between tiles, between chips, for the title
-_WIDEST_TEXT = 660  # pixels: the legend's
-_DRAWN = 64  # chips that are drawn core by core; of more, the first ones, and the title says so
-_LOW, _HIGH = np.array([237, 243, 250]), np.array([8, 64, 129])  # colours of an empty and of a full core
-_LINK = "#d9541e"
+_GAP, _CHIP_GAP = 0.35, 0.65  # between tiles and between chips, in tiles
+_DRAWN = 8  # chips along each side that are drawn core by core; of more, the first ones, and the title says so
+_INCHES, _THICK = 0.55, 9.0  # of a tile; points of the busiest link
+_STYLE: Any = {"svg.hashsalt": "tritspike", "svg.fonttype": "none"}  # the same mapping, the same bytes
 
 
 def picture(mapped: Mapped) -> str:
     """An SVG document. Dark blue: full; the thicker a red line, the more messages of a sentence pass that link (first along x, then y)."""
-    profile = mapped.partition.profile
-    chips = min(_columns(mapped) * _rows(mapped), profile.chips)
-    body = [*_links(mapped), *_cores(mapped)]
-    width, height = max(_columns(mapped) * _chip_width(mapped) + _GAP, _WIDEST_TEXT), _TOP + _rows(mapped) * _chip_height(mapped) + _GAP
-    part = "" if chips == profile.chips else f", the first {chips} of {profile.chips} chips"
-    title = f"{profile.name}{part}: {mapped.partition.program.neurons():,} neurons on {len(mapped.core):,} cores"
-    legend = "a square is a core, darker the fuller its scarcest resource; a line is a link, thicker the more messages"
-    head = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" font-size="12">',
-        f'<rect width="{width}" height="{height}" fill="white"/>',
-        f'<text x="{_GAP}" y="18" font-weight="bold">{title}</text><text x="{_GAP}" y="36" fill="#555">{legend}</text>',
-    ]
-    return "\n".join([*head, *body, "</svg>\n"])
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    profile, (columns, rows) = mapped.partition.profile, _tiles(mapped.partition.profile)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(max(7.0, _at(columns, profile.tiles_x) * _INCHES), 1.2 + _at(rows, profile.tiles_y) * _INCHES), layout="constrained")
+        axes = figure.add_subplot(aspect="equal")
+        axes.add_collection(_links(mapped))
+        cores = axes.add_collection(_cores(mapped))
+        axes.set(xlim=(-0.2, _at(columns, profile.tiles_x)), ylim=(_at(rows, profile.tiles_y), -0.2), title=_title(mapped))
+        axes.set_axis_off()
+        figure.colorbar(cores, ax=axes, label="a core's scarcest resource, share in use", shrink=0.6)
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    return out.getvalue()
 
 
-def _columns(mapped: Mapped) -> int:
-    return min(mapped.partition.profile.chips_x, int(np.sqrt(_DRAWN)))
+def _title(mapped: Mapped) -> str:
+    profile, (columns, rows) = mapped.partition.profile, _tiles(mapped.partition.profile)
+    chips = columns // profile.tiles_x * (rows // profile.tiles_y)
+    part = "" if chips >= profile.chips else f", the first {chips} of {profile.chips} chips"
+    return f"{profile.name}{part}: {mapped.partition.program.neurons():,} neurons on {len(mapped.core):,} cores; red: messages on links"
 
 
-def _rows(mapped: Mapped) -> int:
-    return min(mapped.partition.profile.chips_y, int(np.sqrt(_DRAWN)))
+def _tiles(profile: HardwareProfile) -> tuple[int, int]:
+    """Tiles along x and y that are drawn."""
+    return min(profile.chips_x, _DRAWN) * profile.tiles_x, min(profile.chips_y, _DRAWN) * profile.tiles_y
 
 
-def _chip_width(mapped: Mapped) -> int:
-    return mapped.partition.profile.tiles_x * (_TILE + _GAP) + _CHIP_GAP
+def _at(tile: Any, tiles_in_chip: int) -> Any:
+    """Where a tile's corner is drawn."""
+    return tile * (1 + _GAP) + tile // tiles_in_chip * _CHIP_GAP
 
 
-def _chip_height(mapped: Mapped) -> int:
-    return mapped.partition.profile.tiles_y * (_TILE + _GAP) + _CHIP_GAP
+def _cores(mapped: Mapped) -> Any:
+    """Every usable core of the chips that are drawn, in its tile's square, coloured by what it uses."""
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Rectangle
 
-
-def _corner(mapped: Mapped, x: int, y: int) -> tuple[int, int]:
-    """Pixels of a tile's upper left corner."""
-    profile = mapped.partition.profile
-    left = _GAP + x * (_TILE + _GAP) + x // profile.tiles_x * _CHIP_GAP
-    return left, _TOP + _GAP + y * (_TILE + _GAP) + y // profile.tiles_y * _CHIP_GAP
-
-
-def _shown(mapped: Mapped, x: int, y: int) -> bool:
-    profile = mapped.partition.profile
-    return x < _columns(mapped) * profile.tiles_x and y < _rows(mapped) * profile.tiles_y
-
-
-def _cores(mapped: Mapped) -> list[str]:
-    """Every usable core of the chips that are drawn, in its tile's square, those in use coloured."""
-    profile = mapped.partition.profile
+    profile, (columns, rows) = mapped.partition.profile, _tiles(mapped.partition.profile)
     full = np.zeros(profile.cores)
     full[mapped.core] = (mapped.used() / limits(profile)).max(1)
     across = int(np.ceil(np.sqrt(profile.cores_per_tile)))
-    side, at, out = _TILE // across, places(profile, np.arange(profile.cores)), []
-    for core in range(profile.cores):
-        x, y = int(at.x[core]), int(at.y[core])
-        if _shown(mapped, x, y):
-            (left, top), slot = _corner(mapped, x, y), core % profile.cores_per_chip % profile.cores_per_tile
-            px, py = left + slot % across * side, top + slot // across * side
-            tip = f"<title>core {core}: {full[core]:.0%}</title>"
-            out.append(f'<rect x="{px}" y="{py}" width="{side - 1}" height="{side - 1}" fill="{_colour(full[core])}" stroke="#9ab">{tip}</rect>')
-    return out
+    at, core = places(profile, np.arange(profile.cores)), np.arange(profile.cores)
+    slot = core % profile.cores_per_chip % profile.cores_per_tile
+    left, top = _at(at.x, profile.tiles_x) + slot % across / across, _at(at.y, profile.tiles_y) + slot // across / across
+    shown = np.flatnonzero((at.x < columns) & (at.y < rows))
+    squares = [Rectangle((left[n], top[n]), 0.9 / across, 0.9 / across) for n in shown]
+    return PatchCollection(squares, array=full[shown], cmap="Blues", clim=(0, 1), edgecolor="0.6", linewidth=0.4, zorder=2, gid="cores")
 
 
-def _colour(share: float) -> str:
-    if share == 0:
-        return "#ffffff"
-    return "#" + "".join(f"{int(v):02x}" for v in _LOW + (_HIGH - _LOW) * share)
-
-
-def _links(mapped: Mapped) -> list[str]:
+def _links(mapped: Mapped) -> Any:
     """A line between neighbouring tiles for what passes in both directions."""
-    horizontal, vertical = link_loads(mapped)
-    most, out = max(horizontal.max(initial=0), vertical.max(initial=0), 1e-9), []
-    for loads, dx, dy in ((horizontal, 1, 0), (vertical, 0, 1)):
-        for y, x in np.argwhere(loads > 0):
-            if _shown(mapped, int(x) + dx, int(y) + dy):
-                (ax, ay), (bx, by) = _corner(mapped, int(x), int(y)), _corner(mapped, int(x) + dx, int(y) + dy)
-                half, thick = _TILE // 2, 1 + 11 * float(loads[y, x]) / most
-                tip = f"<title>{loads[y, x]:,.0f} messages a sentence</title>"
-                ends = f'x1="{ax + half}" y1="{ay + half}" x2="{bx + half}" y2="{by + half}"'
-                out.append(f'<line {ends} stroke="{_LINK}" stroke-width="{thick:.1f}" opacity="0.75">{tip}</line>')
-    return out
+    from matplotlib.collections import LineCollection
+
+    profile, (columns, rows) = mapped.partition.profile, _tiles(mapped.partition.profile)
+    lines, loads = [], []
+    for found, dx, dy in zip(link_loads(mapped), (1, 0), (0, 1)):
+        for y, x in np.argwhere(found > 0):
+            if x + dx < columns and y + dy < rows:
+                ends = ((x, y), (x + dx, y + dy))
+                lines.append([(_at(i, profile.tiles_x) + 0.5, _at(j, profile.tiles_y) + 0.5) for i, j in ends])
+                loads.append(found[y, x])
+    widths = _THICK * np.array(loads) / max(loads, default=1)
+    return LineCollection(lines, linewidths=widths, colors="tab:red", alpha=0.8, zorder=1)
 
 
 def link_loads(mapped: Mapped) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

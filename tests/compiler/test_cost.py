@@ -115,8 +115,9 @@ def test_the_picture_shows_every_core_in_use_and_is_well_formed(mapped):
 
     found, _ = mapped
     root = ElementTree.fromstring(picture(found))
-    cores = [e for e in root.iter("{http://www.w3.org/2000/svg}rect") if e.get("stroke")]
-    assert len(cores) == PROFILE.cores and sum(e.get("fill") != "#ffffff" for e in cores) == len(found.core)
+    (group,) = (e for e in root.iter("{http://www.w3.org/2000/svg}g") if e.get("id") == "cores")
+    fills = [e.get("style").split(";")[0] for e in group.iter("{http://www.w3.org/2000/svg}path")]
+    assert len(fills) == PROFILE.cores and sum(fill != "fill: #f7fbff" for fill in fills) == len(found.core)
 
 
 def test_the_report_says_where_its_rates_are_from(mapped):
