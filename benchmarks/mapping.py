@@ -1,13 +1,15 @@
-"""Mapping from 10^5 to 10^9 neurons: `python benchmarks/mapping.py [--quick]` writes benchmarks/results/mapping.{json,md}.
+"""Mapping from 10^5 to 10^9 neurons, and the shipped program: `python benchmarks/mapping.py [--quick]`.
 
-Each program is lowered from a random checkpoint and mapped in a process of its own, whose peak memory is the system's figure. Spike rates
-are assumed to be equal everywhere, since none of these programs is run.
+Writes benchmarks/results/mapping.{json,md}, and of the shipped program at 24 and 56 tokens (needs GLUE_DIR) the report and the picture,
+mapping-{24,56}.{txt,svg}. Each program of the table is lowered from a random checkpoint and mapped in a process of its own, whose peak
+memory is the system's figure. Its spike rates are assumed to be equal everywhere, since none of these programs is run.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import resource
 import subprocess
@@ -77,6 +79,18 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join([*out, "", f"{platform.processor() or platform.machine()}, one thread; `python benchmarks/mapping.py`", ""])
 
 
+def shipped(length: int) -> None:
+    """Report and picture of the shipped checkpoint on the smallest board, with spike rates of real sentences."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "sst2.tsp"
+        command = ["compiler/lower.py", "models/zoo/sst2-ternary", "--profile", "auto", "--length", str(length), "--out", str(out), "--map"]
+        done = subprocess.run(
+            [sys.executable, *command, "--rates", os.environ["GLUE_DIR"]], cwd=HERE.parent, capture_output=True, text=True, check=True
+        )
+        (HERE / "results" / f"mapping-{length}.txt").write_text(done.stdout.replace(folder, "out"))
+        (HERE / "results" / f"mapping-{length}.svg").write_text(out.with_suffix(".svg").read_text())
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -87,6 +101,9 @@ def main() -> None:
         _, widths, length = CASES[o.case]
         print(json.dumps(one(widths, length)))
         return
+    if "GLUE_DIR" in os.environ:
+        shipped(24)
+        shipped(56)
     rows = measure(o.quick)
     (HERE / "results" / "mapping.json").write_text(json.dumps(rows, indent=1) + "\n")
     (HERE / "results" / "mapping.md").write_text(table(rows))

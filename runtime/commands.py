@@ -1,4 +1,4 @@
-"""What `python -m runtime` does: classify, glue, verify, inspect; `deploy` has a file of its own."""
+"""What `python -m runtime` does: classify, glue, verify, inspect, deploy."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import argparse
 import json
 import math
 import time
+import warnings
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -20,7 +22,6 @@ from runtime.executors import Executor, Tokens
 from runtime.files import require_writable, write_atomic
 from runtime.options import BESIDE, parser
 from runtime.program import Program
-from runtime.sampling import chosen_tokens, tokenised
 from runtime.tables import population_table
 from runtime.text import Encoder
 
@@ -30,7 +31,7 @@ _VERIFY_CHUNK = 32  # samples compared at once: every spike of every population 
 def classify(o: argparse.Namespace, out: Console) -> int:
     """Print label and scores for each text."""
     encoder = Encoder(program_file.load(o.program))
-    tokens = tokenised(encoder, o.text, o.strict)
+    tokens = _tokens(encoder, o.text, o.strict)
     logits = executors.logits(encoder, tokens, o.executor, limit=o.time_limit)
     scores = encoder.program.scores(logits, np.array([len(ids) for ids, _ in tokens]))
     for text, integers, floats in zip(o.text, logits, scores):
@@ -44,6 +45,16 @@ def _probability(scores: np.ndarray) -> str:
     return f"{shares.max() / shares.sum():.3f}"
 
 
+def _tokens(encoder: Encoder, texts: list[Any], strict: bool) -> list[Tokens]:
+    """Tokenise; truncation is told once a text, on stderr."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        tokens = encoder.tokens(texts, strict)
+    for warning in caught:
+        Console(stderr=True, highlight=False).print(f"warning: {warning.message}", soft_wrap=True)
+    return tokens
+
+
 def evaluate(o: argparse.Namespace, out: Console) -> int:
     """Score a program on a GLUE split."""
     require_writable(o.json)
@@ -52,7 +63,7 @@ def evaluate(o: argparse.Namespace, out: Console) -> int:
         own = encoder.program.host
         raise InputError(f"{o.program}: compiled for {own.task}, which has {len(own.labels)} labels; {task.name} has {len(task.labels)}")
     examples = glue.read(task, o.data, o.split, o.limit)
-    tokens = tokenised(encoder, [e.text for e in examples], o.strict)
+    tokens = _tokens(encoder, [e.text for e in examples], o.strict)
     start = time.perf_counter()
     with _progress() as bar:
         row = bar.add_task(f"{task.name} on {o.executor}", total=len(tokens))
@@ -94,7 +105,7 @@ def _progress() -> Progress:
 def verify(o: argparse.Namespace, out: Console) -> int:
     """Run executors beside each other and compare every spike; 1 at the first difference."""
     encoder = Encoder(program_file.load(o.program))
-    tokens = chosen_tokens(encoder, o)
+    tokens = _verify_tokens(encoder, o)
     names = o.executor.split(",")
     runs = {name: executors.executor(name, o.time_limit) for name in (o.against, *names)}
     try:
@@ -108,6 +119,15 @@ def verify(o: argparse.Namespace, out: Console) -> int:
         soft_wrap=True,
     )
     return 0
+
+
+def _verify_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
+    if o.data is not None:
+        examples = glue.read(glue.task_named(encoder.program.host.task), o.data, "dev", o.limit or 64)
+        return _tokens(encoder, [e.text for e in examples], False)
+    rng, longest = np.random.default_rng(o.seed), encoder.program.dims.positions
+    lengths = rng.integers(1, longest + 1, o.limit or o.random)
+    return [(rng.integers(0, len(encoder.program.host.front.token), n).tolist(), [0] * n) for n in lengths.tolist()]
 
 
 def _verify_chunk(encoder: Encoder, tokens: list[Tokens], against: str, names: list[str], runs: dict[str, Executor]) -> int:
@@ -133,7 +153,12 @@ def inspect(o: argparse.Namespace, out: Console) -> int:
     return 0
 
 
-_ACTIONS = {"classify": classify, "glue": evaluate, "verify": verify, "inspect": inspect, "deploy": deploy}
+def on_hardware(o: argparse.Namespace, out: Console) -> int:
+    """Run on a board, say what is missing for it, or pack a bundle; texts are chosen as for `verify`."""
+    return deploy(o, out, _verify_tokens)
+
+
+_ACTIONS = {"classify": classify, "glue": evaluate, "verify": verify, "inspect": inspect, "deploy": on_hardware}
 
 
 def main(argv: list[str]) -> int:

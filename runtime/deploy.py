@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
@@ -14,13 +15,14 @@ from runtime.files import require_writable
 from runtime.lava import on_board
 from runtime.lava.board import Finding, preflight
 from runtime.program import Program, Samples
-from runtime.sampling import chosen_tokens
+from runtime.simulator import fast
 from runtime.text import Encoder
 
+Choose = Callable[[Encoder, argparse.Namespace], Sequence[tuple[list[int], list[int]]]]  # token lists by the command's options
 NOT_READY = 3  # exit code where something that a run needs is missing
 
 
-def deploy(o: argparse.Namespace, out: Console) -> int:
+def deploy(o: argparse.Namespace, out: Console, choose: Choose) -> int:
     """0: ran and equal (or all is present, with --dry-run). 1: a spike differs. 3: something is missing; the list says what."""
     require_writable(o.bundle)
     encoder, profile = Encoder(program_file.load(o.program)), load_profile(o.profile)
@@ -29,10 +31,10 @@ def deploy(o: argparse.Namespace, out: Console) -> int:
     for f in findings:
         out.print(_line(f), soft_wrap=True)
     if o.bundle is not None:
-        _pack(o, encoder, profile, out)
+        _pack(o, _samples(o, encoder, choose), profile, out)
     if not all(f.present for f in findings):
         return NOT_READY
-    return 0 if o.dry_run else _run(o, encoder, out)
+    return 0 if o.dry_run else _run(o, *_samples(o, encoder, choose), out)
 
 
 def _line(f: Finding) -> str:
@@ -45,25 +47,26 @@ def _require_room(program: Program, profile: HardwareProfile) -> None:
         raise InputError(needed, "deploy to a larger profile, or lower the checkpoint with a smaller --length")
 
 
-def _samples(o: argparse.Namespace, encoder: Encoder) -> tuple[Program, Samples]:
+def _samples(o: argparse.Namespace, encoder: Encoder, choose: Choose) -> tuple[Program, Samples]:
     """The chosen texts, on the program cut to the longest of them."""
-    tokens = chosen_tokens(encoder, o)
+    tokens = choose(encoder, o)
     length = max(len(ids) for ids, _ in tokens)
     return encoder.program.at_length(length), encoder.samples(tokens, length)
 
 
-def _pack(o: argparse.Namespace, encoder: Encoder, profile: HardwareProfile, out: Console) -> None:
-    program, samples = _samples(o, encoder)
+def _pack(o: argparse.Namespace, chosen: tuple[Program, Samples], profile: HardwareProfile, out: Console) -> None:
+    program, samples = chosen
     files = bundle.write(program, samples, profile.name, o.bundle)
     out.print(
         f"{o.bundle}: {len(files)} files, {len(samples)} samples of {program.dims.positions} tokens; unpack it and see README.txt", soft_wrap=True
     )
 
 
-def _run(o: argparse.Namespace, encoder: Encoder, out: Console) -> int:
-    program, samples = _samples(o, encoder)
+def _run(o: argparse.Namespace, program: Program, samples: Samples, out: Console) -> int:
+    expected = fast.run(program, samples, record=True)
     try:
-        cells = on_board.require_equal(program, samples, on_board.run(program, samples, o.adapter_steps, o.time_limit))
+        got = on_board.run(program, samples, o.adapter_steps, o.time_limit)
+        cells = on_board.require_equal(program, expected, got, ("fast", "board"))
     except MismatchError as error:
         out.print(f"differs: {error}", soft_wrap=True)
         return 1

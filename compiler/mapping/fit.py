@@ -9,7 +9,7 @@ import numpy as np
 from compiler.errors import DoesNotFit
 from compiler.mapping import place
 from compiler.mapping.packing import pack
-from compiler.mapping.partition import Partition, partition
+from compiler.mapping.partition import Partition, measured, partition
 from compiler.mapping.slicing import RESOURCES, Grain, limits
 from compiler.mapping.traffic import Traffic, traffic
 from hw_profiles.profile import HardwareProfile, boards
@@ -49,8 +49,9 @@ class Mapped:
 def fit(program: Program, profile: HardwareProfile) -> tuple[Partition, Index]:
     """Slices, and the group of each. Raises `DoesNotFit`."""
     refused: list[tuple[Partition, Index]] = []
+    projections = measured(program)
     for grain in GRAINS:
-        found = partition(program, profile, grain)
+        found = partition(program, profile, grain, projections)
         group = _in_program_order(pack(found))
         if int(group.max()) < profile.cores:
             return found, group
