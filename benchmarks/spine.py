@@ -1,4 +1,4 @@
-"""Every figure of the README's table, in one run: `python benchmarks/spine.py [--quick]` writes benchmarks/results/spine.{json,md}.
+"""The equalities and counts of README's first table, in one run: `spine.py [--quick]` writes benchmarks/results/spine.{json,md}.
 
 Needs GLUE_DIR, Lava and, for the last row, torch.
 """
@@ -11,7 +11,6 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -19,13 +18,12 @@ CHECKPOINT = "models/zoo/sst2-ternary"
 PROGRAM = "out/sst2-ternary.tsp"
 
 
-def run(*command: str) -> tuple[str, float]:
-    """Standard output and seconds of one command, run from the project's root."""
-    start = time.perf_counter()
+def run(*command: str) -> str:
+    """Standard output of one command, run from the project's root."""
     done = subprocess.run([sys.executable, *command], cwd=HERE.parent, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)}: exit {done.returncode}: {done.stderr or done.stdout}")
-    return done.stdout.strip(), time.perf_counter() - start
+    return done.stdout.strip()
 
 
 def glue(executor: str, limit: list[str]) -> tuple[dict, str]:
@@ -46,24 +44,20 @@ def measure(quick: bool) -> list[dict]:
     (HERE.parent / "out").mkdir(exist_ok=True)
     limit = ["--limit", "40"] if quick else []
     lower = ["compiler/lower.py", CHECKPOINT, "--profile", "loihi2", "--out", PROGRAM]
-    text, seconds = run(*lower)
-    rows = [row("neurons on one Loihi 2 chip", text.split(": ", 1)[1], lower), row("lowering, s", f"{seconds:.1f}", lower)]
+    rows = [row("neurons on one Loihi 2 chip", run(*lower).split(": ", 1)[1], lower)]
     fast, fast_command = glue("fast", limit)
     lava, lava_command = glue("lava", limit)
     same = sum(a == b for a, b in zip(fast["predictions"], lava["predictions"]))
     equal_logits = sum(a == b for a, b in zip(fast["logits"], lava["logits"]))
     rows += [
         {"figure": "SST-2 dev accuracy of the program", "value": f"{fast['accuracy']:.4f} on {fast['examples']}", "command": fast_command},
-        {"figure": "fast, s for those sentences", "value": f"{fast['seconds']:.1f}", "command": fast_command},
-        {"figure": "stock Lava, s for those sentences", "value": f"{lava['seconds']:.0f}", "command": lava_command},
         {"figure": "predictions equal, fast and Lava", "value": f"{same} of {len(fast['predictions'])}", "command": lava_command},
         {"figure": "integer logits equal, fast and Lava", "value": f"{equal_logits} of {len(fast['logits'])}", "command": lava_command},
     ]
     verify = ["-m", "runtime", "verify", PROGRAM, "--data", os.environ["GLUE_DIR"], "--limit", "8" if quick else "64", "--executor", "fast,lava"]
-    text, seconds = run(*verify)
-    rows += [row("every spike", text, verify), row("that comparison, s", f"{seconds:.0f}", verify)]
+    rows.append(row("every spike", run(*verify), verify))
     torch = ["benchmarks/torch_equal.py", CHECKPOINT, PROGRAM, os.environ["GLUE_DIR"], *limit]
-    return [*rows, row("torch integer mode against fast", run(*torch)[0], torch)]
+    return [*rows, row("torch integer mode against fast", run(*torch), torch)]
 
 
 def row(figure: str, value: str, command: list[str]) -> dict:

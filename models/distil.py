@@ -18,7 +18,8 @@ from runtime.glue import Task
 @dataclass(frozen=True)
 class LossWeights:
     """Weight of each term; a term of weight 0 is not computed. `states_every`: hidden and attention terms on every n-th step only,
-    since the teacher must then be run (its logits are cached, its hidden states are gigabytes)."""
+    since the teacher must then be run (its logits are cached, its hidden states are gigabytes). `rate` weighs what the mean spike
+    rate has above `rate_target`."""
 
     logits: float = 1.0
     labels: float = 0.2
@@ -26,6 +27,8 @@ class LossWeights:
     attention: float = 0.0
     temperature: float = 2.0
     states_every: int = 4
+    rate: float = 0.0
+    rate_target: float = 0.14
 
 
 class Distiller(nn.Module):
@@ -51,6 +54,8 @@ class Distiller(nn.Module):
         known = ~labels.isnan()
         if self.weights.labels and known.any():
             loss = loss + self.weights.labels * task_loss(self.task, logits[known], labels[known]) * known.float().mean()
+        if self.weights.rate:
+            loss = loss + self.weights.rate * (mean_rate(probes, batch) - self.weights.rate_target).clamp_min(0)
         return loss + self._states(probes, batch) if self.wants_states(step) else loss
 
     def _soft(self, logits: Tensor, soft: Tensor) -> Tensor:
@@ -77,6 +82,13 @@ class Distiller(nn.Module):
         cells = (mask[:, :, None] * mask[:, None, :])[:, None].expand_as(scores)
         difference = _centred(counts * self.attention_scale, mask) - _centred(scores, mask)
         return (difference.square() * cells).sum() / cells.sum()
+
+
+def mean_rate(probes: list[dict[str, Tensor]], batch: Batch) -> Tensor:
+    """Mean over populations of their spike rates, each counted once, score cells only where both positions hold a token."""
+    cells = batch.shape[0] * batch.shape[1] ** 2 / torch.bincount(batch.sentence).square().sum()  # silent cells count as score's too
+    rates = [v.mean(dtype=torch.float32) * (cells if k == "score" else 1) for probe in probes for k, v in probe.items() if k != "counts"]
+    return torch.stack(rates).mean()
 
 
 def _centred(scores: Tensor, mask: Tensor) -> Tensor:

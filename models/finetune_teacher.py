@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from models.data import Corpus, encode, hold_out, pack
+from models.data import Corpus, encode, hold_out, pack, shuffled_batches
 from models.teacher import Teacher, load_teacher
 from runtime import glue
 from runtime.cli import run_command
@@ -40,10 +40,11 @@ class Options:
     checks: int = 4
     held_out: int = 1000
     seed: int = 0
+    dev: bool = True  # False leaves dev unscored: a search must not look at it
 
 
 def finetune(options: Options, command: str) -> dict[str, float]:
-    """Train, keep the best on the held-out slice, score dev once, write `card.json`. Returns dev's metrics."""
+    """Train, keep the best on the held-out slice, score dev once, write `card.json`. Returns dev's metrics, or the slice's without dev."""
     torch.manual_seed(options.seed)
     task = glue.task_named(options.task)
     teacher = load_teacher(options.base, max(1, len(task.labels)))
@@ -51,13 +52,13 @@ def finetune(options: Options, command: str) -> dict[str, float]:
     start = time.time()
     curve = _train(teacher, task, train, held, options)
     best = load_teacher(options.out)
-    metrics = evaluate(best, task, glue.read(task, options.data), options.max_length)
+    metrics = evaluate(best, task, glue.read(task, options.data) if options.dev else held, options.max_length)
     card = {
         "command": command,
         "options": vars(options),
         "train_examples": len(train),
         "held_out_curve": curve,
-        "dev": metrics,
+        "dev" if options.dev else "held_out": metrics,
         "minutes": round((time.time() - start) / 60, 1),
     }
     write_atomic(Path(options.out) / "card.json", (json.dumps(card, indent=1) + "\n").encode())
@@ -70,11 +71,10 @@ def _train(teacher: Teacher, task: glue.Task, train: list[glue.Example], held: l
     steps = max(1, int(o.epochs * len(corpus) / o.batch))
     optimiser = torch.optim.AdamW(teacher.model.parameters(), lr=o.rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: min(s / (_WARM_UP * steps + 1), 1 - s / (steps + 1)))
-    order = np.random.default_rng(o.seed).permutation(np.resize(np.arange(len(corpus)), steps * o.batch))
+    batches = shuffled_batches(corpus, steps, o.batch, o.seed)
     curve: list[float] = []
     for step in track(range(1, steps + 1), description=f"teacher {o.task}"):
-        rows = order[(step - 1) * o.batch : step * o.batch]
-        _update(teacher, task, corpus, rows, labels, optimiser)
+        _update(teacher, task, corpus, batches[step - 1], labels, optimiser)
         schedule.step()
         if step % max(1, steps // o.checks) == 0:
             curve.append(evaluate(teacher, task, held, o.max_length)[task.metrics[0]])
@@ -121,6 +121,7 @@ def _options(argv: list[str]) -> Options:
     for name in ("epochs", "rate", "batch", "max_length", "checks", "held_out", "seed"):
         default = getattr(Options, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    parser.add_argument("--no-dev", dest="dev", action="store_false", help="leave dev unscored, for searches")
     return Options(**vars(parser.parse_args(argv)))
 
 

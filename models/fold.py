@@ -49,13 +49,15 @@ def _limits(part: Synapses) -> dict[str, float]:
 
 @torch.no_grad()
 def population_spikes(student: SpikingBert, batches: Iterable[Batch]) -> list[dict[str, Tensor]]:
-    """Every population's spikes on each batch, as booleans by qualified name."""
+    """Every population's spikes on each batch, as booleans by qualified name; scores only where both positions hold a token."""
     out = []
     for batch in batches:
         probes: list[dict[str, Tensor]] = []
         student.spikes(batch, probes)
-        named = {f"layer.{i - 1}.{k}" if i else k: v > 0 for i, probe in enumerate(probes) for k, v in probe.items() if k != "counts"}
-        out.append(named)
+        cells = batch.pairs()[:, None].expand(-1, student.config.heads, -1, -1)
+        for probe in probes[1:]:
+            probe["score"] = probe["score"][:, cells]
+        out.append({f"layer.{i - 1}.{k}" if i else k: v > 0 for i, probe in enumerate(probes) for k, v in probe.items() if k != "counts"})
     return out
 
 

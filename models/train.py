@@ -1,10 +1,11 @@
 """Train a spiking student and write its integer checkpoint.
 
-    python -m models.train --config models/configs/sst2-small.toml --teacher DIR --data DIR --out CKPT [--unlabelled FILE]
+    python -m models.train --config models/configs/sst2-small.toml --teacher DIR --data DIR --out CKPT [--unlabelled FILE] [--cache DIR]
 
 Phase one trains floats with surrogate gradients; `fold` makes them integers; phase two trains on in the chip's own arithmetic, so
 the accuracy reported is the chip's. A killed run goes on where it stopped when the same command is given again. Every choice is made
-on a slice held out of *train*; dev is scored once, at the end.
+on a slice held out of *train* and on the distance to the teacher on unseen unlabelled texts; dev is scored once, at the end, or not
+at all (`--no-dev`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import copy
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,78 +22,34 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from models import state
-from models.data import Corpus, encode, hold_out, length_sorted_batches, pack
-from models.distil import Distiller, LossWeights
+from models import measure, state
+from models.data import Corpus, encode, length_sorted_batches, pack
+from models.distil import Distiller
 from models.export import export
 from models.finetune_teacher import predictions
 from models.fold import population_spikes, recalibrate, scale_limits, spike_rates, spike_report
+from models.recipe import Recipe, Schedule, plain, read_recipe
 from models.spiking_bert import BertConfig, SpikingBert
+from models.start import start_student
 from models.teacher import Teacher, load_teacher
-from models.training_set import TrainingSet, build, cached_logits, start_from_teacher
+from models.training_set import Material, Source, prepare
 from runtime import glue
 from runtime.cli import run_command
-from runtime.errors import FileError
-from runtime.files import read_json
+from runtime.files import make_folder, read_json
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast. Rates fall linearly to zero after a short warm-up."""
-
-    float_steps: int = 8000
-    integer_steps: int = 2000
-    batch: int = 32
-    rate: float = 1e-3
-    integer_rate: float = 2e-4
-    warm_up: int = 200
-    task_share: float = 0.4  # of a batch's texts, from the task's own training set; the rest is unlabelled text
-    unlabelled: int = 150_000  # sentences taken from the unlabelled file
-    held_out: int = 1000
-    check_every: int = 500
-    calibration_batches: int = 60
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The TOML file: [task] name, [model], [loss], [schedule]."""
-
-    task: str
-    model: dict[str, Any]
-    loss: LossWeights = field(default_factory=LossWeights)
-    schedule: Schedule = field(default_factory=Schedule)
-
-
-def read_recipe(path: Path) -> Recipe:
-    """Parse and check a recipe; unknown keys are refused with one line."""
-    try:
-        raw = tomllib.loads(path.read_text())
-        BertConfig(vocabulary=1, classes=1, **raw.get("model", {}))  # refuses keys it does not know
-        return Recipe(raw["task"], raw.get("model", {}), LossWeights(**raw.get("loss", {})), Schedule(**raw.get("schedule", {})))
-    except (OSError, KeyError, TypeError, tomllib.TOMLDecodeError) as error:
-        raise FileError(f"{path}: not a training recipe: {error}") from None
+_DRAWS = {"float": 0, "integer": 1, "calibration": 2}  # each draws its batches from random numbers of its own
 
 
 class Trainer:
     """One run: its student, its data and its card, which is also the record that a resumed run reads."""
 
-    def __init__(self, recipe: Recipe, teacher: Teacher, data: str, unlabelled: Path | None, out: Path) -> None:
-        schedule = recipe.schedule
-        torch.manual_seed(schedule.seed)
-        self.recipe, self.teacher, self.out, self.task = recipe, teacher, out, glue.task_named(recipe.task)
+    def __init__(self, recipe: Recipe, teacher: Teacher, material: Material, out: Path) -> None:
+        torch.manual_seed(recipe.schedule.seed)
+        self.recipe, self.out, self.task = recipe, out, glue.task_named(recipe.task)
+        self.material, self.set = material, material.training
         model = BertConfig(vocabulary=teacher.tokenizer.get_vocab_size(), classes=max(1, len(self.task.labels)), **recipe.model)
-        train, held = hold_out(glue.read(self.task, data, "train"), schedule.held_out, 8, schedule.seed)
-        self.held, self.held_labels = encode(teacher.tokenizer, [e.text for e in held], model.max_length), [e.label for e in held]
-        self.set: TrainingSet = build(teacher, train, unlabelled, schedule.unlabelled, model.max_length, schedule.seed)
-        self.set = cached_logits(self.set, teacher, out / "cache")
         self.student = SpikingBert(model)
-        start_from_teacher(self.student, teacher, self.set.corpus)
+        start_student(self.student, teacher, self.set.corpus, recipe.start)
         self.distiller = Distiller(self.student, teacher, self.task, recipe.loss)
         self.card: dict[str, Any] = {"curves": {"float": [], "integer": []}, "minutes": 0.0}
 
@@ -101,13 +58,13 @@ class Trainer:
         if not state.load(self.out / "float", self.student, self.card):
             self._phase("float", self.recipe.schedule.float_steps, self.recipe.schedule.rate)
             recalibrate(self.student, self._calibration())
-            self.card["held_out_float"] = self.check()
+            self.card |= {"held_out_float": self.check(), "distance_float": self.distance()}
             state.save(self.out / "float", self.student, self.card)
 
     def integer_phase(self) -> None:
         """Fold, report what folding costs, train on in integers."""
         self.student.eval()
-        probe = [pack(self.held, rows) for rows in length_sorted_batches(self.held, 32)[::6]]
+        probe = [pack(self.material.held, rows) for rows in length_sorted_batches(self.material.held, 32)[::6]]
         before, limits = population_spikes(self.student, probe), scale_limits(self.student)
         self.student.fold(limits[0][0])
         cost = {
@@ -117,7 +74,9 @@ class Trainer:
         }
         self.card |= {"fold": cost, "held_out_folded": self.check()}
         self._phase("integer", self.recipe.schedule.integer_steps, self.recipe.schedule.integer_rate)
-        self.card |= {"held_out_integer": self.check(), "spike_rates": spike_rates(population_spikes(self.student, probe))}
+        rates = spike_rates(population_spikes(self.student, probe))
+        self.card |= {"held_out_integer": self.check(), "distance_integer": self.distance()}
+        self.card |= {"spike_rates": rates, "mean_spike_rate": round(measure.mean_rate(rates), 4)}
 
     def _phase(self, name: str, steps: int, rate: float) -> None:
         schedule, live = self.recipe.schedule, state.Live(self.out / f"{name}-live", self.student, self.distiller, rate)
@@ -128,10 +87,10 @@ class Trainer:
             live.set_rate(rate * min((step + 1) / schedule.warm_up, 1.0) * (1 - step / steps))
             loss = self._update(live, step, name)
             if (step + 1) % schedule.check_every == 0 or step + 1 == steps:
-                self.card["curves"][name].append([step + 1, round(loss, 4), self.check()])
+                self.card["curves"][name].append([step + 1, round(loss, 4), self.check(), self.distance()])
                 self.card["minutes"] = round(spent + (time.time() - start) / 60, 1)
                 live.keep(self.card, step + 1)
-                print(f"{name} step {step + 1}: loss {loss:.4f} held-out {self.card['curves'][name][-1][2]:.4f}", file=sys.stderr)
+                print(_progress(name, *self.card["curves"][name][-1]), file=sys.stderr, flush=True)
 
     def _note_schedule(self, phase: str, step: int) -> None:
         """A resumed run may go on under another schedule; the card keeps each one and where it began."""
@@ -142,43 +101,52 @@ class Trainer:
 
     def _update(self, live: state.Live, step: int, name: str) -> float:
         schedule = self.recipe.schedule
-        rows = self.set.draw(np.random.default_rng([schedule.seed, len(name), step]), schedule.batch, schedule.task_share)
+        rows = self._draw(name, step, schedule.batch)
         self.student.train()
         loss = self.distiller(self.student, pack(self.set.corpus, rows), self.set.soft[rows], self.set.labels[rows], step)
         live.step(loss)
         return float(loss.detach())
 
-    def _calibration(self) -> list[Any]:
+    def _draw(self, name: str, step: int, batch: int) -> np.ndarray:
         schedule = self.recipe.schedule
-        draws = (self.set.draw(np.random.default_rng([schedule.seed, 99, n]), 64, schedule.task_share) for n in range(schedule.calibration_batches))
-        return [pack(self.set.corpus, rows) for rows in draws]
+        return self.set.draw(np.random.default_rng([schedule.seed, _DRAWS[name], step]), batch, schedule.task_share)
+
+    def _calibration(self) -> list[Any]:
+        return [pack(self.set.corpus, self._draw("calibration", n, 64)) for n in range(self.recipe.schedule.calibration_batches)]
 
     def check(self) -> float:
         """The task's first metric on the held-out slice."""
-        return self.score(self.held, self.held_labels)[self.task.metrics[0]]
+        return self.score(self.material.held, self.material.held_labels)[self.task.metrics[0]]
 
-    @torch.no_grad()
+    def distance(self) -> float | None:
+        """`measure.distance` to the teacher on texts that are never trained on; None where there are none."""
+        texts, soft = self.set.probe()
+        return round(measure.distance(measure.logits(self.student, texts), soft), 5) if len(texts) else None
+
     def score(self, corpus: Corpus, labels: list[float]) -> dict[str, float]:
         """Metrics of the student as it is now."""
-        self.student.eval()
-        logits = np.zeros((len(corpus), self.student.config.classes), np.float32)
-        for rows in length_sorted_batches(corpus, 64):
-            logits[rows] = self.student(pack(corpus, rows)).numpy()
-        return {k: round(v, 6) for k, v in glue.score(self.task, predictions(self.task, logits), labels).items()}
+        guess = predictions(self.task, measure.logits(self.student, corpus))
+        return {k: round(v, 6) for k, v in glue.score(self.task, guess, labels).items()}
 
 
-def train(recipe: Recipe, teacher_source: str, data: str, unlabelled: Path | None, out: Path, command: str) -> dict[str, Any]:
-    """The whole run; returns the card that it also writes."""
-    teacher = load_teacher(teacher_source)
-    run = Trainer(recipe, teacher, data, unlabelled, out)
+def _progress(name: str, step: int, loss: float, held_out: float, distance: float | None) -> str:
+    return f"{name} step {step}: loss {loss:.4f} held-out {held_out:.4f} distance {distance}"
+
+
+def train(recipe: Recipe, teacher_source: str, source: Source, out: Path, command: str, dev: bool = True) -> dict[str, Any]:
+    """The whole run; returns the card that it also writes. `dev` False leaves dev unscored: a search must not look at it."""
+    make_folder(out)
+    teacher, task = load_teacher(teacher_source), glue.task_named(recipe.task)
+    max_length = BertConfig(vocabulary=1, classes=1, **recipe.model).max_length
+    run = Trainer(recipe, teacher, prepare(teacher, task, source, max_length), out)
     run.float_phase()
     run.integer_phase()
-    dev = glue.read(run.task, data)
-    dev_corpus, labels = encode(teacher.tokenizer, [e.text for e in dev], run.student.config.max_length), [e.label for e in dev]
+    if dev:
+        examples = glue.read(task, source.data)
+        run.card["dev"] = run.score(encode(teacher.tokenizer, [e.text for e in examples], max_length), [e.label for e in examples])
     run.card |= {
-        "dev": run.score(dev_corpus, labels),
         "command": command,
-        "recipe": _plain(recipe),
+        "recipe": plain(recipe),
         "train_texts": len(run.set.corpus),
         "teacher_held_out": _teacher_score(run),
         "teacher": _teacher_card(Path(teacher_source)),
@@ -189,8 +157,8 @@ def train(recipe: Recipe, teacher_source: str, data: str, unlabelled: Path | Non
 
 
 def _teacher_score(run: Trainer) -> float:
-    guess = predictions(run.task, run.teacher.logits(run.held, "teacher on the held-out slice"))
-    return glue.score(run.task, guess, run.held_labels)[run.task.metrics[0]]
+    guess = predictions(run.task, run.material.held_soft)
+    return glue.score(run.task, guess, run.material.held_labels)[run.task.metrics[0]]
 
 
 def _teacher_card(folder: Path) -> dict[str, Any] | None:
@@ -203,8 +171,9 @@ def _embedding_note(c: BertConfig) -> str:
     return f"factorised: {c.vocabulary} x {c.embedding_rank} int8 rows times a {c.hidden} x {c.embedding_rank} int8 projection"
 
 
-def _plain(recipe: Recipe) -> dict[str, Any]:
-    return {"task": recipe.task, "model": recipe.model, "loss": asdict(recipe.loss), "schedule": asdict(recipe.schedule)}
+def source_of(schedule: Schedule, data: str, unlabelled: Path | None, cache: Path) -> Source:
+    """The texts that a schedule asks for."""
+    return Source(data, unlabelled, cache, schedule.unlabelled, schedule.probes, schedule.held_out)
 
 
 def main(argv: list[str]) -> None:
@@ -213,11 +182,15 @@ def main(argv: list[str]) -> None:
     for name in ("config", "teacher", "data", "out"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--unlabelled", type=Path, help="xz file, one text a line")
+    parser.add_argument("--cache", type=Path, help="folder of the teacher's logits, which runs may share; OUT/cache where not given")
+    parser.add_argument("--no-dev", dest="dev", action="store_false", help="leave dev unscored, for searches")
     parser.add_argument("--threads", type=int, default=2)
     o = parser.parse_args(argv)
     torch.set_num_threads(o.threads)
-    card = train(read_recipe(Path(o.config)), o.teacher, o.data, o.unlabelled, Path(o.out), "python -m models.train " + " ".join(argv))
-    print(" ".join(f"{name} {value:.4f}" for name, value in card["dev"].items()))
+    recipe, out = read_recipe(Path(o.config)), Path(o.out)
+    source = source_of(recipe.schedule, o.data, o.unlabelled, o.cache or out / "cache")
+    card = train(recipe, o.teacher, source, out, "python -m models.train " + " ".join(argv), o.dev)
+    print(" ".join(f"{name} {value:.4f}" for name, value in card.get("dev", {"held-out": card["held_out_integer"]}).items()))
 
 
 if __name__ == "__main__":

@@ -13,68 +13,98 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.data import Corpus, encode, review_sentences
-from models.spiking_bert import SpikingBert
+from models.data import Corpus, encode, hold_out, review_sentences
 from models.teacher import Teacher
+from runtime import glue
 from runtime.files import read_tensors, write_tensors
-from runtime.glue import Example
+
+_PART = 25_000  # texts
+_HELD_OUT_WORDS = 8  # at least: whole sentences, as in dev
+_CHOICE = 0  # seed of the slice and of the unlabelled sample: the same for all runs, which differ by their training alone
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """`corpus` holds the task's `task_texts` texts first, then the unlabelled. labels: NaN where there is none."""
+    """`corpus` holds the task's `task_texts` texts first, then the unlabelled; the first `probes` of these are never drawn.
+    labels: NaN where there is none."""
 
     corpus: Corpus
     task_texts: int
     labels: Tensor
     soft: Tensor
+    probes: int = 0
 
     def draw(self, rng: np.random.Generator, batch: int, task_share: float) -> NDArray[np.int64]:
         """Rows of a random batch, `task_share` of them from the task."""
-        others = len(self.corpus) - self.task_texts
+        others = len(self.corpus) - self.task_texts - self.probes
         own = batch if not others else round(batch * task_share)
         picks = [rng.integers(0, self.task_texts, own)]
         if others:
-            picks.append(self.task_texts + rng.integers(0, others, batch - own))
+            picks.append(self.task_texts + self.probes + rng.integers(0, others, batch - own))
         return np.concatenate(picks)
 
+    def probe(self) -> tuple[Corpus, NDArray[np.float32]]:
+        """The texts that are never drawn, with the teacher's logits."""
+        first, last = self.task_texts, self.task_texts + self.probes
+        return self.corpus.part(first, last), self.soft[first:last].numpy()
 
-def build(teacher: Teacher, train: Sequence[Example], unlabelled: Path | None, count: int, max_length: int, seed: int) -> TrainingSet:
-    """Tokenise; soft labels are empty until `cached_logits`."""
-    extra = [] if unlabelled is None or not count else review_sentences(unlabelled, count, seed=seed)
+
+@dataclass(frozen=True)
+class Source:
+    """Where texts come from, how many are taken, and where the teacher's logits are kept."""
+
+    data: str
+    unlabelled: Path | None
+    cache: Path
+    sentences: int
+    probes: int
+    held_out: int
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Everything that a run reads: its training set, and the labelled slice that it is judged by, with the teacher's logits."""
+
+    training: TrainingSet
+    held: Corpus
+    held_labels: list[float]
+    held_soft: NDArray[np.float32]
+
+
+def prepare(teacher: Teacher, task: glue.Task, source: Source, max_length: int) -> Material:
+    """Read, slice, tokenise, label."""
+    train, held = hold_out(glue.read(task, source.data, "train"), source.held_out, _HELD_OUT_WORDS, _CHOICE)
+    extra = [] if source.unlabelled is None or not source.sentences else review_sentences(source.unlabelled, source.sentences, seed=_CHOICE)
+    training = build(teacher, train, extra, max_length, source.probes)
+    training = replace(training, soft=teacher_logits(training.corpus, teacher, source.cache))
+    corpus = encode(teacher.tokenizer, [e.text for e in held], max_length)
+    return Material(training, corpus, [e.label for e in held], teacher_logits(corpus, teacher, source.cache).numpy())
+
+
+def build(teacher: Teacher, train: Sequence[glue.Example], extra: Sequence[str], max_length: int, probes: int) -> TrainingSet:
+    """Tokenise; soft labels are empty until `teacher_logits`. Of the unlabelled texts `extra`, `probes` (at most a tenth) stay unseen."""
     corpus = encode(teacher.tokenizer, [*(e.text for e in train), *extra], max_length)
     labels = torch.tensor([e.label for e in train] + [math.nan] * len(extra))
-    return TrainingSet(corpus, len(train), labels, torch.empty(0))
+    return TrainingSet(corpus, len(train), labels, torch.empty(0), min(probes, len(extra) // 10))
 
 
-def cached_logits(data: TrainingSet, teacher: Teacher, folder: Path) -> TrainingSet:
-    """`data` with the teacher's logits, computed once and kept in `folder` under a name made of weights and texts."""
+def teacher_logits(corpus: Corpus, teacher: Teacher, folder: Path) -> Tensor:
+    """(texts, classes), computed once and kept in `folder` under names made of weights and texts.
+
+    In parts of `_PART` texts: a killed labelling goes on where it was, and a longer list of texts pays for the new ones only.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"logits-{_fingerprint(data, teacher)}.safetensors"
+    weights = hashlib.sha256()
+    for weight in teacher.model.parameters():
+        weights.update(weight.detach().numpy().tobytes())
+    parts = [corpus.part(at, min(at + _PART, len(corpus))) for at in range(0, len(corpus), _PART)]
+    return torch.cat([_labelled(part, teacher, weights.copy(), folder) for part in parts])
+
+
+def _labelled(part: Corpus, teacher: Teacher, digest: hashlib._Hash, folder: Path) -> Tensor:
+    digest.update(part.ids.tobytes())
+    path = folder / f"logits-{digest.hexdigest()[:16]}.safetensors"
     if not path.exists():
         with torch.autocast("cpu", torch.bfloat16):  # soft labels: the third digit does not matter, hours do
-            write_tensors(path, {"logits": teacher.logits(data.corpus, "teacher's logits")})
-    return replace(data, soft=torch.from_numpy(read_tensors(path)[0]["logits"]))
-
-
-def _fingerprint(data: TrainingSet, teacher: Teacher) -> str:
-    digest = hashlib.sha256(data.corpus.ids.tobytes())
-    for weight in teacher.model.parameters():
-        digest.update(weight.detach().numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
-@torch.no_grad()
-def start_from_teacher(student: SpikingBert, teacher: Teacher, corpus: Corpus) -> None:
-    """Token table from the teacher's: its directions of most variance over the corpus; the projection gives each an ON and an OFF channel."""
-    part, rank = student.embedding, student.config.embedding_rank
-    table = teacher.model.get_input_embeddings().weight.float()
-    share = torch.bincount(torch.from_numpy(corpus.ids).long(), minlength=len(table)).float()
-    share = share / share.sum()
-    centred = table - share @ table
-    _, directions = torch.linalg.eigh((centred * share[:, None]).T @ centred)
-    reduced = centred @ directions.flip(1)[:, :rank]
-    part.token.copy_(reduced / (share @ reduced.square()).mean().sqrt())
-    on, _ = torch.linalg.qr(torch.randn(rank, rank))
-    rows = torch.cat([on, -on]).repeat(math.ceil(student.config.hidden / (2 * rank)), 1)
-    part.projection.copy_(rows[: student.config.hidden])
+            write_tensors(path, {"logits": teacher.logits(part, "teacher's logits")})
+    return torch.from_numpy(read_tensors(path)[0]["logits"])

@@ -20,7 +20,7 @@ from runtime.simulator import reference
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PACKAGES = ("hw_profiles", "runtime")  # all that a device host needs
-_NEEDS = ("numpy", "scipy", "scikit-learn", "safetensors", "networkx", "asteval")  # what those import, and lava-nc's real needs
+_NEEDS = ("numpy", "scipy", "scikit-learn", "safetensors", "networkx", "asteval", "numba")  # what those import, and lava-nc's real needs
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: the same bundle, the same bytes
 _SCRIPT = Path(__file__).with_name("bundle_run.py")
 

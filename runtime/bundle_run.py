@@ -87,7 +87,7 @@ def _load():  # type: ignore[no-untyped-def]  # noqa: ANN202
     arrays, _ = read_tensors(HERE / "expected.safetensors")
     logits = arrays.pop("logits")
     expected = Result(logits, {name.removeprefix("spikes."): bits for name, bits in arrays.items()})
-    return program, Samples(x, inputs["lengths"]), expected
+    return program, Samples.of(x, inputs["lengths"]), expected
 
 
 if __name__ == "__main__":

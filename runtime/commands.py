@@ -1,4 +1,4 @@
-"""What `python -m runtime` does: classify, glue, verify, inspect, deploy."""
+"""What `python -m runtime` does: classify, glue, verify, inspect; `deploy` has a file of its own."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ import argparse
 import json
 import math
 import time
-import warnings
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text as RichText
 
 from runtime import executors, glue, map_report, mapping, program_file
 from runtime.cli import console, run_command
 from runtime.compare import require_equal
 from runtime.deploy import deploy
 from runtime.errors import InputError, MismatchError
-from runtime.executors import Executor, Tokens
+from runtime.executors import Answers, Executor, How
 from runtime.files import require_writable, write_atomic
 from runtime.options import BESIDE, parser
-from runtime.program import Program
+from runtime.program import Activity, Program
+from runtime.sampling import chosen_tokens, told_warnings
 from runtime.tables import population_table
-from runtime.text import Encoder
+from runtime.text import Encoder, Text, Tokens
 
 _VERIFY_CHUNK = 32  # samples compared at once: every spike of every population is held for each executor
 
@@ -31,10 +33,9 @@ _VERIFY_CHUNK = 32  # samples compared at once: every spike of every population 
 def classify(o: argparse.Namespace, out: Console) -> int:
     """Print label and scores for each text."""
     encoder = Encoder(program_file.load(o.program))
-    tokens = _tokens(encoder, o.text, o.strict)
-    logits = executors.logits(encoder, tokens, o.executor, limit=o.time_limit)
-    scores = encoder.program.scores(logits, np.array([len(ids) for ids, _ in tokens]))
-    for text, integers, floats in zip(o.text, logits, scores):
+    answers = _answers(encoder, o.text, o)
+    scores = encoder.program.scores(answers.logits, answers.lengths)
+    for text, integers, floats in zip(o.text, answers.logits, scores):
         answer = encoder.program.host.labels[int(integers.argmax())] if encoder.program.host.labels else f"{floats[0]:.3f}"
         out.print(f"{answer}  {_probability(floats) if encoder.program.host.labels else ''}  {text}", soft_wrap=True)
     return 0
@@ -45,14 +46,11 @@ def _probability(scores: np.ndarray) -> str:
     return f"{shares.max() / shares.sum():.3f}"
 
 
-def _tokens(encoder: Encoder, texts: list[Any], strict: bool) -> list[Tokens]:
-    """Tokenise; truncation is told once a text, on stderr."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        tokens = encoder.tokens(texts, strict)
-    for warning in caught:
-        Console(stderr=True, highlight=False).print(f"warning: {warning.message}", soft_wrap=True)
-    return tokens
+def _answers(encoder: Encoder, texts: Sequence[Text], o: argparse.Namespace, step: Callable[[int], None] = lambda n: None) -> Answers:
+    """Run as the options say; truncation is told once a text, on stderr."""
+    how = How(threads=o.threads, memory=o.memory << 20, limit=o.time_limit, strict=o.strict, count=getattr(o, "activity", False))
+    with told_warnings():
+        return executors.answer(encoder, texts, o.executor, how, step)
 
 
 def evaluate(o: argparse.Namespace, out: Console) -> int:
@@ -63,18 +61,19 @@ def evaluate(o: argparse.Namespace, out: Console) -> int:
         own = encoder.program.host
         raise InputError(f"{o.program}: compiled for {own.task}, which has {len(own.labels)} labels; {task.name} has {len(task.labels)}")
     examples = glue.read(task, o.data, o.split, o.limit)
-    tokens = _tokens(encoder, [e.text for e in examples], o.strict)
     start = time.perf_counter()
     with _progress() as bar:
-        row = bar.add_task(f"{task.name} on {o.executor}", total=len(tokens))
-        logits = executors.logits(encoder, tokens, o.executor, lambda n: bar.advance(row, n), o.time_limit)
+        row = bar.add_task(f"{task.name} on {o.executor}", total=len(examples))
+        answers = _answers(encoder, [e.text for e in examples], o, lambda n: bar.advance(row, n))
     seconds = time.perf_counter() - start
-    predictions = _predictions(encoder.program, logits, tokens)
+    predictions = _predictions(encoder.program, answers)
     metrics = {name: round(value, 6) for name, value in glue.score(task, predictions, [e.label for e in examples]).items()}
     out.print(
         f"{task.name} {o.split}: {', '.join(f'{k} {v:.6f}' for k, v in metrics.items())} on {len(examples)} examples, {o.executor}, {seconds:.1f} s",
         soft_wrap=True,
     )
+    if answers.activity:
+        out.print(_activity_line(answers.activity), soft_wrap=True)
     if o.json:
         report = {
             **{name: value if math.isfinite(value) else None for name, value in metrics.items()},  # JSON has no NaN
@@ -84,28 +83,40 @@ def evaluate(o: argparse.Namespace, out: Console) -> int:
             "examples": len(examples),
             "seconds": round(seconds, 2),
             "predictions": predictions,
-            "logits": logits.tolist(),
+            "logits": answers.logits.tolist(),
+            **(asdict(answers.activity) if answers.activity else {}),
         }
         write_atomic(o.json, json.dumps(report).encode())
     return 0
 
 
-def _predictions(program: Program, logits: np.ndarray, tokens: list[Tokens]) -> list[float]:
+def _activity_line(activity: Activity) -> str:
+    spikes, events = (sum(counts.values()) / activity.samples for counts in (activity.spikes, activity.events))
+    return f"{spikes:,.0f} spikes and {events:,.0f} synaptic events a sentence"
+
+
+def _predictions(program: Program, answers: Answers) -> list[float]:
     if program.host.labels:
-        return [float(p) for p in logits.argmax(1)]
-    return [float(s) for s in program.scores(logits, np.array([len(ids) for ids, _ in tokens]))[:, 0]]
+        return [float(p) for p in answers.logits.argmax(1)]
+    return [float(s) for s in program.scores(answers.logits, answers.lengths)[:, 0]]
+
+
+class _Speed(ProgressColumn):
+    def render(self, task: Task) -> RichText:
+        """Sentences a second so far."""
+        return RichText(f"{task.speed:.0f} sentences/s" if task.speed else "")
 
 
 def _progress() -> Progress:
     err = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Speed(), TimeRemainingColumn())
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 def verify(o: argparse.Namespace, out: Console) -> int:
     """Run executors beside each other and compare every spike; 1 at the first difference."""
     encoder = Encoder(program_file.load(o.program))
-    tokens = _verify_tokens(encoder, o)
+    tokens = chosen_tokens(encoder, o)
     names = o.executor.split(",")
     runs = {name: executors.executor(name, o.time_limit) for name in (o.against, *names)}
     try:
@@ -119,15 +130,6 @@ def verify(o: argparse.Namespace, out: Console) -> int:
         soft_wrap=True,
     )
     return 0
-
-
-def _verify_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
-    if o.data is not None:
-        examples = glue.read(glue.task_named(encoder.program.host.task), o.data, "dev", o.limit or 64)
-        return _tokens(encoder, [e.text for e in examples], False)
-    rng, longest = np.random.default_rng(o.seed), encoder.program.dims.positions
-    lengths = rng.integers(1, longest + 1, o.limit or o.random)
-    return [(rng.integers(0, len(encoder.program.host.front.token), n).tolist(), [0] * n) for n in lengths.tolist()]
 
 
 def _verify_chunk(encoder: Encoder, tokens: list[Tokens], against: str, names: list[str], runs: dict[str, Executor]) -> int:
@@ -153,12 +155,7 @@ def inspect(o: argparse.Namespace, out: Console) -> int:
     return 0
 
 
-def on_hardware(o: argparse.Namespace, out: Console) -> int:
-    """Run on a board, say what is missing for it, or pack a bundle; texts are chosen as for `verify`."""
-    return deploy(o, out, _verify_tokens)
-
-
-_ACTIONS = {"classify": classify, "glue": evaluate, "verify": verify, "inspect": inspect, "deploy": on_hardware}
+_ACTIONS = {"classify": classify, "glue": evaluate, "verify": verify, "inspect": inspect, "deploy": deploy}
 
 
 def main(argv: list[str]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
 
 from rich.console import Console
 
@@ -15,14 +14,14 @@ from runtime.files import require_writable
 from runtime.lava import on_board
 from runtime.lava.board import Finding, preflight
 from runtime.program import Program, Samples
+from runtime.sampling import chosen_tokens
 from runtime.simulator import fast
 from runtime.text import Encoder
 
-Choose = Callable[[Encoder, argparse.Namespace], Sequence[tuple[list[int], list[int]]]]  # token lists by the command's options
 NOT_READY = 3  # exit code where something that a run needs is missing
 
 
-def deploy(o: argparse.Namespace, out: Console, choose: Choose) -> int:
+def deploy(o: argparse.Namespace, out: Console) -> int:
     """0: ran and equal (or all is present, with --dry-run). 1: a spike differs. 3: something is missing; the list says what."""
     require_writable(o.bundle)
     encoder, profile = Encoder(program_file.load(o.program)), load_profile(o.profile)
@@ -31,10 +30,10 @@ def deploy(o: argparse.Namespace, out: Console, choose: Choose) -> int:
     for f in findings:
         out.print(_line(f), soft_wrap=True)
     if o.bundle is not None:
-        _pack(o, _samples(o, encoder, choose), profile, out)
+        _pack(o, _samples(o, encoder), profile, out)
     if not all(f.present for f in findings):
         return NOT_READY
-    return 0 if o.dry_run else _run(o, *_samples(o, encoder, choose), out)
+    return 0 if o.dry_run else _run(o, *_samples(o, encoder), out)
 
 
 def _line(f: Finding) -> str:
@@ -47,9 +46,9 @@ def _require_room(program: Program, profile: HardwareProfile) -> None:
         raise InputError(needed, "deploy to a larger profile, or lower the checkpoint with a smaller --length")
 
 
-def _samples(o: argparse.Namespace, encoder: Encoder, choose: Choose) -> tuple[Program, Samples]:
+def _samples(o: argparse.Namespace, encoder: Encoder) -> tuple[Program, Samples]:
     """The chosen texts, on the program cut to the longest of them."""
-    tokens = choose(encoder, o)
+    tokens = chosen_tokens(encoder, o)
     length = max(len(ids) for ids, _ in tokens)
     return encoder.program.at_length(length), encoder.samples(tokens, length)
 

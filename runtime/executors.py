@@ -1,23 +1,48 @@
-"""The executors by name, and how a batch of token lists goes through one."""
+"""The executors by name, and how many texts go through one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import InputError
 from runtime.lava import TIME_LIMIT
-from runtime.program import Program, Result, Samples
+from runtime.parallel import ordered_map
+from runtime.program import Activity, Program, Result, Samples
 from runtime.simulator import fast, reference
-from runtime.text import Encoder
+from runtime.text import Encoder, Text, Tokens
 
 Executor = Callable[..., Result]
-Tokens = tuple[list[int], list[int]]
-_FAST_BATCH = 32  # samples at once: a few hundred MiB at most for the shipped program
 _LAVA_GRID = 8  # lengths are rounded up to this, so that few programs serve all texts; each start costs seconds
+_READ = 256  # texts tokenised at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class How:
+    """How an executor runs. threads, memory (bytes of spikes at once): `fast`'s; limit: seconds before a run of Lava is given up.
+
+    count: have `fast` count spikes and synaptic events. strict: refuse texts longer than the compiled length instead of cutting them.
+    """
+
+    threads: int = field(default_factory=fast.cores)
+    memory: int = fast.MEMORY
+    limit: float = TIME_LIMIT
+    count: bool = False
+    strict: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """logits: (texts, classes) int64; lengths: (texts,) tokens that were read; activity: of all texts at the compiled length, if counted."""
+
+    logits: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    activity: Activity | None = None
 
 
 def _lava(program: Program, samples: Samples, record: bool = False, limit: float = TIME_LIMIT) -> Result:
@@ -36,26 +61,66 @@ def executor(name: str, limit: float = TIME_LIMIT) -> Executor:
     return partial(_lava, limit=limit) if name == "lava" else EXECUTORS[name]
 
 
-def logits(
-    encoder: Encoder, tokens: Sequence[Tokens], name: str, step: Callable[[int], None] = lambda n: None, limit: float = TIME_LIMIT
-) -> NDArray[np.int64]:
-    """(texts, classes) integer logits, each text on the program cut to the shortest length that holds it. `step(n)` after n more texts.
+def answer(encoder: Encoder, texts: Iterable[Text], name: str, how: How | None = None, step: Callable[[int], None] = lambda n: None) -> Answers:
+    """Integer logits of any number of texts. `step(n)` after n more.
 
-    Cutting changes no answer: padded positions are silent, and every proof for the compiled length holds for fewer positions.
+    `fast` reads `texts` as it goes and holds a few batches. The others run a text on the program cut to the shortest length that holds it,
+    which changes no answer: padded positions are silent, and every proof for the compiled length holds for fewer positions.
     """
-    run, out = executor(name, limit), np.zeros((len(tokens), encoder.program.dims.classes), np.int64)
-    for length, rows in _batches(tokens, encoder.program.dims.positions, name):
-        program = encoder.program.at_length(length)
-        out[rows] = run(program, encoder.samples([tokens[r] for r in rows], length)).logits
-        step(len(rows))
-    return out
+    how = how or How()
+    tokens = _tokens(encoder, texts, how.strict)
+    if name == "fast":
+        return streamed(encoder, tokens, how, step)
+    if how.count:
+        raise InputError(f"{name} does not count spikes and events", "--executor fast")
+    return _by_length(encoder, list(tokens), executor(name, how.limit), step)
 
 
-def _batches(tokens: Sequence[Tokens], longest: int, name: str) -> Iterator[tuple[int, list[int]]]:
-    grid = 1 if name == "fast" else _LAVA_GRID
-    by_length: dict[int, list[int]] = {}
+def _tokens(encoder: Encoder, texts: Iterable[Text], strict: bool) -> Iterator[Tokens]:
+    left, done = iter(texts), 0
+    while some := list(islice(left, _READ)):
+        yield from encoder.tokens(some, strict, done)
+        done += len(some)
+
+
+def streamed(encoder: Encoder, tokens: Iterable[Tokens], how: How, step: Callable[[int], None] = lambda n: None) -> Answers:
+    """What `fast` answers to token lists that are read as they are needed, a batch a thread at once."""
+    size = fast.batch_tokens(encoder.program, how.threads, how.memory)
+    found = [Answers(np.zeros((0, encoder.program.dims.classes), np.int64), np.zeros(0, np.int64))]
+    activity = Activity(0, {}, {}) if how.count else None
+    for answers in ordered_map(partial(_run_fast, encoder, how.count), batches(tokens, size), how.threads):
+        found.append(answers)
+        activity = activity + answers.activity if activity and answers.activity else activity
+        step(len(answers.lengths))
+    return Answers(np.concatenate([a.logits for a in found]), np.concatenate([a.lengths for a in found]), activity)
+
+
+def _run_fast(encoder: Encoder, count: bool, tokens: list[Tokens]) -> Answers:
+    samples = encoder.samples(tokens)
+    result = EXECUTORS["fast"](encoder.program, samples, count=count)
+    return Answers(result.logits, samples.lengths, result.activity)
+
+
+def batches(tokens: Iterable[Tokens], size: int) -> Iterator[list[Tokens]]:
+    """Runs of texts with at most `size` tokens together."""
+    batch: list[Tokens] = []
+    total = 0
+    for ids, segments in tokens:
+        if batch and total + len(ids) > size:
+            yield batch
+            batch, total = [], 0
+        batch.append((ids, segments))
+        total += len(ids)
+    if batch:
+        yield batch
+
+
+def _by_length(encoder: Encoder, tokens: list[Tokens], run: Executor, step: Callable[[int], None]) -> Answers:
+    longest, by_length = encoder.program.dims.positions, dict[int, list[int]]()
     for row, (ids, _) in enumerate(tokens):
-        by_length.setdefault(min(longest, -(-len(ids) // grid) * grid), []).append(row)
+        by_length.setdefault(min(longest, -(-len(ids) // _LAVA_GRID) * _LAVA_GRID), []).append(row)
+    logits = np.zeros((len(tokens), encoder.program.dims.classes), np.int64)
     for length, rows in sorted(by_length.items()):
-        size = _FAST_BATCH if name == "fast" else len(rows)
-        yield from ((length, rows[at : at + size]) for at in range(0, len(rows), size))
+        logits[rows] = run(encoder.program.at_length(length), encoder.samples([tokens[r] for r in rows], length)).logits
+        step(len(rows))
+    return Answers(logits, np.array([len(ids) for ids, _ in tokens], np.int64))

@@ -10,6 +10,7 @@ from pathlib import Path
 from runtime import executors, glue
 from runtime.errors import InputError
 from runtime.lava import TIME_LIMIT
+from runtime.simulator import fast
 
 
 def parser(actions: dict[str, Callable[..., int]]) -> argparse.ArgumentParser:
@@ -39,6 +40,10 @@ def _unicode(text: str) -> str:
 
 def _run_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--executor", choices=list(executors.EXECUTORS), default="fast")
+    command.add_argument("--threads", type=int, default=fast.cores(), help="of fast (default: all cores, here %(default)s)")
+    command.add_argument(
+        "--memory", type=int, default=fast.MEMORY >> 20, metavar="MIB", help="most spikes that fast holds at once (default: %(default)s)"
+    )
     _time_limit(command)
     command.add_argument("--strict", action="store_true", help="refuse texts longer than the compiled length instead of cutting them")
 
@@ -74,6 +79,7 @@ def _glue_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--split", choices=["dev", "train"], default="dev")
     command.add_argument("--limit", type=_at_least(1))
     command.add_argument("--json", type=Path, metavar="OUT")
+    command.add_argument("--activity", action="store_true", help="count spikes and synaptic events of the whole chip, at the compiled length")
     _run_arguments(command)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from runtime import arith
+from runtime import arith, bits
 from runtime.errors import InputError
 from runtime.wiring import Dims, Wiring
 
@@ -178,31 +178,79 @@ class Program:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Encoded inputs of one length: x (samples, steps, positions, hidden) bool spikes, lengths (samples,) real tokens."""
+    """Encoded inputs for one program length: the spikes of real tokens only, text after text; padded positions are silent.
 
-    x: NDArray[np.bool_]
+    words: (tokens, steps, words) packed spikes (`runtime/bits.py`); lengths: (samples,) real tokens; positions, hidden: the program's.
+    """
+
+    words: bits.Words
     lengths: NDArray[np.int64]
+    positions: int
+    hidden: int
+
+    @classmethod
+    def of(cls, x: NDArray[np.bool_], lengths: NDArray[np.int64]) -> Samples:
+        """From spikes (samples, steps, positions, hidden), of which each sample's first `lengths` positions are read."""
+        real = np.arange(x.shape[2]) < lengths[:, None]
+        return cls(bits.pack(x.swapaxes(1, 2)[real]), lengths, *x.shape[2:])
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.lengths)
 
-    def pad(self) -> NDArray[np.bool_]:
-        """(samples, steps, positions): the mask population's spikes, on at every padded position."""
-        silent = np.arange(self.x.shape[2]) >= self.lengths[:, None]
-        return np.repeat(silent[:, None, :], self.x.shape[1], 1)
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """(samples + 1,): the first token of each sample, and where the last one ends."""
+        return np.concatenate([[0], np.cumsum(self.lengths)])
+
+    @cached_property
+    def real(self) -> NDArray[np.bool_]:
+        """(samples, positions): where there is a token."""
+        return np.arange(self.positions) < self.lengths[:, None]
+
+    def grid(self, rows: NDArray) -> NDArray:
+        """(tokens, steps, ...) -> (samples, steps, positions, ...), zero at padded positions."""
+        out = np.zeros((len(self), self.positions, *rows.shape[1:]), rows.dtype)
+        out[self.real] = rows
+        return out.swapaxes(1, 2)
 
     def source(self, name: str) -> NDArray[np.bool_]:
-        """Spikes of a host population, (samples, steps, neurons)."""
-        spikes = self.x if name == "x" else self.pad()
-        return spikes.reshape(*spikes.shape[:2], -1)
+        """Spikes of a host population, (samples, steps, neurons): x, or the mask, which is on at padded positions."""
+        steps = self.words.shape[1]
+        if name == "x":
+            return self.grid(bits.unpack(self.words, self.hidden)).reshape(len(self), steps, -1)
+        return np.repeat(~self.real[:, None], steps, 1)
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a chip would have had to do for some samples, inside their windows: spikes by population, synaptic events by synapse.
+
+    An event is a spike at a synapse whose weight is not zero; relays, coincidence neurons and masks count.
+    """
+
+    samples: int
+    spikes: dict[str, int]
+    events: dict[str, int]
+
+    def __add__(self, other: Activity) -> Activity:
+        """Both samples' activity."""
+        return Activity(self.samples + other.samples, _sum(self.spikes, other.spikes), _sum(self.events, other.events))
+
+
+def _sum(a: dict[str, int], b: dict[str, int]) -> dict[str, int]:
+    return {name: a.get(name, 0) + b.get(name, 0) for name in a | b}
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """logits: (samples, classes) int64. spikes: by population, (samples, steps, bytes) bit-packed windows (`np.packbits`), or None."""
+    """logits: (samples, classes) int64. spikes: by population, (samples, steps, bytes) bit-packed windows (`np.packbits`), or None.
+
+    activity: counts, where they were asked for.
+    """
 
     logits: NDArray[np.int64]
     spikes: dict[str, NDArray[np.uint8]] | None
+    activity: Activity | None = None
 
 
 def packed(spikes: NDArray[np.bool_]) -> NDArray[np.uint8]:

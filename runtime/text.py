@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from runtime import arith
+from runtime import arith, bits
 from runtime.errors import FileError, InputError
 from runtime.program import FrontEnd, Program, Samples
+from runtime.simulator import kernels, plain
 
 Text = str | tuple[str, str]
+Tokens = tuple[list[int], list[int]]  # ids, segments
 _LONGER = "lower the checkpoint with a larger --length"
 
 
@@ -24,14 +27,17 @@ class Encoder:
         self.program = program
         self.tokenizer = tokenizer_from(program.host.front.tokenizer, "program")
 
-    def tokens(self, texts: Sequence[Text], strict: bool = False) -> list[tuple[list[int], list[int]]]:
-        """(ids, segments) of each text, cut to the compiled length with a warning, or refused with `strict` (`InputError`)."""
+    def tokens(self, texts: Sequence[Text], strict: bool = False, before: int = 0) -> list[Tokens]:
+        """(ids, segments) of each text, cut to the compiled length with a warning, or refused with `strict` (`InputError`).
+
+        Messages number the texts from `before` + 1.
+        """
         limit = self.program.dims.positions
         self.tokenizer.no_truncation()
         found = self.tokenizer.encode_batch(list(texts))
         long = [(n, len(e.ids)) for n, e in enumerate(found) if len(e.ids) > limit]
         for n, length in long:
-            _too_long(n, length, limit, strict)
+            _too_long(before + n, length, limit, strict)
         if long:
             found = self._cut(texts, limit)
         return [(e.ids, e.type_ids) for e in found]
@@ -44,14 +50,15 @@ class Encoder:
         self.tokenizer.enable_truncation(limit)
         return list(self.tokenizer.encode_batch(list(texts)))
 
-    def samples(self, tokens: Sequence[tuple[list[int], list[int]]], positions: int | None = None) -> Samples:
+    def samples(self, tokens: Sequence[Tokens], positions: int | None = None) -> Samples:
         """Encode token lists of at most `positions` tokens (default: the compiled length), padded silently to that length."""
         length, front = positions or self.program.dims.positions, self.program.host.front
-        x = np.zeros((len(tokens), self.program.steps, length, len(front.bias)), np.bool_)
-        for n, (ids, segments) in enumerate(tokens):
-            spikes = encode(front, np.asarray(ids), np.asarray(segments), self.program.steps)
-            x[n, :, : len(ids)] = spikes
-        return Samples(x, np.array([len(ids) for ids, _ in tokens], np.int64))
+        ids = np.fromiter(chain.from_iterable(ids for ids, _ in tokens), np.int64)
+        segments = np.fromiter(chain.from_iterable(s for _, s in tokens), np.int64)
+        lengths = np.array([len(ids) for ids, _ in tokens], np.int64)
+        places = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        rows = front.token[ids].astype(np.int16) + front.position[places] + front.segment[segments]
+        return Samples(encode(front, rows, self.program.steps), lengths, length, len(front.bias))
 
 
 def tokenizer_from(text: str, where: str) -> Tokenizer:
@@ -71,13 +78,27 @@ def _too_long(n: int, length: int, limit: int, strict: bool) -> None:
     warnings.warn(f"{message}: the rest is cut off", stacklevel=3)
 
 
-def current(front: FrontEnd, ids: NDArray[np.int64], segments: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(tokens, hidden) integer current: a sum of three int8 rows, an integer matrix product, a shift that rounds down."""
-    rows = front.token[ids].astype(np.int64) + front.position[: len(ids)] + front.segment[segments]
-    return (rows @ front.projection.T.astype(np.int64) + front.bias) >> front.shift
+def encode(front: FrontEnd, rows: NDArray[np.int16], steps: int) -> bits.Words:
+    """(tokens, steps, words) spikes of the encoder LIF under the constant current of summed embedding rows (tokens, rank).
+
+    current = (projection @ row + bias) >> shift, rounded down.
+    """
+    neurons, width = len(front.bias), bits.words(len(front.bias)) * bits.WORD
+    pairs = -(-front.projection.shape[1] // 2)
+    projection, bias = np.zeros((pairs, width, 2), np.int16), np.zeros(width, np.int32)
+    for half in (0, 1):
+        column = front.projection[:, half::2].T
+        projection[: len(column), :neurons, half] = column
+    bias[:neurons] = front.bias
+    paired = np.zeros((len(rows), pairs * 2), np.int16)
+    paired[:, : rows.shape[1]] = rows
+    out = np.empty((len(rows), steps, width // bits.WORD), np.uint64)
+    kernel = kernels.encode if _fits(front) else plain.encode
+    kernel(paired.view(np.int32), projection.reshape(pairs, -1), bias, front.shift, front.keep, front.vth << arith.INPUT_SHIFT, out)
+    return out
 
 
-def encode(front: FrontEnd, ids: NDArray[np.int64], segments: NDArray[np.int64], steps: int) -> NDArray[np.bool_]:
-    """(steps, tokens, hidden) spikes of the encoder LIF under a constant current."""
-    drive = np.broadcast_to(current(front, ids, segments), (steps, len(ids), len(front.bias)))
-    return arith.lif_scan(drive, 0, front.keep, front.vth)
+def _fits(front: FrontEnd) -> bool:
+    """Whether no sum of three int8 rows can leave int32."""
+    worst = 3 * 128 * np.abs(front.projection.astype(np.int64)).sum(1) + np.abs(front.bias.astype(np.int64))
+    return int(worst.max()) < 1 << 31

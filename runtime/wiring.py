@@ -141,6 +141,14 @@ class Along:
             return dims.positions * dims.size("".join(a for a in self.source if a not in target + "p"))
         return dims.size("".join(a for a in self.source if a not in target and not (a in "ij" and "p" in target)))
 
+    def fan_out(self, target: str, dims: Dims) -> Index:
+        """Synapses on one source neuron: (positions,) by its position, or (1,) where that does not matter."""
+        within = "".join(a for a in target if a not in self.source and not (a in "ij" and "p" in self.source))
+        if "p" in target and "p" not in self.source:
+            side = dims.pairs["ij".index(self.source[0])]
+            return np.bincount(side, minlength=dims.positions) * dims.size(within.replace("p", ""))
+        return np.full(1, dims.size(within), np.int64)
+
     def bounds(self, source: str, target: str, dims: Dims) -> tuple[int, int]:
         """(largest, smallest) sum that any input can cause."""
         total = self.fan_in(target, dims) * self.mantissa

@@ -8,11 +8,19 @@ from pathlib import Path
 import pytest
 import random_checkpoint
 
+from runtime.simulator import cache
+
 _SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
 
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files instead of comparing with them")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled():
+    """Kernels are compiled before the first test, so that no test sees the line that says so."""
+    cache.prepare()
 
 
 def _data(*parts: str) -> Path:

@@ -124,3 +124,10 @@ def texts(seed: int, count: int, longest: int) -> list[str]:
     rng = np.random.default_rng(seed)
     lengths = [max(longest - 2, 0), *rng.integers(0, max(longest - 1, 1), count - 1)]
     return [" ".join(rng.choice(WORDS[4:], n)) for n in lengths]
+
+
+def tokens(seed: int, count: int, longest: int) -> list[tuple[list[int], list[int]]]:
+    """Random ids and segments of random lengths, the first of them `longest`."""
+    rng = np.random.default_rng(seed)
+    lengths = [longest, *rng.integers(1, longest + 1, count - 1)]
+    return [(rng.integers(0, len(WORDS), n).tolist(), rng.integers(0, 2, n).tolist()) for n in lengths]

@@ -24,7 +24,7 @@ ARROWS = {
     "compiler": {"compiler", "runtime", "hw_profiles"},
     "models": {"models", "runtime", "hw_profiles"},
 }
-ONLY_IN = {"torch": "models", "transformers": "models", "numba": "models", "lava": "runtime/lava"}
+ONLY_IN = {"torch": "models", "transformers": "models", "lava": "runtime/lava"}
 PICKLES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 FILES = sorted(path.relative_to(ROOT).as_posix() for package in ARROWS for path in (ROOT / package).rglob("*.py"))
 PASSES = sorted(path.stem for path in (ROOT / "compiler" / "passes").glob("*.py") if path.stem not in ("__init__", "base"))
@@ -126,6 +126,6 @@ print(sorted(set(sys.modules) & set({blocked!r})))
 
 @pytest.mark.parametrize("module", ["runtime.commands", "compiler.lower"])
 def test_imports_without_torch_and_lava(module):
-    code = _WITHOUT.format(blocked=("torch", "lava", "transformers", "numba", "datasets"), module=module)
+    code = _WITHOUT.format(blocked=("torch", "lava", "transformers", "datasets"), module=module)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")

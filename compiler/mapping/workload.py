@@ -37,8 +37,7 @@ def measured(program: Program, path: Path) -> Workload:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # long texts are cut, here as everywhere
         tokens = encoder.tokens(texts[:_TEXTS])
-    parts = [spike_rates(program, encoder.samples([t])) for t in tokens]  # one by one: every coincidence neuron's spikes are recorded
-    rates = {name: sum(part[name] for part in parts) / len(parts) for name in parts[0]}
+    rates = spike_rates(program, encoder.samples(tokens))
     return Workload(rates, tuple(len(ids) for ids, _ in tokens), f"measured on {len(tokens)} texts of {name}")
 
 

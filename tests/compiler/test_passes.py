@@ -20,8 +20,9 @@ from compiler.passes.silence_padding import SilencePadding
 from compiler.pipeline import DEFAULT, run
 from hw_profiles.profile import load
 from runtime import program_file
+from runtime.errors import ExecutorError
 from runtime.program import Bias
-from runtime.simulator import fast, reference
+from runtime.simulator import fast, layout, reference
 from runtime.text import Encoder
 from runtime.wiring import Along, Matrix
 
@@ -223,7 +224,7 @@ def _texts(longest: int) -> list[str]:
 def _run(program, texts: list[str], positions: int | None = None):
     encoder = Encoder(program)
     program = program if positions is None else program.at_length(positions)
-    return fast.run(program, encoder.samples(encoder.tokens(texts), positions), record=True)
+    return reference.run(program, encoder.samples(encoder.tokens(texts), positions), record=True)
 
 
 def _grid(program, result, name: str) -> np.ndarray:
@@ -274,4 +275,6 @@ def test_without_silence_padding_the_answer_would_depend_on_padding(folder, prog
     loud = lower(folder, program.profile, [step for step in DEFAULT if step.name != "silence-padding"])
     texts = _texts(3)
     assert (_run(loud, texts, 5).logits != _run(loud, texts, 3).logits).any()
+    with pytest.raises(ExecutorError, match=r"^layer\.0\.query: fires at padded positions, which fast leaves out \(hint: lower with silence-padding"):
+        layout.plan(loud)
     assert all(s.source not in ("pad", "pad.relay") for s in loud.synapses)

@@ -30,7 +30,7 @@ def classify(program: Path) -> tuple[str, Path, str, str, str]:
 
 def samples(program, count: int) -> Samples:
     d = program.dims
-    return Samples(np.ones((count, program.steps, d.positions, d.hidden), np.bool_), np.full(count, d.positions))
+    return Samples.of(np.ones((count, program.steps, d.positions, d.hidden), np.bool_), np.full(count, d.positions))
 
 
 @pytest.fixture()

@@ -67,7 +67,7 @@ def readout(folder, zeros: int = 0, sign: int = 1, **changes):
 
 def worst(program) -> Samples:
     d = program.dims
-    return Samples(np.ones((1, program.steps, d.positions, d.hidden), np.bool_), np.array([d.positions]))
+    return Samples.of(np.ones((1, program.steps, d.positions, d.hidden), np.bool_), np.array([d.positions]))
 
 
 def test_accumulator_overflow_is_refused(shell, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import lava_inline
@@ -57,22 +58,15 @@ def test_torch_reference_fast_and_lava_models_agree(case):
     try:
         path = random_checkpoint.write(folder, seed, **config)
         program = lower(path, "kapoho-point")
-        _all_agree(path, program, _tokens(seed, count, config["max_length"]))
+        _all_agree(path, program, random_checkpoint.tokens(seed, count, config["max_length"]))
     finally:
         shutil.rmtree(folder)
-
-
-def _tokens(seed, count, longest):
-    """Random ids and segments of random lengths, the first as long as the program."""
-    rng = np.random.default_rng(seed)
-    lengths = [longest, *rng.integers(1, longest + 1, count - 1)]
-    return [(rng.integers(0, len(random_checkpoint.WORDS), n), rng.integers(0, 2, n)) for n in lengths]
 
 
 def _all_agree(path, program, tokens):
     samples = Encoder(program).samples(tokens)
     expected = reference.run(program, samples, record=True)
-    for name, run in (("fast", fast.run), ("lava", lava_inline.run)):
+    for name, run in (("fast", fast.run), ("plain", partial(fast.run, plainly=True)), ("lava", lava_inline.run)):
         require_equal(program, expected, run(program, samples, record=True), ("reference", name))
     _torch_agrees(path, program, tokens, expected)
     for p in program.populations:
@@ -117,7 +111,7 @@ def test_rows_of_ones_at_large_fan_in(tmp_path):
         "layer.0.hidden.vth": np.array([90], np.int32),
     }
     path = random_checkpoint.write(tmp_path / "wide", 5, layers=1, ffn=3072, tensors=tensors | _thresholds(90))
-    _all_agree(path, lower(path, "loihi2"), _tokens(1, 3, 12))
+    _all_agree(path, lower(path, "loihi2"), random_checkpoint.tokens(1, 3, 12))
 
 
 def _thresholds(vth):

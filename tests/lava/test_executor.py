@@ -38,12 +38,12 @@ def test_the_runtime_gives_the_reference_s_spikes_and_logits(tmp_path, changes):
 
 def test_texts_go_to_the_shortest_program_and_answers_do_not_change(checkpoint):
     encoder = Encoder(lower(checkpoint, "loihi2"))
-    tokens = encoder.tokens(random_checkpoint.texts(4, 6, 12))
+    texts = random_checkpoint.texts(4, 6, 12)
     seen = []
-    on_lava = executors.logits(encoder, tokens, "lava", seen.append)
+    on_lava = executors.answer(encoder, texts, "lava", step=seen.append).logits
     assert len(seen) == 2 and sum(seen) == 6  # lengths up to 8, and up to 12
-    assert (on_lava == executors.logits(encoder, tokens, "fast")).all()
-    assert (on_lava == fast.run(encoder.program, encoder.samples(tokens)).logits).all()
+    assert (on_lava == executors.answer(encoder, texts, "fast").logits).all()
+    assert (on_lava == fast.run(encoder.program, encoder.samples(encoder.tokens(texts))).logits).all()
 
 
 def test_depth_does_not_cost_processes(tmp_path):

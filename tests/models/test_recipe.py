@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.train import read_recipe
+from models.recipe import read_recipe
 from runtime.errors import FileError
 
 _CONFIGS = sorted((Path(__file__).resolve().parents[2] / "models" / "configs").glob("*.toml"))

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from models import finetune_teacher, training_set
+from models import finetune_teacher
 from models.data import encode, review_sentences
 from models.spiking_bert import BertConfig, SpikingBert
+from models.start import Start, start_student
 from models.teacher import load_teacher
 from runtime.errors import FileError
 
@@ -30,7 +31,7 @@ def test_a_real_encoder_loads_by_path_and_feeds_distillation(minilm, tmp_path):
     logits = teacher.logits(corpus)
     assert logits.shape == (2, 2) and np.isfinite(logits).all()
     student = SpikingBert(BertConfig(vocabulary=teacher.tokenizer.get_vocab_size(), classes=2, embedding_rank=16, hidden=64))
-    training_set.start_from_teacher(student, teacher, corpus)
+    start_student(student, teacher, corpus, Start())
     on_off = student.embedding.projection[:32]
     assert torch.allclose(on_off[:16], -on_off[16:])  # each direction has an ON and an OFF channel
     teacher.save(tmp_path / "saved")

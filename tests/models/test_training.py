@@ -13,10 +13,14 @@ from compiler.frontend.checkpoint import read_checkpoint
 from compiler.lower import lower
 from models import train as training
 from models.data import encode, hold_out, pack
+from models.distil import LossWeights
 from models.equality import compare
 from models.export import tensors
 from models.load import load_student
+from models.recipe import Recipe, Schedule
 from models.spiking import binary, exact_product, lif, ternary
+from models.spiking_bert import BertConfig, SpikingBert
+from models.start import Start, start_student
 from models.teacher import Teacher
 from runtime import arith, program_file
 from runtime.checkpoint import config_from_json, tensor_table
@@ -53,11 +57,15 @@ def teacher():
 
 def _recipe(kind="ternary", steps=60):
     model = dict(hidden=32, layers=2, heads=2, head_dim=8, ffn=32, steps=3, max_length=12, embedding_rank=16, weights=kind)
-    loss = training.LossWeights(logits=0.1, labels=1.0, hidden=0.1, attention=0.01, states_every=3)
-    schedule = training.Schedule(
+    loss = LossWeights(logits=0.1, labels=1.0, hidden=0.1, attention=0.01, states_every=3)
+    schedule = Schedule(
         float_steps=steps, integer_steps=20, batch=16, rate=5e-3, held_out=50, check_every=20, calibration_batches=4, unlabelled=0, warm_up=5
     )
-    return training.Recipe("sst2", model, loss, schedule)
+    return Recipe("sst2", model, loss=loss, schedule=schedule)
+
+
+def _source(data, out):
+    return training.source_of(_recipe().schedule, str(data), None, out.parent / "cache")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +74,7 @@ def trained(task_data, teacher, tmp_path_factory):
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "load_teacher", lambda source: teacher)
-        card = training.train(_recipe(steps=300), "teacher", str(task_data), None, out, "command")
+        card = training.train(_recipe(steps=300), "teacher", _source(task_data, out), out, "command")
     return out, card
 
 
@@ -103,7 +111,8 @@ def test_loading_a_checkpoint_and_exporting_it_changes_nothing(trained):
 
 def test_a_killed_run_goes_on_to_the_same_result(task_data, teacher, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "load_teacher", lambda source: teacher)
-    whole = training.train(_recipe("binary"), "t", str(task_data), None, tmp_path / "whole", "c")
+    whole = training.train(_recipe("binary"), "t", _source(task_data, tmp_path / "whole"), tmp_path / "whole", "c", dev=False)
+    assert "dev" not in whole
     real, calls = training.Trainer._update, []
 
     def dies(self, *args):
@@ -114,9 +123,9 @@ def test_a_killed_run_goes_on_to_the_same_result(task_data, teacher, tmp_path, m
 
     monkeypatch.setattr(training.Trainer, "_update", dies)
     with pytest.raises(KeyboardInterrupt):
-        training.train(_recipe("binary"), "t", str(task_data), None, tmp_path / "killed", "c")
+        training.train(_recipe("binary"), "t", _source(task_data, tmp_path / "killed"), tmp_path / "killed", "c")
     monkeypatch.setattr(training.Trainer, "_update", real)
-    resumed = training.train(_recipe("binary"), "t", str(task_data), None, tmp_path / "killed", "c")
+    resumed = training.train(_recipe("binary"), "t", _source(task_data, tmp_path / "killed"), tmp_path / "killed", "c")
     assert resumed["curves"] == whole["curves"]
     assert (tmp_path / "killed" / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()
 
@@ -172,3 +181,15 @@ def test_padding_in_the_attention_grid_changes_nothing(checkpoint):
         together = student(pack(corpus, range(4)))
         alone = torch.cat([student(pack(corpus, [n])) for n in range(4)])
     assert torch.equal(together, alone)
+
+
+@pytest.mark.parametrize("kind", ["context", "both"])
+def test_a_student_may_start_from_what_the_teacher_makes_of_each_word(teacher, kind):
+    size = len(random_checkpoint.WORDS)
+    student = SpikingBert(BertConfig(vocabulary=size, classes=2, hidden=32, embedding_rank=16))
+    corpus = encode(random_checkpoint.small_tokenizer(), random_checkpoint.texts(0, 20, 12), 12)
+    start_student(student, teacher, corpus, Start(embedding=kind, score=0.4, learned=False))
+    table = student.embedding.token.detach()
+    assert table.isfinite().all() and len(table.unique(dim=0)) == size
+    layer = next(student.blocks())
+    assert layer.score().item() == pytest.approx(0.4) and not layer.score.log.requires_grad

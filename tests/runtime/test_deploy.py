@@ -125,7 +125,7 @@ def test_a_lost_spike_is_named(program, shell, ready, monkeypatch):
     spikes = reference.run(loaded.at_length(4), samples, True).spikes[on_board.last(loaded)]
     sample, step, neuron = np.argwhere(np.unpackbits(spikes, axis=-1))[0]
     monkeypatch.setenv("STAND_IN_FLIP", str(neuron))
-    monkeypatch.setattr("runtime.deploy._samples", lambda o, encoder, choose: (loaded.at_length(4), samples))
+    monkeypatch.setattr("runtime.deploy._samples", lambda o, encoder: (loaded.at_length(4), samples))
     code, out, _ = shell.run(RUNTIME, "deploy", program, "--profile", "kapoho-point", "--time-limit", "120")
     assert code == 1
     assert out.splitlines()[-1] == f"differs: sample {sample}, step {step}, layer.1.output[{neuron}]: fast 1 != board 0"

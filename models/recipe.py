@@ -1,0 +1,69 @@
+"""What a run is made of: the TOML file under models/configs, parsed and checked."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.distil import LossWeights
+from models.spiking_bert import BertConfig
+from models.start import Start
+from runtime.errors import FileError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast. Rates fall linearly to zero after a short warm-up."""
+
+    float_steps: int = 8000
+    integer_steps: int = 2000
+    batch: int = 32
+    rate: float = 1e-3
+    integer_rate: float = 2e-4
+    warm_up: int = 200
+    task_share: float = 0.4  # of a batch's texts, from the task's own training set; the rest is unlabelled text
+    unlabelled: int = 150_000  # sentences taken from the unlabelled file
+    probes: int = 3000  # of these, never trained on: the distance to the teacher is measured there
+    held_out: int = 1000
+    check_every: int = 500
+    calibration_batches: int = 60
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The TOML file: task, [model], [start], [loss], [schedule]."""
+
+    task: str
+    model: dict[str, Any]
+    start: Start = field(default_factory=Start)
+    loss: LossWeights = field(default_factory=LossWeights)
+    schedule: Schedule = field(default_factory=Schedule)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Parse and check a recipe; unknown keys are refused with one line."""
+    try:
+        return recipe_from(tomllib.loads(path.read_text()))
+    except (OSError, KeyError, TypeError, tomllib.TOMLDecodeError) as error:
+        raise FileError(f"{path}: not a training recipe: {error}") from None
+
+
+def recipe_from(raw: dict[str, Any]) -> Recipe:
+    """The recipe of a parsed TOML file. Raises `KeyError` or `TypeError` on what is missing or unknown."""
+    BertConfig(vocabulary=1, classes=1, **raw.get("model", {}))  # refuses keys it does not know
+    parts = Start(**raw.get("start", {})), LossWeights(**raw.get("loss", {})), Schedule(**raw.get("schedule", {}))
+    return Recipe(raw["task"], raw.get("model", {}), *parts)
+
+
+def plain(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as a card holds it; `recipe_from` reads it back."""
+    parts = {name: asdict(getattr(recipe, name)) for name in ("start", "loss", "schedule")}
+    return {"task": recipe.task, "model": recipe.model} | parts

@@ -1,0 +1,82 @@
+"""Where a student starts: its token table from the teacher's, its score and context weights at a chosen number of coincidences."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.data import Corpus, length_sorted_batches, pack
+from models.spiking_bert import SpikingBert
+from models.teacher import Teacher
+
+_TABLES = ("words", "context", "both")
+
+
+@dataclass(frozen=True)
+class Start:
+    """`embedding`: the teacher's word table, what its last layer makes of each word alone ("context"), or both side by side.
+    score, context: first synaptic weights in thresholds; a neuron needs more than 1/weight coincidences in a step to fire at once.
+    learned: False keeps these two. One number serves a layer's every score and sums are whole numbers, so a learned one settles on an
+    edge (just above 1/2: two coincidences fire), where each step of the optimiser may switch all scores between two behaviours."""
+
+    embedding: str = "words"
+    score: float = 0.5
+    context: float = 0.5
+    learned: bool = True
+
+    def __post_init__(self) -> None:
+        if self.embedding not in _TABLES:
+            raise TypeError(f"start.embedding is one of {', '.join(_TABLES)}, not {self.embedding}")
+
+
+@torch.no_grad()
+def start_student(student: SpikingBert, teacher: Teacher, corpus: Corpus, start: Start) -> None:
+    """Set what `start` describes; the rest of the student stays as it was made."""
+    share = torch.bincount(torch.from_numpy(corpus.ids).long(), minlength=student.config.vocabulary).float()
+    parts = [_unit(part, share / share.sum()) for part in _tables(teacher, start.embedding)]
+    _start_embedding(student, torch.cat(parts, 1), share / share.sum())
+    for layer in student.blocks():
+        for weight, value in ((layer.score, start.score), (layer.context, start.context)):
+            weight.log.fill_(math.log(value))
+            weight.log.requires_grad_(start.learned)
+
+
+def _tables(teacher: Teacher, kind: str) -> list[Tensor]:
+    words = [teacher.model.get_input_embeddings().weight.float()]
+    return words if kind == "words" else [alone(teacher)] if kind == "context" else [*words, alone(teacher)]
+
+
+def _unit(table: Tensor, share: Tensor) -> Tensor:
+    """Centred, and with a variance of 1 over a corpus in which row i has the share `share[i]`."""
+    centred = table - share @ table
+    return centred / (share @ centred.square()).sum().sqrt()
+
+
+def alone(teacher: Teacher) -> Tensor:
+    """(vocabulary, hidden): the teacher's last hidden state of each token in a text of nothing else. Unlike its word table, this
+    already says what the fine-tuned teacher makes of the word (after Model2Vec, github.com/MinishLab/model2vec)."""
+    size = teacher.tokenizer.get_vocab_size()
+    frame = teacher.tokenizer.encode("").ids  # the special tokens around an empty text
+    ids = np.concatenate([[*frame[:1], token, *frame[1:]] for token in range(size)]).astype(np.int32)
+    width = len(frame) + 1
+    corpus = Corpus(ids, np.zeros(len(ids), np.int8), np.arange(size + 1) * width)
+    out = torch.empty(size, teacher.model.config.hidden_size)
+    for rows in length_sorted_batches(corpus, 512):
+        states = teacher.outputs(pack(corpus, rows), states=True).hidden_states[-1]
+        out[rows] = states[:, min(1, width - 1)].float()
+    return out
+
+
+def _start_embedding(student: SpikingBert, centred: Tensor, share: Tensor) -> None:
+    """The directions of most variance over the corpus; the projection gives each an ON and an OFF channel."""
+    part, rank = student.embedding, student.config.embedding_rank
+    _, directions = torch.linalg.eigh((centred * share[:, None]).T @ centred)
+    reduced = centred @ directions.flip(1)[:, :rank]
+    part.token.copy_(reduced / (share @ reduced.square()).mean().sqrt())
+    on, _ = torch.linalg.qr(torch.randn(rank, rank))
+    rows = torch.cat([on, -on]).repeat(math.ceil(student.config.hidden / (2 * rank)), 1)
+    part.projection.copy_(rows[: student.config.hidden])

@@ -1,0 +1,315 @@
+"""A program as the stages that `fast` runs: which kernels, on which words, with tables built once.
+
+Relays repeat their source, so they are their source; coincidence neurons are a product inside a kernel. Padded positions are left out: `plan`
+checks, by running each population there, that they are silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime import arith, bits
+from runtime.errors import ExecutorError, RangeError
+from runtime.program import COINCIDENCE, LIF, READOUT, RELAY, Population, Program, Synapse
+from runtime.simulator import kernels
+from runtime.simulator.lanes import BLOCK
+from runtime.wiring import Along, Matrix, Pool
+
+Lanes = NDArray[np.int32]
+_INPUTS = (1 << kernels.PLANES) - 1  # a neuron may count a row an input, and the counter has so many planes
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a population's spikes are: the buffer (named for its first population), the first word in it, neurons a position."""
+
+    buffer: str
+    first: int
+    width: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Linear:
+    """Populations that hear the same source through matrices, their columns end to end in whole words. Arrays as `kernels.linear` takes them."""
+
+    source: Place
+    table: bits.Words
+    signs: bits.Words
+    gain: Lanes
+    bias: Lanes
+    keep: Lanes
+    vth: Lanes
+    skip: Place
+    skip_gain: int
+    bounded: bool
+    buffer: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Attention:
+    """Scores and contexts of one layer; `score` and `context` are (gain, keep, threshold, bounded)."""
+
+    sides: tuple[Place, Place, Place]
+    score: Lanes
+    context: Lanes
+    scores: str
+    buffer: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Readout:
+    """A matrix summed over positions: (classes, words) of its signs."""
+
+    source: Place
+    positive: bits.Words
+    negative: bits.Words
+    only_first: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Stages in order, where each population's spikes are, and the population that each relay repeats."""
+
+    stages: tuple[Linear | Attention, ...]
+    readout: Readout
+    places: dict[str, Place]
+    repeats: dict[str, str]
+
+    def last_use(self) -> dict[str, int]:
+        """The number of the last stage that reads each buffer; the readout comes after all."""
+        used = {self.readout.source.buffer: len(self.stages)}
+        for n, stage in reversed(list(enumerate(self.stages))):
+            for place in reads(stage):
+                used.setdefault(place.buffer, n)
+        return used
+
+
+def reads(stage: Linear | Attention) -> tuple[Place, ...]:
+    """The populations that a stage hears."""
+    return stage.sides if isinstance(stage, Attention) else (stage.source, stage.skip)
+
+
+_PLANS: WeakKeyDictionary[Program, Plan] = WeakKeyDictionary()
+
+
+def plan(program: Program) -> Plan:
+    """The stages of a program, made once. Raises `ExecutorError` for structures that no kernel knows, `RangeError` for sums beyond int32."""
+    if program not in _PLANS:
+        builder = _Builder(program)
+        for p in program.populations:
+            builder.visit(p)
+        _PLANS[program] = Plan(tuple(builder.stages), builder.read_out(), builder.places, builder.repeats)
+    return _PLANS[program]
+
+
+class _Builder:
+    """Stages from the populations seen so far."""
+
+    def __init__(self, program: Program) -> None:
+        self.program, self.dims = program, program.dims
+        self.places = {"x": Place("x", 0, program.dims.hidden)}
+        self.repeats: dict[str, str] = {}
+        self.products: dict[str, dict[str, str]] = {}
+        self.pending: dict[str, tuple[str, str, Lanes]] = {}
+        self.stages: list[Linear | Attention] = []
+
+    def visit(self, p: Population) -> None:
+        """Add what one population needs."""
+        inputs = self.program.inputs(p.name)
+        if p.role == RELAY:
+            self.repeats[p.name] = self._origin(inputs[0].source)
+        elif p.role == COINCIDENCE:
+            self.products[p.name] = {s.wiring.source: self._origin(s.source) for s in inputs if isinstance(s.wiring, Along)}
+        elif p.role == LIF:
+            _check_range(self.program, p)
+            self._check_padding(p, [s for s in inputs if self._origin(s.source) == "pad"])
+            self._fire(p, [s for s in inputs if self._origin(s.source) != "pad"])
+
+    def _origin(self, name: str) -> str:
+        return self.repeats.get(name, name)
+
+    def _fire(self, p: Population, inputs: list[Synapse]) -> None:
+        kinds = [type(s.wiring) for s in inputs]
+        if kinds == [Along] and inputs[0].source in self.products:
+            self._attend(p, inputs[0], self.products[inputs[0].source])
+        elif kinds in ([Matrix], [Matrix, Along]) and all(self._origin(s.source) in self.places for s in inputs):
+            self._join(p, inputs)
+        else:
+            what = ", ".join(f"{k.__name__} from {s.source}" for k, s in zip(kinds, inputs))
+            raise ExecutorError(f"{p.name}: fast knows one matrix with at most one identity, or one product; here: {what}", "--executor reference")
+
+    def _attend(self, p: Population, s: Synapse, sides: dict[str, str]) -> None:
+        """A score waits for the context that hears it."""
+        how = np.array([_weight(s), p.keep, p.vth << arith.INPUT_SHIFT, _bounded(self.program, p)], np.int32)
+        if sides.keys() == {"ihd", "jhd"} and p.axes == "hp":
+            self.pending[p.name] = (sides["ihd"], sides["jhd"], how)
+        elif sides.keys() == {"hp", "jhd"} and p.axes == "ihd" and sides["hp"] in self.pending:
+            query, key, score = self.pending[sides["hp"]]
+            at = (self.places[query], self.places[key], self.places[sides["jhd"]])
+            self.stages.append(Attention(sides=at, score=score, context=how, scores=sides["hp"], buffer=p.name))
+            self.places[sides["hp"]], self.places[p.name] = Place(sides["hp"], 0, self.dims.heads), Place(p.name, 0, at[0].width)
+        else:
+            raise ExecutorError(f"{p.name}: fast knows products for scores and for contexts; here: {' and '.join(sides)}", "--executor reference")
+
+    def _join(self, p: Population, inputs: list[Synapse]) -> None:
+        """One more linear stage, or more columns for the last one where both hear the same and have no identity."""
+        stage, last = self._linear(p, inputs), self.stages[-1] if self.stages else None
+        first = 0
+        if (
+            isinstance(last, Linear)
+            and last.source == stage.source
+            and len(last.signs) == len(stage.signs)
+            and not last.skip_gain
+            and not stage.skip_gain
+        ):
+            first, self.stages[-1] = len(last.keep), _beside(last, stage)
+        else:
+            self.stages.append(stage)
+        self.places[p.name] = Place(self.stages[-1].buffer, first, self.dims.size(p.axes) // self.dims.positions)
+
+    def _linear(self, p: Population, inputs: list[Synapse]) -> Linear:
+        matrix, source = inputs[0].wiring, self.places[self._origin(inputs[0].source)]
+        assert isinstance(matrix, Matrix)
+        each = 1 if matrix.codes.all() else 2
+        if matrix.codes.shape[1] > _INPUTS:
+            raise ExecutorError(f"{p.name}: fan-in {matrix.codes.shape[1]}, fast knows up to {_INPUTS}", "--executor reference")
+        neurons, full = len(matrix.codes), bits.words(len(matrix.codes)) * bits.WORD
+        gain, bias = np.zeros(full, np.int32), np.zeros(full, np.int32)
+        gain[:neurons] = matrix.gain << (inputs[0].exponent + arith.INPUT_SHIFT)
+        if p.bias is not None:
+            bias[:neurons] = p.bias.values()
+        return Linear(
+            source=source,
+            table=table(matrix.codes, each),
+            signs=signs(matrix.codes, each),
+            gain=gain,
+            bias=bias,
+            keep=np.full(full // bits.WORD, p.keep, np.int32),
+            vth=np.full(full // bits.WORD, p.vth << arith.INPUT_SHIFT, np.int32),
+            skip=self.places[self._origin(inputs[1].source)] if len(inputs) > 1 else source,
+            skip_gain=_weight(inputs[1]) if len(inputs) > 1 else 0,
+            bounded=_bounded(self.program, p),
+            buffer=p.name,
+        )
+
+    def _check_padding(self, p: Population, masks: list[Synapse]) -> None:
+        """At a padded position only bias and mask act: run one there, for every channel."""
+        bias = p.bias.values() if p.bias is not None else np.zeros(1, np.int64)
+        inhibition = sum(_weight(s) for s in masks) >> arith.INPUT_SHIFT
+        drive = np.full((self.program.steps, len(bias)), inhibition, np.int64)
+        if arith.lif_scan(drive, bias, p.keep, p.vth).any():
+            raise ExecutorError(f"{p.name}: fires at padded positions, which fast leaves out", "lower with silence-padding, or --executor reference")
+
+    def read_out(self) -> Readout:
+        """The last stage."""
+        p = self.program.readout
+        _check_range(self.program, p)
+        (synapse,) = self.program.inputs(p.name)
+        assert isinstance(synapse.wiring, Pool)
+        codes = synapse.wiring.codes << synapse.exponent
+        if p.keep != arith.KEEP_ALL or np.abs(codes).max(initial=0) > 1:
+            raise ExecutorError(f"{p.name}: fast knows readouts of weights -1, 0 and 1 that keep all of their membrane", "--executor reference")
+        source = self.places[self._origin(synapse.source)]
+        return Readout(source=source, positive=bits.pack(codes > 0), negative=bits.pack(codes < 0), only_first=synapse.wiring.first)
+
+
+def _weight(s: Synapse) -> int:
+    """What one spike adds to a membrane."""
+    assert isinstance(s.wiring, Along)
+    return s.wiring.mantissa << (s.exponent + arith.INPUT_SHIFT)
+
+
+def _check_range(program: Program, p: Population) -> None:
+    """What prove-ranges proved, asked again: int32 lanes rely on it, and a readout that fires would lose its sum."""
+    high, low = program.input_bounds(p.name)
+    worst = max(high, -low)
+    if worst >= arith.A_LIMIT:
+        raise RangeError(f"{p.name}: synaptic input can reach {worst} at one neuron, allowed below {arith.A_LIMIT}")
+    if p.role == READOUT and worst * program.steps > p.vth:
+        raise RangeError(f"{p.name}: its membrane can reach 64 * {worst * program.steps} in {program.steps} steps, allowed up to 64 * {p.vth}")
+
+
+def _bounded(program: Program, p: Population) -> bool:
+    """Whether no input can drive the membrane to its limit within a window."""
+    high, low = program.input_bounds(p.name)
+    bias = int(np.abs(p.bias.values()).max()) if p.bias is not None else 0
+    worst = 0
+    for _ in range(program.steps):
+        worst = (worst * p.keep >> 12) + max(high, -low) * arith.ONE + bias
+    return worst <= arith.V_LIMIT
+
+
+def table(codes: NDArray[np.int8], each: int) -> bits.Words:
+    """(blocks, inputs * each + 1, BLOCK) rows of bits, 64-byte aligned: a row is one cache line."""
+    neurons, inputs = codes.shape
+    blocks = -(-neurons // (bits.WORD * BLOCK))
+    padded = np.zeros((inputs * each + 1, blocks * bits.WORD * BLOCK), np.bool_)
+    padded[:-1:each, :neurons] = (codes > 0).T
+    if each == 2:
+        padded[1:-1:2] = True  # also beyond the last neuron, so that there too the two rows of a spike come to weight 0
+        padded[1:-1:2, :neurons] = (codes >= 0).T
+    out = _aligned((blocks, len(padded), BLOCK))
+    out[:] = bits.pack(padded).reshape(len(padded), blocks, BLOCK).swapaxes(0, 1)
+    return out
+
+
+def signs(codes: NDArray[np.int8], each: int) -> bits.Words:
+    """(each, words of neurons, words of inputs, 64): where a neuron's weights are 1, and where -1; 64 neurons' words side by side."""
+    neurons, inputs = codes.shape
+    padded = np.zeros((bits.words(neurons) * bits.WORD, inputs), np.int8)
+    padded[:neurons] = codes
+    packed = np.stack([bits.pack(padded == sign) for sign in (1, -1)[:each]])
+    out = _aligned((each, bits.words(neurons), bits.words(inputs), bits.WORD))
+    out[:] = packed.reshape(each, -1, bits.WORD, out.shape[2]).swapaxes(2, 3)
+    return out
+
+
+def _aligned(shape: tuple[int, ...]) -> bits.Words:
+    """Zeros that begin at a cache line."""
+    raw = np.zeros(int(np.prod(shape)) * 8 + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + int(np.prod(shape)) * 8].view(np.uint64).reshape(shape)
+
+
+def _alike(a: Linear, b: Linear) -> bool:
+    """Whether both hear the same alone, through the same kind of weights."""
+    return a.source == b.source and len(a.signs) == len(b.signs) and not a.skip_gain and not b.skip_gain
+
+
+def _beside(a: Linear, b: Linear) -> Linear:
+    """Both stages' columns, a's first."""
+    words, rows = len(a.keep) + len(b.keep), a.table.shape[1]
+    table = _aligned((-(-words // BLOCK), rows, BLOCK))
+    columns = [s.table.swapaxes(0, 1).reshape(rows, -1)[:, : len(s.keep)] for s in (a, b)]
+    full = np.zeros((rows, table.shape[0] * BLOCK), np.uint64)
+    full[:, :words] = np.concatenate(columns, 1)
+    table[:] = full.reshape(rows, -1, BLOCK).swapaxes(0, 1)
+    joined = {name: np.concatenate([getattr(a, name), getattr(b, name)]) for name in ("gain", "bias", "keep", "vth")}
+    both = _aligned((len(a.signs), words, *a.signs.shape[2:]))
+    both[:, : len(a.keep)], both[:, len(a.keep) :] = a.signs, b.signs
+    return Linear(source=a.source, table=table, signs=both, skip=a.skip, skip_gain=0, bounded=a.bounded and b.bounded, buffer=a.buffer, **joined)
+
+
+def buffer_words(program: Program, stage: Linear | Attention, longest: int) -> Iterator[tuple[str, int]]:
+    """(buffer, words a token and step) that a stage writes."""
+    if isinstance(stage, Attention):
+        yield stage.scores, program.dims.heads * bits.words(longest)
+        yield stage.buffer, bits.words(program.dims.heads * program.dims.head_dim)
+    else:
+        yield stage.buffer, len(stage.keep)
+
+
+def bytes_per_token(program: Program, longest: int) -> int:
+    """The most that spikes of one token of a text of `longest` tokens hold at any stage; each buffer is dropped after its last use."""
+    stages = plan(program)
+    live, most, used = {"x": bits.words(program.dims.hidden)}, 0, stages.last_use()
+    for n, stage in enumerate(stages.stages):
+        live |= dict(buffer_words(program, stage, longest))
+        most = max(most, sum(live.values()))
+        live = {name: size for name, size in live.items() if used.get(name, -1) > n}
+    return most * program.steps * bits.WORD // 8

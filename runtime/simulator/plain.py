@@ -1,0 +1,126 @@
+"""The kernels again, in plain numpy on unpacked arrays: what each of them must equal, and what runs where numba may not compile."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime import arith
+from runtime.bits import Words, pack, unpack, words
+
+Ints = NDArray[np.int64]
+
+
+def scan(drive: Ints, keep: Ints | int, vth: Ints | int) -> NDArray[np.bool_]:
+    """LIF spikes along axis 1 of (rows, steps, ...); drive and threshold in membrane units."""
+    v, out = np.zeros_like(drive[:, 0]), np.empty(drive.shape, np.bool_)
+    for t in range(drive.shape[1]):
+        before = arith.saturate(np.sign(v) * ((np.abs(v) * keep) >> 12) + drive[:, t])
+        out[:, t] = before > vth
+        v = np.where(out[:, t], 0, before)
+    return out
+
+
+def _bits(x: Words, first: int, count: int) -> NDArray[np.bool_]:
+    return unpack(x[..., first : first + words(count)], count)
+
+
+def linear(
+    x: Words,
+    first: int,
+    inputs: int,
+    table: Words,
+    signs: Words,
+    gain: NDArray[np.int32],
+    bias: NDArray[np.int32],
+    keep: NDArray[np.int32],
+    vth: NDArray[np.int32],
+    skip: Words,
+    skip_first: int,
+    skip_gain: int,
+    bounded: int,
+    out: Words,
+) -> None:
+    """`kernels.linear`: the weights are read back from the table's bits."""
+    each, neurons = len(signs), len(gain)
+    rows = unpack(table.swapaxes(0, 1).reshape(table.shape[1], -1), neurons)[:-1]
+    codes = (2 * rows if each == 1 else rows.reshape(inputs, 2, neurons).sum(1)).astype(np.int64) - 1
+    drive = (_bits(x, first, inputs).astype(np.int64) @ codes) * gain + bias
+    if skip_gain:
+        drive += skip_gain * _bits(skip, skip_first, neurons)
+    out[:] = pack(scan(drive, np.repeat(keep, 64).astype(np.int64), np.repeat(vth, 64)))
+
+
+def attend(
+    q: Words,
+    k: Words,
+    v: Words,
+    firsts: Ints,
+    starts: Ints,
+    width: int,
+    causal: bool,
+    score: NDArray[np.int32],
+    context: NDArray[np.int32],
+    scores: Words,
+    out: Words,
+) -> None:
+    """`kernels.attend`: two batched matrix products a text."""
+    heads = scores.shape[2]
+    grids = [_bits(s, f, heads * width).reshape(*s.shape[:2], heads, width).astype(np.int64) for s, f in zip((q, k, v), firsts.tolist())]
+    for a, b in pairwise(starts):
+        queries, keys, values = (g[a:b].transpose(1, 2, 0, 3) for g in grids)  # steps, heads, positions, channels
+        seen = _lif(queries @ keys.swapaxes(-1, -2), score)
+        if causal:
+            seen &= np.tril(np.ones((b - a, b - a), np.bool_))
+        scores[a:b, :, :, : words(b - a)] = pack(seen).transpose(2, 0, 1, 3)
+        gathered = _lif(seen.astype(np.int64) @ values, context)
+        found = pack(gathered.transpose(2, 0, 1, 3).reshape(b - a, scores.shape[1], heads * width))
+        out[a:b, :, : found.shape[-1]] = found
+
+
+def _lif(counts: Ints, how: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Spikes of (steps, ...) counts; `how` is (gain, keep, threshold, bounded)."""
+    gain, keep, vth, _ = how.tolist()
+    return scan((counts * gain)[None], keep, vth)[0]
+
+
+def pool(x: Words, first: int, starts: Ints, positive: Words, negative: Words, only_first: bool, out: Ints) -> None:
+    """`kernels.pool`."""
+    count = positive.shape[1] * 64
+    codes = unpack(positive, count).astype(np.int64) - unpack(negative, count)
+    sums = _bits(x, first, count).sum(1) @ codes.T
+    for text, (a, b) in enumerate(pairwise(starts)):
+        out[text] += sums[a : a + 1 if only_first else b].sum(0)
+
+
+def encode(rows: NDArray[np.int32], projection: NDArray[np.int16], bias: NDArray[np.int32], shift: int, keep: int, vth: int, out: Words) -> None:
+    """`kernels.encode`, for sums of any size."""
+    weights = projection.reshape(rows.shape[1], -1, 2).swapaxes(1, 2).reshape(rows.shape[1] * 2, -1)
+    drive = (rows.view(np.int16).astype(np.int64) @ weights.astype(np.int64) + bias) >> shift
+    steps = np.broadcast_to(drive[:, None] * arith.ONE, (len(rows), out.shape[1], drive.shape[1]))
+    out[:] = pack(scan(steps, keep, vth))
+
+
+def tally(x: Words, first: int, positions: Ints, channels: Ints, places: Ints) -> None:
+    """`counting.tally`."""
+    spikes = _bits(x, first, len(channels))
+    channels += spikes.sum((0, 1))
+    np.add.at(places, positions, spikes.sum((1, 2)))
+
+
+def meet(q: Words, k: Words, firsts: Ints, width: int, starts: Ints, causal: bool, total: Ints) -> None:
+    """`counting.meet`."""
+    queries, keys = (_bits(x, f, width).astype(np.int64) for x, f in zip((q, k), firsts.tolist()))
+    for a, b in pairwise(starts):
+        pairs = np.einsum("itc,jtc->ij", queries[a:b], keys[a:b])
+        total += (np.tril(pairs) if causal else pairs).sum()
+
+
+def carry(scores: Words, v: Words, first: int, width: int, starts: Ints, total: Ints) -> None:
+    """`counting.carry`."""
+    heads = scores.shape[2]
+    values = _bits(v, first, heads * width).reshape(*v.shape[:2], heads, width).sum(3)
+    for a, b in pairwise(starts):
+        total += np.einsum("ithj,jth->", unpack(scores[a:b], b - a).astype(np.int64), values[a:b])

@@ -1,0 +1,100 @@
+"""Budgets and thread counts that `fast` cannot keep, and programs that it cannot run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import random_checkpoint
+from command import RUNTIME
+
+from compiler.lower import lower
+from compiler.pipeline import DEFAULT
+from runtime import program_file
+from runtime.errors import ExecutorError, InputError, RangeError
+from runtime.program import Bias
+from runtime.simulator import fast, layout
+from runtime.wiring import Along, Matrix
+
+
+@pytest.fixture()
+def lowered(checkpoint):
+    return lower(checkpoint, "loihi2")
+
+
+@pytest.fixture()
+def program(tmp_path):
+    """Big enough that one text does not fit a MiB."""
+    path = random_checkpoint.write(tmp_path / "big", layers=1, hidden=64, ffn=16000, heads=1, head_dim=2, max_length=120, steps=16)
+    program_file.save(lower(path, "kapoho-point"), tmp_path / "p.tsp")
+    return tmp_path / "p.tsp"
+
+
+@pytest.mark.parametrize("command", [("classify", "w1"), ("glue", "--task", "sst2", "--data", "nowhere")])
+@pytest.mark.parametrize("threads", [0, -3, 257])
+def test_thread_count(program, shell, command, threads):
+    if command[0] == "glue":
+        (shell.folder / "SST-2").mkdir()
+        (shell.folder / "SST-2" / "dev.tsv").write_text("sentence\tlabel\nw1\t1\n")
+        command = ("glue", "--task", "sst2", "--data", shell.folder)
+    name, *rest = command
+    expected = f"{threads} threads, allowed 1..256 (hint: this machine has {fast.cores()} cores)"
+    assert shell.refusal(RUNTIME, name, program, *rest, "--threads", threads) == expected
+
+
+def test_memory_too_small_for_one_text(program, shell):
+    found = shell.refusal(RUNTIME, "classify", program, "w1", "--memory", 1, "--threads", 2)
+    assert found == "a memory budget of 1 MiB is too small: 2 texts of 120 tokens at once need 8 MiB (hint: --memory 8, or --threads 1)"
+    assert shell.run(RUNTIME, "classify", program, "w1", "--memory", 8, "--threads", 2)[0] == 0
+    found = shell.refusal(RUNTIME, "classify", program, "w1", "--memory", 1, "--threads", 1)
+    assert found == "a memory budget of 1 MiB is too small: 1 texts of 120 tokens at once need 4 MiB (hint: --memory 4)"
+
+
+def test_the_budget_shares_memory_among_threads(lowered):
+    token = layout.bytes_per_token(lowered, 12)
+    assert fast.batch_tokens(lowered, 1, token * 100) == 100 and fast.batch_tokens(lowered, 4, token * 100) == 25
+    assert fast.batch_tokens(lowered, 1, 1 << 40) == 1024
+    with pytest.raises(InputError):
+        fast.batch_tokens(lowered, 4, token * 12 * 4 - 1)
+
+
+def _changed(program, name, **changes):
+    """The program with other fields in one population or synapse."""
+    populations = tuple(replace(p, **changes) if p.name == name else p for p in program.populations)
+    synapses = tuple(replace(s, **changes) if s.name == name else s for s in program.synapses)
+    return replace(program, populations=populations, synapses=synapses)
+
+
+def test_structures_that_no_kernel_knows(lowered):
+    name = "layer.0.hidden<layer.0.attended"
+    twice = replace(next(s for s in lowered.synapses if s.name == name), name="again")
+    with pytest.raises(ExecutorError, match=r"^layer\.0\.hidden: fast knows one matrix with at most one identity, or one product; here: Matrix from"):
+        layout.plan(replace(lowered, synapses=(*lowered.synapses, twice)))
+    wide = Matrix(np.ones((24, 40000), np.int8), np.ones(24, np.int64))
+    with pytest.raises(RangeError, match=r"^layer\.0\.hidden: synaptic input can reach"):
+        layout.plan(_changed(lowered, name, wiring=replace(wide, gain=np.full(24, 100))))
+    with pytest.raises(ExecutorError, match=r"^readout: fast knows readouts of weights"):
+        layout.plan(_changed(lowered, "readout", keep=3072))
+
+
+def test_a_biased_population_without_a_mask_that_is_strong_enough(lowered):
+    """Found by running a padded position: one unit of membrane decides."""
+    p = lowered.by_name["layer.0.query"]
+    mask = next(s for s in lowered.synapses if s.target == p.name and isinstance(s.wiring, Along) and "pad" in s.source)
+    inhibition = -(mask.wiring.mantissa << mask.exponent) * 64
+    for bias, silent in ((inhibition + 64 * p.vth, True), (inhibition + 64 * p.vth + 1, False)):
+        loud = replace(_changed(lowered, p.name, bias=Bias(np.full(len(p.bias.mantissa), bias), 0)), steps=1)
+        if silent:
+            layout.plan(loud)
+            continue
+        with pytest.raises(ExecutorError, match=r"^layer\.0\.query: fires at padded positions, which fast leaves out"):
+            layout.plan(loud)
+
+
+def test_an_unproved_program_is_refused(tmp_path):
+    unproved = [step for step in DEFAULT if step.name != "prove-ranges"]
+    gain = {"layer.0.hidden.gain": np.full(24, 127, np.int8)}
+    program = lower(random_checkpoint.write(tmp_path / "c", hidden=2200, layers=1, weights="binary", tensors=gain), "loihi2", unproved)
+    with pytest.raises(RangeError, match=r"^layer\.0\.hidden: synaptic input can reach 14\d{4} at one neuron, allowed below 131072$"):
+        layout.plan(program)

@@ -1,0 +1,115 @@
+"""The pieces of training on their own: batches, cached labels, gradients, measures, starts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import random_checkpoint
+import torch
+
+from models import measure, training_set
+from models.data import Corpus, encode, pack, shuffled_batches
+from models.distil import mean_rate
+from models.fold import population_spikes, spike_rates
+from models.load import load_student
+from models.recipe import recipe_from
+from models.spiking import exact_product, lif
+from models.teacher import Teacher
+from models.training_set import TrainingSet, teacher_logits
+
+
+def _corpus(lengths):
+    return Corpus(np.arange(sum(lengths), dtype=np.int32), np.zeros(sum(lengths), np.int8), np.cumsum([0, *lengths]))
+
+
+def test_batches_of_like_length_still_visit_every_text_once():
+    corpus = _corpus(np.random.default_rng(0).integers(1, 50, 640))
+    batches = shuffled_batches(corpus, 20, 32, seed=3)
+    assert sorted(np.concatenate(batches)) == list(range(640))
+    spread = [np.ptp(np.diff(corpus.starts)[rows]) for rows in batches]
+    assert max(spread) < 10
+    assert all((a == b).all() for a, b in zip(batches, shuffled_batches(corpus, 20, 32, seed=3)))
+
+
+def test_part_of_a_corpus_is_its_texts():
+    corpus = _corpus([2, 3, 1, 4])
+    part = corpus.part(1, 3)
+    assert len(part) == 2 and list(part.ids) == [2, 3, 4, 5] and list(part.starts) == [0, 3, 4]
+
+
+class _Counting(Teacher):
+    def logits(self, corpus, label="", size=64):
+        CALLS.append(len(corpus))
+        return np.repeat(np.add.reduceat(corpus.ids, corpus.starts[:-1])[:, None], 2, 1).astype(np.float32)
+
+
+CALLS: list[int] = []
+
+
+def test_labels_are_computed_once_and_a_longer_list_pays_for_its_end_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(training_set, "_PART", 4)
+    teacher = _Counting(torch.nn.Linear(1, 1), random_checkpoint.small_tokenizer())
+    first = teacher_logits(_corpus([2] * 8), teacher, tmp_path)
+    assert CALLS == [4, 4]
+    again = teacher_logits(_corpus([2] * 11), teacher, tmp_path)
+    assert CALLS == [4, 4, 3]
+    assert torch.equal(again[:8], first) and len(again) == 11
+
+
+def test_probes_are_never_drawn():
+    data = TrainingSet(_corpus([1] * 50), 10, torch.zeros(50), torch.arange(100.0).view(50, 2), probes=20)
+    drawn = np.concatenate([data.draw(np.random.default_rng(n), 32, 0.5) for n in range(40)])
+    assert set(drawn) == set(range(10)) | set(range(30, 50))
+    texts, soft = data.probe()
+    assert list(texts.ids) == list(range(10, 30)) and torch.equal(torch.from_numpy(soft), data.soft[10:30])
+
+
+def test_gradients_of_the_exact_product_are_the_product_rule():
+    rng = torch.Generator().manual_seed(0)
+    spikes = torch.randint(0, 2, (2, 3, 600), generator=rng).float().requires_grad_()
+    codes = torch.randint(-1, 2, (5, 600), generator=rng).float().requires_grad_()
+    grad = torch.randint(-3, 4, (2, 3, 5), generator=rng).float()  # small integers: bfloat16 holds every sum here
+    out = exact_product(spikes, codes)
+    out.backward(grad)
+    assert torch.equal(out, spikes.detach() @ codes.detach().T)
+    assert spikes.grad is not None and torch.equal(spikes.grad, grad @ codes.detach())
+    assert codes.grad is not None and torch.equal(codes.grad, grad.flatten(0, 1).T @ spikes.detach().flatten(0, 1))
+
+
+def test_gradients_of_lif_are_the_recurrence_backwards():
+    drive = torch.randn(5, 40, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    weight = torch.randn(5, 40, generator=torch.Generator().manual_seed(2))
+    (lif(drive, 3072, None).float() * weight).sum().backward()
+    v, excess = torch.zeros(40), []
+    for now in drive.detach():
+        excess.append(v * 0.75 + now - 1)
+        v = torch.where(excess[-1] > 0, 0.0, v * 0.75 + now)
+    carry, expected = torch.zeros(40), []
+    for x, w in zip(excess[::-1], weight.bfloat16().float().flip(0)):
+        carry = w / (1 + (torch.pi * x) ** 2) + torch.where(x <= 0, carry * 0.75, 0.0)
+        expected.insert(0, carry)
+    assert drive.grad is not None and torch.allclose(drive.grad, torch.stack(expected), atol=1e-5)
+
+
+def test_distance_is_zero_at_the_teacher_and_agreement_counts_classes():
+    theirs = np.array([[2.0, -1.0], [0.0, 3.0]], np.float32)
+    assert measure.distance(theirs + 7, theirs) == pytest.approx(0, abs=1e-6)
+    assert measure.distance(-theirs, theirs) > 1
+    assert measure.agreement(np.array([[1.0, 0.0], [1.0, 0.0]]), theirs) == 0.5
+    assert measure.distance(np.array([[1.0]], np.float32), np.array([[3.0]], np.float32)) == 4.0
+
+
+def test_the_penalised_rate_is_the_reported_one(checkpoint):
+    """Both count score cells only where both positions hold a token, and every population once."""
+    student = load_student(checkpoint)
+    corpus = encode(random_checkpoint.small_tokenizer(), random_checkpoint.texts(0, 5, 12), 12)
+    batch, probes = pack(corpus, range(5)), []
+    with torch.no_grad():
+        student.spikes(batch, probes)
+    reported = measure.mean_rate(spike_rates(population_spikes(student, [batch])))
+    assert float(mean_rate(probes, batch)) == pytest.approx(reported, abs=1e-4)
+
+
+def test_an_unknown_start_is_refused():
+    with pytest.raises(TypeError, match="embedding"):
+        recipe_from({"task": "sst2", "start": {"embedding": "wrods"}})

@@ -1,0 +1,73 @@
+"""The bounded, ordered pool that batches go through."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from itertools import count, islice
+from pathlib import Path
+
+import pytest
+
+from runtime.parallel import ordered_map
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_answers_come_in_order(threads):
+    def late(n: int) -> int:
+        time.sleep(0.002 * (n % 3))
+        return n * n
+
+    assert list(ordered_map(late, range(40), threads)) == [n * n for n in range(40)]
+    assert list(ordered_map(late, [], threads)) == []
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_no_more_is_read_than_is_worked_on(threads):
+    read = []
+
+    def items():
+        for n in count():
+            read.append(n)
+            yield n
+
+    found = ordered_map(lambda n: n, items(), threads)
+    assert list(islice(found, 10)) == list(range(10))
+    assert len(read) <= 10 + threads + 1
+    found.close()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_error_ends_it_and_leaves_no_thread(threads):
+    before, done = threading.active_count(), []
+
+    def fail(n: int) -> int:
+        done.append(n)
+        if n == 4:
+            raise ValueError("four")
+        return n
+
+    with pytest.raises(ValueError, match="four"):
+        list(ordered_map(fail, range(1000), threads))
+    assert threading.active_count() == before and len(done) < 20
+
+
+def test_ctrl_c_ends_a_run_with_one_line(tmp_path, checkpoint):
+    """Many texts, one SIGINT in the middle: 130, no traceback, no report, and a cache that is still whole."""
+    from compiler.lower import lower
+    from runtime import program_file
+
+    program_file.save(lower(checkpoint, "loihi2"), tmp_path / "p.tsp")
+    (tmp_path / "glue" / "SST-2").mkdir(parents=True)
+    (tmp_path / "glue" / "SST-2" / "dev.tsv").write_text("sentence\tlabel\n" + "w1 w2 w3 w4 w5\t1\n" * 2_000_000)
+    command = ["-m", "runtime", "glue", str(tmp_path / "p.tsp"), "--task", "sst2", "--data", str(tmp_path / "glue"), "--json", str(tmp_path / "r")]
+    running = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(7)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, out, err, (tmp_path / "r").exists()) == (130, "", "interrupted\n", False)
