@@ -57,36 +57,37 @@ def run(board: bool, adapter_steps: int) -> int:
 def _on_cpu() -> str:
     from runtime import compare
     from runtime.lava import executor
-    from runtime.program import Result
 
     program, samples, expected = _load()
-    logits = expected.pop("logits")
-    wanted = Result(logits, {name.removeprefix("spikes."): bits for name, bits in expected.items()})
-    cells = compare.require_equal(program, wanted, executor.run(program, samples, record=True), ("expected", "lava"))
+    cells = compare.require_equal(program, expected, executor.run(program, samples, record=True), ("expected", "lava"))
     return f"equal: Lava's CPU simulator gives the expected spikes on {len(samples)} samples, {cells:,} (neuron, step) cells"
 
 
 def _on_board(adapter_steps: int) -> str:
     from runtime.lava import TIME_LIMIT, on_board
 
-    program, samples, _ = _load()
-    cells = on_board.require_equal(program, samples, on_board.run(program, samples, adapter_steps, TIME_LIMIT))
+    program, samples, expected = _load()
+    got = on_board.run(program, samples, adapter_steps, TIME_LIMIT)
+    cells = on_board.require_equal(program, expected, got, ("expected", "board"))
     return f"equal: the board gives the expected spikes on {len(samples)} samples, {cells:,} (neuron, step) cells of the last layer"
 
 
 def _load():  # type: ignore[no-untyped-def]  # noqa: ANN202
-    """(program, samples, expected arrays)."""
+    """(program, samples, expected result)."""
     import numpy as np
 
     from runtime import program_file
     from runtime.files import read_tensors
-    from runtime.program import Samples
+    from runtime.program import Result, Samples
 
     program = program_file.load(HERE / "program.tsp")
     inputs, _ = read_tensors(HERE / "samples.safetensors")
     x = np.unpackbits(inputs["x"], axis=-1, count=program.size(program.by_name["x"])).astype(np.bool_)
     x = x.reshape(*x.shape[:2], program.dims.positions, program.dims.hidden)
-    return program, Samples.of(x, inputs["lengths"]), read_tensors(HERE / "expected.safetensors")[0]
+    arrays, _ = read_tensors(HERE / "expected.safetensors")
+    logits = arrays.pop("logits")
+    expected = Result(logits, {name.removeprefix("spikes."): bits for name, bits in arrays.items()})
+    return program, Samples.of(x, inputs["lengths"]), expected
 
 
 if __name__ == "__main__":

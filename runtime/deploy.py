@@ -15,6 +15,7 @@ from runtime.lava import on_board
 from runtime.lava.board import Finding, preflight
 from runtime.program import Program, Samples
 from runtime.sampling import chosen_tokens
+from runtime.simulator import fast
 from runtime.text import Encoder
 
 NOT_READY = 3  # exit code where something that a run needs is missing
@@ -29,10 +30,10 @@ def deploy(o: argparse.Namespace, out: Console) -> int:
     for f in findings:
         out.print(_line(f), soft_wrap=True)
     if o.bundle is not None:
-        _pack(o, encoder, profile, out)
+        _pack(o, _samples(o, encoder), profile, out)
     if not all(f.present for f in findings):
         return NOT_READY
-    return 0 if o.dry_run else _run(o, encoder, out)
+    return 0 if o.dry_run else _run(o, *_samples(o, encoder), out)
 
 
 def _line(f: Finding) -> str:
@@ -52,18 +53,19 @@ def _samples(o: argparse.Namespace, encoder: Encoder) -> tuple[Program, Samples]
     return encoder.program.at_length(length), encoder.samples(tokens, length)
 
 
-def _pack(o: argparse.Namespace, encoder: Encoder, profile: HardwareProfile, out: Console) -> None:
-    program, samples = _samples(o, encoder)
+def _pack(o: argparse.Namespace, chosen: tuple[Program, Samples], profile: HardwareProfile, out: Console) -> None:
+    program, samples = chosen
     files = bundle.write(program, samples, profile.name, o.bundle)
     out.print(
         f"{o.bundle}: {len(files)} files, {len(samples)} samples of {program.dims.positions} tokens; unpack it and see README.txt", soft_wrap=True
     )
 
 
-def _run(o: argparse.Namespace, encoder: Encoder, out: Console) -> int:
-    program, samples = _samples(o, encoder)
+def _run(o: argparse.Namespace, program: Program, samples: Samples, out: Console) -> int:
+    expected = fast.run(program, samples, record=True)
     try:
-        cells = on_board.require_equal(program, samples, on_board.run(program, samples, o.adapter_steps, o.time_limit))
+        got = on_board.run(program, samples, o.adapter_steps, o.time_limit)
+        cells = on_board.require_equal(program, expected, got, ("fast", "board"))
     except MismatchError as error:
         out.print(f"differs: {error}", soft_wrap=True)
         return 1

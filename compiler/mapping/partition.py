@@ -57,9 +57,14 @@ class Partition:
         return len(self.uses)
 
 
-def partition(program: Program, profile: HardwareProfile, grain: Grain) -> Partition:
+def measured(program: Program) -> dict[str, Projection]:
+    """Every projection's weights measured, by synapse name: once for all attempts."""
+    return {s.name: projection(s, program.dims.causal) for s in program.synapses}
+
+
+def partition(program: Program, profile: HardwareProfile, grain: Grain, projections: dict[str, Projection] | None = None) -> Partition:
     """Cut `program` for cores of `profile`. Raises `DoesNotFit` naming the population that no cut helps."""
-    projections = {s.name: projection(s, program.dims.causal) for s in program.synapses}
+    projections = projections or measured(program)
     tilings: dict[str, Tiling] = {}
     forms: dict[str, str] = {}
     for p in reversed([p for p in program.populations if p.role != SOURCE]):  # targets first: their cuts say how far a source must fan out

@@ -11,19 +11,22 @@ A source neuron's synapses on one slice are a list, stored in words of `word_bit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hw_profiles.profile import HardwareProfile
 from runtime.program import Program, Synapse
-from runtime.tiling import POSITIONS, Boxes, Index, count, grid_axes, lengths, preimage, read_axes
+from runtime.tiling import POSITIONS, Boxes, Index, count, even_cuts, grid_axes, lengths, preimage, read_axes
 from runtime.wiring import Matrix, Pool
 
 DENSE, SPARSE, SHARED = "dense", "sparse", "shared"
 FORMATS = (SHARED, SPARSE, DENSE)  # on equal costs the first is taken
+_THIN = 8  # channels: counting slices thinner than this costs more time than it saves cores
 _NEVER = 1 << 40  # bits: more than any core has
 _WIDTHS = np.array([0, 1, 2, 3, 4, 5, 6, 8, 8, 9])  # by wanted bits: there is no weight of 7 bits [nengo-loihi]; 9 is no width and never wanted
 
@@ -42,6 +45,33 @@ class Projection:
         """Most synapses that one input channel has over all output channels."""
         assert self.nonzero is not None
         return int(self.nonzero.sum(0).max(initial=0))
+
+    @cached_property
+    def _known(self) -> dict[tuple[int, ...], int]:
+        return {}
+
+    def most_bits(self, shape: tuple[int, ...], cuts: Sequence[tuple[int, ...]], profile: HardwareProfile) -> list[int]:
+        """For each of `cuts` (pieces along each axis of the output channels' `shape`, then bits of a synapse): bits of the fullest slice's
+        sparse lists of one position. Counted once a cut, from sums over all channels below an index: a box is a difference of those.
+        """
+        missing = [cut for cut in dict.fromkeys(cuts) if cut not in self._known]
+        below = self._below(shape) if missing else np.zeros(0)
+        for cut in missing:
+            found = below
+            for axis, (length, pieces) in enumerate(zip(shape, cut)):
+                found = np.diff(found.take(even_cuts(length, pieces), axis), axis=axis)
+            table = packed_bits(np.arange(int(np.prod(shape)) + 1, dtype=np.int64), cut[-1], profile)
+            self._known[cut] = int(table[found].sum(-1).max())
+        return [self._known[cut] for cut in cuts]
+
+    def _below(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        """(*shape + 1, in) synapses of each input channel on the output channels below."""
+        assert self.nonzero is not None
+        dtype = np.int16 if np.prod(shape) < 1 << 15 else np.int32
+        found = np.pad(self.nonzero.reshape(*shape, -1).astype(dtype), [(1, 0)] * len(shape) + [(0, 0)])
+        for axis in range(len(shape)):
+            found = found.cumsum(axis, dtype=dtype)
+        return found
 
 
 def projection(synapse: Synapse, causal: bool) -> Projection:
@@ -129,8 +159,20 @@ def _list_bits(program: Program, p: Projection, boxes: Boxes, lists: Index, form
         return lists * packed_bits(entries, p.weight_bits, profile)
     each = p.weight_bits + _index_bits(entries, profile)
     if not exact:
-        return lists * packed_bits(np.minimum(entries, p.fullest), each, profile)
+        return np.minimum(lists * packed_bits(np.minimum(entries, p.fullest), each, profile), _most_bits(program, p, boxes, names, each, profile))
     return np.where(lists > 0, _counted(program, p, boxes, names, each, profile), 0)
+
+
+def _most_bits(program: Program, p: Projection, boxes: Boxes, names: str, each: Index, profile: HardwareProfile) -> Index:
+    """(slices,) exact bits of the fullest slice where output channels are cut into slices of these lengths; very thin ones are not counted."""
+    keep = [n for n, a in enumerate(names) if a not in POSITIONS]
+    shape = tuple(program.dims.axis(names[n]) for n in keep)
+    pieces = -(-np.array(shape) // lengths(boxes)[:, keep])
+    rows, which = np.unique(np.column_stack([pieces, each]), axis=0, return_inverse=True)
+    bits = np.full(len(rows), _NEVER)
+    counted = rows[:, :-1].prod(1) * _THIN <= np.prod(shape)
+    bits[counted] = p.most_bits(shape, [tuple(map(int, row)) for row in rows[counted]], profile)
+    return bits[which.ravel()]
 
 
 def _entries(program: Program, p: Projection, boxes: Boxes, names: str) -> Index:

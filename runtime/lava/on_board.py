@@ -15,7 +15,6 @@ from runtime.files import write_atomic
 from runtime.lava.delay import delay, total_steps, wait
 from runtime.lava.executor import run_child
 from runtime.program import SOURCE, Program, Result, Samples, packed
-from runtime.simulator import fast
 from runtime.wiring import Pool
 
 
@@ -59,15 +58,18 @@ def membranes(program: Program, windows: NDArray[np.uint8]) -> NDArray[np.int64]
     return (total @ synapse.wiring.codes.T.astype(np.int64)) << (synapse.exponent + arith.INPUT_SHIFT)
 
 
-def require_equal(program: Program, samples: Samples, got: Result) -> int:
-    """Raise `MismatchError` at the first spike or logit that `fast` has otherwise; return the number of (neuron, step) cells compared."""
-    expected, name = fast.run(program, samples, record=True), last(program)
+def require_equal(program: Program, expected: Result, got: Result, names: tuple[str, str]) -> int:
+    """Raise `MismatchError` at the last layer's first spike, or else the first logit, that differs; return the number of cells compared."""
     assert expected.spikes is not None and got.spikes is not None
-    a, b = (np.unpackbits(r.spikes[name], axis=-1, count=program.size(program.by_name[name])) for r in (expected, got))  # type: ignore[index]
+    name = last(program)
+    a, b = (np.unpackbits(spikes[name], axis=-1, count=program.size(program.by_name[name])) for spikes in (expected.spikes, got.spikes))
     wrong = np.argwhere(a != b)
     if len(wrong):
         sample, step, neuron = (int(i) for i in wrong[0])
-        found = f"fast {a[sample, step, neuron]} != board {b[sample, step, neuron]}"
+        found = f"{names[0]} {a[sample, step, neuron]} != {names[1]} {b[sample, step, neuron]}"
         raise MismatchError(f"sample {sample}, step {step}, {name}[{neuron}]: {found}")
-    assert (expected.logits == got.logits).all(), "equal spikes of the last layer give equal logits"
+    differing = np.argwhere(expected.logits != got.logits)
+    if len(differing):
+        n, c = (int(i) for i in differing[0])
+        raise MismatchError(f"sample {n}, logit {c}: {names[0]} {expected.logits[n, c]} != {names[1]} {got.logits[n, c]}")
     return int(a.size)

@@ -17,17 +17,18 @@ from hypothesis import strategies as st
 
 from compiler.errors import DoesNotFit
 from compiler.lower import lower
-from compiler.mapping import place
+from compiler.mapping import place, slicing
 from compiler.mapping.fit import map_program
 from compiler.mapping.rates import assumed_rates, spike_rates
 from compiler.mapping.slicing import RESOURCES, limits
-from compiler.mapping.storage import FORMATS, packed_bits
+from compiler.mapping.storage import FORMATS, packed_bits, projection
 from hw_profiles.profile import load
 from runtime import mapping as mapping_file
 from runtime.compare import require_equal
 from runtime.errors import FileError, InputError
 from runtime.simulator import partitioned, reference
 from runtime.text import Encoder
+from runtime.tiling import even_cuts
 
 outcomes: Counter[str] = Counter()
 
@@ -173,6 +174,22 @@ def test_both_optimisers_gain_on_random_and_on_program_order(program, exact, mon
     traffic = mapped.traffic
     assert traffic.weighed(mapped.core) < 0.5 * np.mean([traffic.weighed(place.random(traffic, n)) for n in range(5)])
     assert traffic.weighed(mapped.core) < 0.9 * traffic.weighed(place.in_order(traffic))
+
+
+def test_fewer_candidates_are_cuts_too(program, monkeypatch):
+    """What bounds memory for very long axes leaves the mapping sound."""
+    monkeypatch.setattr(slicing, "_MOST_CANDIDATES", 20)
+    _check(program, SMALL_CORES, map_program(program, SMALL_CORES, assumed_rates(program)))
+
+
+@pytest.mark.parametrize("pieces", [(1,), (2,), (3,), (5,)])
+def test_the_fullest_slice_is_found_without_cutting(program, pieces):
+    """Sums over all channels below an index against counting each slice."""
+    synapse = next(s for s in program.synapses if s.name == "layer.0.hidden<layer.0.attended")
+    found = projection(synapse, False)
+    parts = np.split(found.nonzero, even_cuts(24, pieces[0])[1:-1])
+    expected = max(int(packed_bits(part.sum(0), 9, SMALL_CORES).sum()) for part in parts)
+    assert found.most_bits((24,), [(*pieces, 9)], SMALL_CORES) == [expected]
 
 
 def test_the_same_program_maps_the_same(program, tmp_path):

@@ -34,8 +34,8 @@ def test_one_loihi_2_holds_it_within_every_limit(mapped):
 
 
 def test_counted_again_synapse_by_synapse(glue_dir):
-    """At six tokens: the checker looks at every synapse in Python."""
-    program, profile = lower(CHECKPOINT, "loihi2", length=6), load("loihi2")
+    """At three tokens: the checker looks at every synapse in Python."""
+    program, profile = lower(CHECKPOINT, "loihi2", length=3), load("loihi2")
     mapped = map_program(program, profile, measured(program, glue_dir).rates)
     held, synapses = mapping_check.used(program, profile, mapped.mapping())
     assert synapses == sum(program.synapse_count(s) for s in program.synapses)
