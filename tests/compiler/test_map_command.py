@@ -22,7 +22,7 @@ def test_map_writes_mapping_and_picture_and_inspect_prints_the_same_tables(check
     out = tmp_path / "p.tsp"
     code, printed, err = shell.run(LOWER, checkpoint, "--profile", "loihi2", "--out", out, "--map", "--rates", tmp_path / "texts")
     assert (code, err) == (0, "")
-    assert (tmp_path / "p.map").exists() and (tmp_path / "p.svg").read_text().startswith("<svg")
+    assert (tmp_path / "p.map").exists() and "<svg" in (tmp_path / "p.svg").read_text()
     assert "spike rates measured on 2 texts of texts" in printed and "of random placement" in printed and "Effective_ACs" in printed
     code, again, err = shell.run(RUNTIME, "inspect", out, "--map")
     assert (code, err) == (0, "")
