@@ -39,7 +39,7 @@ def one(widths: dict[str, Any], length: int) -> dict[str, Any]:
     from compiler.lower import lower
     from compiler.mapping import place
     from compiler.mapping.fit import map_program
-    from compiler.mapping.rates import assumed_rates
+    from compiler.mapping.rates import uniform_rates
     from hw_profiles.profile import load
 
     with tempfile.TemporaryDirectory() as folder:
@@ -48,7 +48,7 @@ def one(widths: dict[str, Any], length: int) -> dict[str, Any]:
     start, cpu = time.perf_counter(), time.process_time()
     found: dict[str, Any] = {"neurons": program.neurons()}
     try:
-        mapped = map_program(program, load("hala-point"), assumed_rates(program))
+        mapped = map_program(program, load("hala-point"), uniform_rates(program))
         cpu, seconds, t = time.process_time() - cpu, time.perf_counter() - start, mapped.traffic
         found |= {"slices": len(mapped.partition), "cores": len(mapped.core), "chips": int(mapped.core.max()) // 122 + 1}
         found |= {"of random": t.weighed(mapped.core) / t.weighed(place.random(t)), "of order": t.weighed(mapped.core) / t.weighed(place.in_order(t))}

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from compiler.mapping.cost import energy, events, timing
 from compiler.mapping.fit import Mapped, map_program
-from compiler.mapping.rates import spike_rates
+from compiler.mapping.rates import measured_rates
 from hw_profiles.profile import load
 from runtime import glue, program_file
 from runtime.program import SOURCE, Program, Samples
@@ -121,7 +121,7 @@ def exact_events(program: Program, samples: Samples) -> int:
 
 def check(program: Program, samples: Samples, python: str) -> dict[str, float]:
     """All figures of one sample. Stops with a message where a spike differs."""
-    rates = spike_rates(program, samples)
+    rates = measured_rates(program, samples)
     mapped = map_program(program, load(PROFILE), rates)
     with tempfile.TemporaryDirectory() as folder:
         network, answer = Path(folder) / "network.npz", Path(folder) / "answer.json"

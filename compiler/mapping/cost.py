@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.mapping.fit import Mapped
+from compiler.mapping.rates import Rates
 from hw_profiles.profile import HardwareProfile
-from runtime.program import COINCIDENCE, RELAY, SOURCE, Population, Program, Synapse
+from runtime.program import COINCIDENCE, RELAY, SOURCE, Population, Program
 
 _MEMORYLESS = (COINCIDENCE, RELAY)  # updated only when something arrives; what has a membrane that lasts is always active
 
 
 @dataclass(frozen=True)
 class Events:
-    """Of one sentence, streamed back to back, so that it costs T steps: expected from mean spike rates."""
+    """Of one sentence, streamed back to back, so that it costs T steps."""
 
     steps: int
     active_updates: float
@@ -34,12 +35,7 @@ class Events:
     hops_chip: float
 
 
-def synaptic_events(program: Program, s: Synapse, rates: dict[str, float]) -> float:
-    """Synapses that a spike passes in one sentence: spikes of the source times its mean fan-out."""
-    return rates[s.source] * program.steps * program.synapse_count(s)
-
-
-def events(mapped: Mapped, rates: dict[str, float]) -> Events:
+def events(mapped: Mapped, rates: Rates) -> Events:
     """Expected events of one sentence."""
     program = mapped.partition.program
     ours = [p for p in program.populations if p.role != SOURCE]
@@ -51,8 +47,8 @@ def events(mapped: Mapped, rates: dict[str, float]) -> Events:
         active_updates=active,
         idle_updates=sum(updates.values()) - active,
         leaky_updates=sum(updates[p.name] for p in ours if p.role not in _MEMORYLESS),
-        synaptic=sum(synaptic_events(program, s, rates) for s in program.synapses),
-        spikes=sum(rates[p.name] * updates[p.name] for p in ours),
+        synaptic=sum(rates.events.values()),
+        spikes=sum(rates.spikes[p.name] * updates[p.name] for p in ours),
         messages=mapped.traffic.messages,
         hops_x=x,
         hops_y=y,
@@ -60,9 +56,9 @@ def events(mapped: Mapped, rates: dict[str, float]) -> Events:
     )
 
 
-def _active(program: Program, p: Population, updates: int, rates: dict[str, float]) -> float:
+def _active(program: Program, p: Population, updates: int, rates: Rates) -> float:
     """Updates with input, at most: as if no two events met in one neuron."""
-    arriving = sum(synaptic_events(program, s, rates) for s in program.inputs(p.name))
+    arriving = sum(rates.events[s.name] for s in program.inputs(p.name))
     return min(float(updates), arriving) if p.role in _MEMORYLESS else float(updates)
 
 
@@ -78,7 +74,7 @@ def energy(e: Events, profile: HardwareProfile) -> dict[str, float]:
     }
 
 
-def step_ns(mapped: Mapped, rates: dict[str, float]) -> float:
+def step_ns(mapped: Mapped, rates: Rates) -> float:
     """One step: the busiest core's updates and synaptic events, one after another, then the barrier. Cores work at the same time."""
     profile, program = mapped.partition.profile, mapped.partition.program
     arriving = _events_by_slice(mapped, rates) / program.steps
@@ -88,12 +84,12 @@ def step_ns(mapped: Mapped, rates: dict[str, float]) -> float:
     return float(np.bincount(mapped.group, busy).max() + profile.barrier_ns)
 
 
-def _events_by_slice(mapped: Mapped, rates: dict[str, float]) -> NDArray[np.float64]:
+def _events_by_slice(mapped: Mapped, rates: Rates) -> NDArray[np.float64]:
     """(slices,) synaptic events a sentence: each projection's spread over its target slices as the source neurons that reach them are."""
     partition = mapped.partition
     program, edges = partition.program, partition.edges
     reached = np.bincount(edges.synapse, edges.neurons, len(program.synapses))
-    each = np.array([synaptic_events(program, s, rates) for s in program.synapses]) / np.maximum(reached, 1)
+    each = np.array([rates.events[s.name] for s in program.synapses]) / np.maximum(reached, 1)
     return np.bincount(edges.target, edges.neurons * each[edges.synapse], len(partition)).astype(np.float64)
 
 
@@ -102,7 +98,7 @@ def _lasting(mapped: Mapped) -> NDArray[np.bool_]:
     return np.array(roles)[mapped.partition.population]
 
 
-def timing(mapped: Mapped, rates: dict[str, float]) -> dict[str, float]:
+def timing(mapped: Mapped, rates: Rates) -> dict[str, float]:
     """Seconds: one step, one sentence from its first step to its answer, and sentences a second when streamed."""
     program = mapped.partition.program
     step = step_ns(mapped, rates) * 1e-9

@@ -9,6 +9,7 @@ import numpy as np
 
 from compiler.mapping.cost import Events
 from compiler.mapping.partition import Partition
+from compiler.mapping.rates import Rates
 from runtime.program import SOURCE, Program
 from runtime.wiring import Matrix, Pool
 
@@ -62,7 +63,7 @@ def _priced(accumulates: float, multiplies: float, accesses: float) -> dict[str,
     return {"accumulates": accumulates, "multiplies": multiplies, "arithmetic pJ": arithmetic, "with movement pJ": arithmetic + accesses * ACCESS_PJ}
 
 
-def neurobench(partition: Partition, e: Events, rates: dict[str, float]) -> dict[str, float]:
+def neurobench(partition: Partition, e: Events, rates: Rates) -> dict[str, float]:
     """NeuroBench's static and workload metrics of what is on the chip, a sentence being one execution of the model."""
     program = partition.program
     weights = [w for s in program.synapses if isinstance(s.wiring, Matrix | Pool) for w in [_weights(s.wiring)]]
@@ -74,7 +75,7 @@ def neurobench(partition: Partition, e: Events, rates: dict[str, float]) -> dict
         "Model Footprint": float(partition.uses[:, 1].sum()),
         "Parameter Count": float(total + biases),
         "Connection Sparsity": zero / total,
-        "Activation Sparsity": 1 - sum(rates[p.name] * program.size(p) for p in ours) / cells,
+        "Activation Sparsity": 1 - sum(rates.spikes[p.name] * program.size(p) for p in ours) / cells,
         "Synaptic Operations, Dense": float(_dense(program) * program.steps),
         "Synaptic Operations, Effective_MACs": 0.0,
         "Synaptic Operations, Effective_ACs": e.synaptic,

@@ -10,6 +10,7 @@ from compiler.errors import DoesNotFit
 from compiler.mapping import place
 from compiler.mapping.packing import pack
 from compiler.mapping.partition import Partition, measured, partition
+from compiler.mapping.rates import Rates
 from compiler.mapping.slicing import RESOURCES, Grain, limits
 from compiler.mapping.traffic import Traffic, traffic
 from hw_profiles.profile import HardwareProfile, boards
@@ -62,8 +63,8 @@ def fit(program: Program, profile: HardwareProfile) -> tuple[Partition, Index]:
     raise DoesNotFit(*_shortage(*min(refused, key=lambda r: int(r[1].max())), program))
 
 
-def map_program(program: Program, profile: HardwareProfile, rates: dict[str, float]) -> Mapped:
-    """Put `program` on `profile`. rates: spikes a neuron and step, by population. Raises `DoesNotFit`."""
+def map_program(program: Program, profile: HardwareProfile, rates: Rates) -> Mapped:
+    """Put `program` on `profile`. `rates` weigh the traffic. Raises `DoesNotFit`."""
     found, group = fit(program, profile)
     messages = traffic(found, group, rates)
     return Mapped(found, group, place.optimised(messages), messages)

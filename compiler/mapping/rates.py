@@ -1,6 +1,8 @@
-"""How often populations spike on real text: the one function that placement and cost ask."""
+"""How often populations spike on real text, and how many synapses that reaches: what placement and cost ask."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from runtime.program import Program, Samples
 from runtime.simulator import fast
@@ -8,14 +10,25 @@ from runtime.simulator import fast
 ASSUMED = 0.1  # spikes a neuron and step where nothing was measured; reports say so
 
 
-def spike_rates(program: Program, samples: Samples) -> dict[str, float]:
-    """By population: spikes a neuron and step, the mean over neurons, steps and samples, padded positions included."""
+@dataclass(frozen=True)
+class Rates:
+    """spikes: a neuron and step by population, the mean over neurons, steps and samples, padded positions included.
+    events: synaptic events a sentence by synapse."""
+
+    spikes: dict[str, float]
+    events: dict[str, float]
+
+
+def measured_rates(program: Program, samples: Samples) -> Rates:
+    """Counted by the fast simulator."""
     counted = fast.run(program, samples, count=True).activity
     assert counted is not None
     cells = len(samples) * program.steps
-    return {p.name: counted.spikes[p.name] / (cells * program.size(p)) for p in program.populations}
+    spikes = {p.name: counted.spikes[p.name] / (cells * program.size(p)) for p in program.populations}
+    return Rates(spikes, {name: count / len(samples) for name, count in counted.events.items()})
 
 
-def assumed_rates(program: Program) -> dict[str, float]:
-    """`ASSUMED` for every population: for programs too large to run here."""
-    return {p.name: ASSUMED for p in program.populations}
+def uniform_rates(program: Program, rate: float = ASSUMED) -> Rates:
+    """One rate for every population: for programs too large to run here."""
+    events = {s.name: rate * program.steps * program.synapse_count(s) for s in program.synapses}
+    return Rates({p.name: rate for p in program.populations}, events)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from compiler.mapping.board import Hops, hops, places
 from compiler.mapping.partition import HOST, Partition
+from compiler.mapping.rates import Rates
 from hw_profiles.profile import HardwareProfile
 from runtime.tiling import Index
 
@@ -57,14 +58,14 @@ def _parts(found: Hops) -> tuple[Index, Index, Index]:
     return found.x, found.y, found.chips
 
 
-def slice_messages(partition: Partition, rates: dict[str, float]) -> NDArray[np.float64]:
+def slice_messages(partition: Partition, rates: Rates) -> NDArray[np.float64]:
     """(edges,) messages a sample: source neurons times their population's mean spikes."""
     program = partition.program
-    each = np.array([rates[s.source] * program.steps for s in program.synapses])
+    each = np.array([rates.spikes[s.source] * program.steps for s in program.synapses])
     return partition.edges.neurons * each[partition.edges.synapse]
 
 
-def traffic(partition: Partition, group: Index, rates: dict[str, float]) -> Traffic:
+def traffic(partition: Partition, group: Index, rates: Rates) -> Traffic:
     """Messages between groups; `group`: (slices,) each slice's group."""
     groups, edges, messages = int(group.max()) + 1, partition.edges, slice_messages(partition, rates)
     ours = edges.source != HOST

@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from compiler.mapping.rates import ASSUMED, assumed_rates, spike_rates
+from compiler.mapping.rates import ASSUMED, Rates, measured_rates, uniform_rates
 from runtime import glue
 from runtime.errors import DataError
 from runtime.program import Program
@@ -17,9 +17,9 @@ _TEXTS = 64  # as many as `verify` compares by default; rates settle well before
 
 @dataclass(frozen=True)
 class Workload:
-    """rates: spikes a neuron and step by population. tokens: of each text that was measured. source: where both are from, in words."""
+    """rates: spikes and synaptic events. tokens: of each text that was measured. source: where both are from, in words."""
 
-    rates: dict[str, float]
+    rates: Rates
     tokens: tuple[int, ...]
     source: str
 
@@ -27,7 +27,7 @@ class Workload:
 def assumed(program: Program) -> Workload:
     """One rate for every population, and texts as long as the program takes."""
     source = f"assumed: every neuron spikes in {ASSUMED:.0%} of steps, texts of full length (measure with --rates)"
-    return Workload(assumed_rates(program), (program.dims.positions,), source)
+    return Workload(uniform_rates(program), (program.dims.positions,), source)
 
 
 def measured(program: Program, path: Path) -> Workload:
@@ -37,7 +37,7 @@ def measured(program: Program, path: Path) -> Workload:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # long texts are cut, here as everywhere
         tokens = encoder.tokens(texts[:_TEXTS])
-    rates = spike_rates(program, encoder.samples(tokens))
+    rates = measured_rates(program, encoder.samples(tokens))
     return Workload(rates, tuple(len(ids) for ids, _ in tokens), f"measured on {len(tokens)} texts of {name}")
 
 

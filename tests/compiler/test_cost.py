@@ -13,7 +13,7 @@ from compiler.mapping.cost import energy, events, step_ns, timing
 from compiler.mapping.counts import TEACHER, FloatModel, float_operations, neurobench, operations, same_size
 from compiler.mapping.fit import map_program
 from compiler.mapping.picture import link_loads, picture
-from compiler.mapping.rates import spike_rates
+from compiler.mapping.rates import measured_rates, uniform_rates
 from compiler.mapping.report import report
 from compiler.mapping.workload import Workload, assumed
 from hw_profiles.profile import load
@@ -27,16 +27,15 @@ PROFILE = replace(load("loihi2"), neurons_per_core=256, core_memory_bytes=16384,
 def mapped(tmp_path_factory):
     program = lower(random_checkpoint.write(tmp_path_factory.mktemp("cost") / "c", 4), "loihi2")
     samples = Encoder(program).samples([([1, 5, 6, 9, 2], [0] * 5), ([1] + [7] * 11, [0] * 12)])
-    rates = spike_rates(program, samples)
+    rates = measured_rates(program, samples)
     return map_program(program, PROFILE, rates), rates
 
 
 def test_synaptic_events_of_uniform_rates_are_rate_times_all_synapses(mapped):
     found, _ = mapped
     program = found.partition.program
-    rates = {p.name: 0.25 for p in program.populations}
     nonzero = sum(np.count_nonzero(program.csr(s).data) for s in program.synapses)
-    assert events(found, rates).synaptic == pytest.approx(0.25 * program.steps * nonzero)
+    assert events(found, uniform_rates(program, 0.25)).synaptic == pytest.approx(0.25 * program.steps * nonzero)
 
 
 def test_every_neuron_is_updated_at_every_step(mapped):

@@ -19,7 +19,7 @@ from compiler.errors import DoesNotFit
 from compiler.lower import lower
 from compiler.mapping import place, slicing
 from compiler.mapping.fit import map_program
-from compiler.mapping.rates import assumed_rates, spike_rates
+from compiler.mapping.rates import measured_rates, uniform_rates
 from compiler.mapping.slicing import RESOURCES, limits
 from compiler.mapping.storage import FORMATS, packed_bits, projection
 from hw_profiles.profile import load
@@ -74,7 +74,7 @@ def test_every_neuron_and_synapse_is_on_one_core_within_every_limit(case):
         shutil.rmtree(folder)
     profile = replace(load("loihi2"), name="drawn", **chip)
     try:
-        mapped = map_program(program, profile, assumed_rates(program))
+        mapped = map_program(program, profile, uniform_rates(program))
     except DoesNotFit as error:
         outcomes["refused"] += 1
         assert (str(error).startswith("drawn: ") and " needed, " in str(error)) or " its smallest slice needs " in str(error)
@@ -117,7 +117,7 @@ SMALL_CORES = replace(load("loihi2"), neurons_per_core=256, core_memory_bytes=16
 
 def test_bytes_of_a_full_attention_block_are_counted_exactly(program):
     """No causal diagonal and no input channel without weights here, so the claim is not only an upper bound."""
-    mapped = map_program(program, SMALL_CORES, assumed_rates(program))
+    mapped = map_program(program, SMALL_CORES, uniform_rates(program))
     held, _ = mapping_check.used(program, SMALL_CORES, mapped.mapping())
     for core, said in zip(mapped.core.tolist(), mapped.used().tolist()):
         assert held[core][:5] == said
@@ -132,14 +132,17 @@ def test_packing_is_nengo_loihi_s(entries, bits, expected):
 def test_rates_are_counted_from_the_reference_s_spikes(program):
     encoder = Encoder(program)
     samples = encoder.samples(encoder.tokens(random_checkpoint.texts(0, 11, 12)))
-    rates, spikes = spike_rates(program, samples), reference.run(program, samples, True).spikes
+    rates, spikes = measured_rates(program, samples), reference.run(program, samples, True).spikes
     for p in program.populations:
-        assert rates[p.name] == np.unpackbits(spikes[p.name], axis=-1, count=program.size(p)).mean()
+        assert rates.spikes[p.name] == np.unpackbits(spikes[p.name], axis=-1, count=program.size(p)).mean()
+    for s in program.synapses:
+        heard = np.unpackbits(spikes[s.source], axis=-1, count=program.size(program.by_name[s.source])).sum((0, 1), dtype=np.int64)
+        assert rates.events[s.name] == ((program.csr(s) != 0).sum(0) @ heard).item() / 11
 
 
 def test_traffic_is_messages_times_hops_counted_one_by_one(program):
     profile = replace(SMALL_CORES, cores_per_chip=8, chips=16, chips_x=4, chips_y=4)
-    rates = spike_rates(program, Encoder(program).samples([([1, 5, 6, 2], [0] * 4)]))
+    rates = measured_rates(program, Encoder(program).samples([([1, 5, 6, 2], [0] * 4)]))
     mapped = map_program(program, profile, rates)
     total = 0.0
     place_of = {t.population.name: mapped.slice_core[mapped.partition.offsets[t.population.name] :] for t in mapped.partition.tilings}
@@ -149,7 +152,7 @@ def test_traffic_is_messages_times_hops_counted_one_by_one(program):
         pairs = {(c, int(owner[s.target][r])) for r, c, w in zip(found.row, found.col, found.data) if w}
         for c, target in pairs:
             start = 0 if s.source not in owner else int(place_of[s.source][owner[s.source][c]])
-            total += rates[s.source] * program.steps * _far(start, int(place_of[s.target][target]), profile)
+            total += rates.spikes[s.source] * program.steps * _far(start, int(place_of[s.target][target]), profile)
     assert mapped.traffic.weighed(mapped.core) == pytest.approx(total)
 
 
@@ -170,7 +173,7 @@ def _where(core, profile):
 def test_both_optimisers_gain_on_random_and_on_program_order(program, exact, monkeypatch):
     monkeypatch.setattr(place, "_EXACT", exact)
     profile = replace(SMALL_CORES, neurons_per_core=64, cores_per_chip=32, chips=16, chips_x=4, chips_y=4)
-    mapped = map_program(program, profile, assumed_rates(program))
+    mapped = map_program(program, profile, uniform_rates(program))
     traffic = mapped.traffic
     assert traffic.weighed(mapped.core) < 0.5 * np.mean([traffic.weighed(place.random(traffic, n)) for n in range(5)])
     assert traffic.weighed(mapped.core) < 0.9 * traffic.weighed(place.in_order(traffic))
@@ -179,7 +182,7 @@ def test_both_optimisers_gain_on_random_and_on_program_order(program, exact, mon
 def test_fewer_candidates_are_cuts_too(program, monkeypatch):
     """What bounds memory for very long axes leaves the mapping sound."""
     monkeypatch.setattr(slicing, "_MOST_CANDIDATES", 20)
-    _check(program, SMALL_CORES, map_program(program, SMALL_CORES, assumed_rates(program)))
+    _check(program, SMALL_CORES, map_program(program, SMALL_CORES, uniform_rates(program)))
 
 
 @pytest.mark.parametrize("pieces", [(1,), (2,), (3,), (5,)])
@@ -194,12 +197,12 @@ def test_the_fullest_slice_is_found_without_cutting(program, pieces):
 
 def test_the_same_program_maps_the_same(program, tmp_path):
     for name in ("a", "b"):
-        mapping_file.save(map_program(program, SMALL_CORES, assumed_rates(program)).mapping(), tmp_path / name)
+        mapping_file.save(map_program(program, SMALL_CORES, uniform_rates(program)).mapping(), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_a_mapping_is_read_back_and_only_for_its_program(program, tmp_path):
-    written = map_program(program, SMALL_CORES, assumed_rates(program)).mapping()
+    written = map_program(program, SMALL_CORES, uniform_rates(program)).mapping()
     mapping_file.save(written, tmp_path / "m.map")
     read = mapping_file.load(tmp_path / "m.map", program)
     assert read.forms == written.forms and [t.cuts for t in read.tilings] == [t.cuts for t in written.tilings]
@@ -215,10 +218,10 @@ def test_a_mapping_is_read_back_and_only_for_its_program(program, tmp_path):
 def test_a_slice_that_fits_no_core_names_population_and_resource(program):
     chip = replace(SMALL_CORES, name="narrow", synapse_memory_bytes=64)
     with pytest.raises(DoesNotFit, match=r"narrow: readout: its smallest slice needs \d+ bytes of synapses, a core has 64 \(hint: a narrower layer"):
-        map_program(program, chip, assumed_rates(program))
+        map_program(program, chip, uniform_rates(program))
 
 
 def test_too_few_cores_name_the_scarce_resource_and_a_board_that_does(program):
     chip = replace(SMALL_CORES, name="short", cores_per_chip=10)
     with pytest.raises(DoesNotFit, match=r"short: \d+ cores needed, 10 available; what fills a core: neurons on \d+.* \(hint: --profile loihi2"):
-        map_program(program, chip, assumed_rates(program))
+        map_program(program, chip, uniform_rates(program))
