@@ -23,7 +23,7 @@ WEIGHT_LIMIT = 127  # 8 bits and sign, lowest bit lost to mixed-sign storage
 EXPONENT_LIMIT = 7  # synaptic weight exponent; one more is spent on the doubled storage
 
 
-def decay(v: Ints, keep: int) -> Ints:
+def decay(v: Ints, keep: Ints | int) -> Ints:
     """v * keep / 4096, truncated toward zero."""
     return np.sign(v) * ((np.abs(v) * keep) >> 12)
 

@@ -17,7 +17,7 @@ def scan(drive: Ints, keep: Ints | int, vth: Ints | int) -> NDArray[np.bool_]:
     """LIF spikes along axis 1 of (rows, steps, ...); drive and threshold in membrane units."""
     v, out = np.zeros_like(drive[:, 0]), np.empty(drive.shape, np.bool_)
     for t in range(drive.shape[1]):
-        before = arith.saturate(np.sign(v) * ((np.abs(v) * keep) >> 12) + drive[:, t])
+        before = arith.saturate(arith.decay(v, keep) + drive[:, t])
         out[:, t] = before > vth
         v = np.where(out[:, t], 0, before)
     return out
