@@ -75,7 +75,7 @@ def made_pairs(sentences: Sequence[str], count: int, seed: int, mixture: Mixture
 
 def _neighbours(sentences: Sequence[str]) -> NDArray[np.int64]:
     """(sentences, _NEIGHBOURS) indices of the nearest other sentences."""
-    vectors = TfidfVectorizer(sublinear_tf=True, dtype=np.float32).fit_transform(sentences)
+    vectors = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, token_pattern=r"\S+").fit_transform(sentences)
     count = min(_NEIGHBOURS + 1, len(sentences))
     found = NearestNeighbors(n_neighbors=count, metric="cosine", algorithm="brute").fit(vectors).kneighbors(vectors, return_distance=False)
     return np.asarray(found[:, min(1, count - 1) :], np.int64)

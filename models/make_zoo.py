@@ -9,6 +9,7 @@ thread give the same bytes again on the same machine. Dev is not read here: `--d
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pathlib import Path
 from runtime.cli import run_command
 from runtime.errors import InputError
 
-CONFIGS = Path(__file__).resolve().parent / "configs"
+CONFIGS = Path(os.path.relpath(Path(__file__).resolve().parent / "configs"))  # cards hold commands, not where a clone lies
 
 
 @dataclass(frozen=True)

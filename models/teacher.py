@@ -54,7 +54,8 @@ def load_teacher(source: str, labels: int | None = None) -> Teacher:
     from transformers.utils import logging
 
     logging.set_verbosity_error()
-    extra = {} if labels is None else {"num_labels": labels}
+    # a checkpoint of another task has another classifier: a fresh one takes its place
+    extra = {} if labels is None else {"num_labels": labels, "ignore_mismatched_sizes": True}
     try:
         # eager attention: the only kind that hands out attention maps, which distillation reads
         model = AutoModelForSequenceClassification.from_pretrained(source, attn_implementation="eager", **extra)

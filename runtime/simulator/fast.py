@@ -6,6 +6,7 @@ Texts of any lengths lie end to end in one batch; see `layout.py` for what is ru
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from types import ModuleType
 
 import numpy as np
@@ -23,8 +24,8 @@ MOST_THREADS = 256
 Buffers = dict[str, bits.Words]
 
 
-def run(program: Program, samples: Samples, record: bool = False, count: bool = False, plainly: bool = False) -> Result:
-    """Logits of `samples`; with `record` the spikes of every population that the reference would have, with `count` how many there were.
+def run(program: Program, samples: Samples, record: bool | Collection[str] = False, count: bool = False, plainly: bool = False) -> Result:
+    """Logits of `samples`; with `record` the spikes of every population that the reference would have, or of those named; with `count` how many.
 
     `plainly`: in numpy instead of compiled kernels. Runs in the calling thread.
     """
@@ -41,7 +42,7 @@ def run(program: Program, samples: Samples, record: bool = False, count: bool = 
     logits = program.logits(membranes << arith.INPUT_SHIFT, samples.lengths)
     return Result(
         logits,
-        recorded.windows(program, plan, samples, buffers) if record else None,
+        recorded.windows(program, plan, samples, buffers, None if record is True else record) if record else None,
         activity.measure(program, plan, samples, buffers, plain if plainly else counting) if count else None,
     )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,23 +16,41 @@ from runtime.wiring import Along
 Bools = NDArray[np.bool_]
 
 
-def windows(program: Program, plan: Plan, samples: Samples, buffers: dict[str, bits.Words]) -> dict[str, NDArray[np.uint8]]:
-    """Bit-packed windows by population, stages end to end."""
-    spikes: dict[str, Bools] = {}
-    for p in program.populations:
-        spikes[p.name] = _population(program, plan, samples, buffers, spikes, p)
-    return {p.name: packed(np.tile(spikes[p.name], p.stages)) for p in program.populations}
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What is recorded from, and the spikes of one stage of each population that was asked for so far, (samples, steps, neurons)."""
+
+    program: Program
+    plan: Plan
+    samples: Samples
+    buffers: dict[str, bits.Words]
+    spikes: dict[str, Bools] = field(default_factory=dict)
+
+    def of(self, name: str) -> Bools:
+        """Spikes of a population, made once."""
+        if name not in self.spikes:
+            self.spikes[name] = _population(self, self.program.by_name[name])
+        return self.spikes[name]
 
 
-def _population(program: Program, plan: Plan, samples: Samples, buffers: dict[str, bits.Words], spikes: dict[str, Bools], p: Population) -> Bools:
+def windows(
+    program: Program, plan: Plan, samples: Samples, buffers: dict[str, bits.Words], names: Collection[str] | None = None
+) -> dict[str, NDArray[np.uint8]]:
+    """Bit-packed windows of the populations `names` (None: of all), stages end to end."""
+    known = _Known(program, plan, samples, buffers)
+    return {p.name: packed(np.tile(known.of(p.name), p.stages)) for p in program.populations if names is None or p.name in names}
+
+
+def _population(known: _Known, p: Population) -> Bools:
     """(samples, steps, neurons) of one stage."""
+    program, plan, samples, buffers = known.program, known.plan, known.samples, known.buffers
     shape = (len(samples), program.steps, program.dims.size(p.axes))
     if p.role == SOURCE:
         return samples.source(p.name)
     if p.name in plan.repeats:
-        return spikes[plan.repeats[p.name]]
+        return known.of(plan.repeats[p.name])
     if p.role == COINCIDENCE:
-        first, second = (_spread(program, spikes[s.source], s.wiring, p) for s in program.inputs(p.name))
+        first, second = (_spread(program, known.of(s.source), s.wiring, p) for s in program.inputs(p.name))
         return first & second
     if p.role == READOUT:
         return np.zeros(shape, np.bool_)

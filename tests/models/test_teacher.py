@@ -38,6 +38,12 @@ def test_a_real_encoder_loads_by_path_and_feeds_distillation(minilm, tmp_path):
     assert np.array_equal(load_teacher(str(tmp_path / "saved")).logits(corpus), logits)
 
 
+def test_a_teacher_of_one_task_may_start_one_of_another_with_other_classes(minilm, tmp_path):
+    load_teacher(minilm, 1).save(tmp_path / "regression")
+    again = load_teacher(str(tmp_path / "regression"), 3)
+    assert again.model.config.num_labels == 3 and again.logits(encode(again.tokenizer, ["a film"], 9)).shape == (1, 3)
+
+
 def test_what_is_no_encoder_is_refused_in_one_line(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(FileError, match="not a sequence classifier that transformers reads") as caught:
