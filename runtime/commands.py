@@ -18,7 +18,7 @@ from runtime import executors, glue, map_report, mapping, program_file
 from runtime.cli import console, run_command
 from runtime.compare import require_equal
 from runtime.deploy import deploy
-from runtime.errors import InputError, MismatchError
+from runtime.errors import MismatchError
 from runtime.executors import Answers, Executor, How
 from runtime.files import require_writable, write_atomic
 from runtime.options import BESIDE, parser
@@ -57,9 +57,7 @@ def evaluate(o: argparse.Namespace, out: Console) -> int:
     """Score a program on a GLUE split."""
     require_writable(o.json)
     encoder, task = Encoder(program_file.load(o.program)), glue.task_named(o.task)
-    if len(task.labels) != len(encoder.program.host.labels):
-        own = encoder.program.host
-        raise InputError(f"{o.program}: compiled for {own.task}, which has {len(own.labels)} labels; {task.name} has {len(task.labels)}")
+    glue.require_task(task, encoder.program.host.task, o.program)
     examples = glue.read(task, o.data, o.split, o.limit)
     start = time.perf_counter()
     with _progress() as bar:
