@@ -1,10 +1,11 @@
-"""What `python -m runtime` does: classify, glue, verify, inspect; `deploy` has a file of its own."""
+"""What `python -m runtime` does: classify, glue, verify, inspect; `deploy` and `compare` have files of their own."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import math
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -26,6 +27,7 @@ from runtime.program import Activity, Program
 from runtime.sampling import chosen_tokens, told_warnings
 from runtime.tables import population_table
 from runtime.text import Encoder, Text, Tokens
+from runtime.versus.command import command as compare
 
 _VERIFY_CHUNK = 32  # samples compared at once: every spike of every population is held for each executor
 
@@ -153,12 +155,12 @@ def inspect(o: argparse.Namespace, out: Console) -> int:
     return 0
 
 
-_ACTIONS = {"classify": classify, "glue": evaluate, "verify": verify, "inspect": inspect, "deploy": deploy}
+_ACTIONS = {"classify": classify, "glue": evaluate, "verify": verify, "inspect": inspect, "deploy": deploy, "compare": compare}
 
 
 def main(argv: list[str]) -> int:
     """The command."""
-    options = parser(_ACTIONS).parse_args(argv)
+    options = parser(_ACTIONS).parse_args(argv, argparse.Namespace(command=shlex.join(["python", "-m", "runtime", *argv])))
     return int(options.action(options, console()))
 
 
