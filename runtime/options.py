@@ -100,7 +100,10 @@ def _compare_arguments(command: argparse.ArgumentParser) -> None:
         command.add_argument(name.lower(), nargs="?", type=Path, metavar=name, help=kinds)
     _example_arguments(command, required=False)
     command.add_argument(
-        "--fail-below", type=_finite, metavar="POINTS", help=f"exit with {WORSE} where B - A, in points of the first metric, is below this (-1: a point)"
+        "--fail-below",
+        type=_finite,
+        metavar="POINTS",
+        help=f"exit with {WORSE} where B - A is below this, in points of the first metric; -1: a point worse at most",
     )
     command.add_argument("--resamples", type=_at_least(1), default=statistics.RESAMPLES, help="of the bootstrap (default: %(default)s)")
     command.add_argument("--seed", type=_at_least(0), default=0, help="of the bootstrap (default: 0)")

@@ -16,7 +16,7 @@ from runtime.versus import runs
 from runtime.versus.comparison import Comparison, compare, report
 from runtime.versus.run import run
 from runtime.versus.side import Side
-from runtime.versus.sources import Asked, files_of
+from runtime.versus.sources import Asked, require_answerable
 from runtime.versus.tables import history_table, tables
 
 WORSE = 4  # exit code where B falls further behind A than --fail-below allows
@@ -29,7 +29,7 @@ def command(o: argparse.Namespace, out: Console) -> int:
         return 0
     asked = _asked(o)
     for path in (o.a, o.b):
-        files_of(path)
+        require_answerable(path, asked)
     require_writable(o.json)
     runs.require_usable(o.runs)
     found = _compared(asked, o)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import executors, glue, operations, program_file
+from runtime import executors, operations, program_file
 from runtime.errors import SourceError
 from runtime.executors import Answers, How
 from runtime.program import LIF, Program
@@ -28,7 +28,7 @@ _MODULE = "models.predict"
 
 
 def run(source: Path, asked: Asked) -> Side:
-    """Answer every example. Raises `TritspikeError` where the source is not sound, or of another task."""
+    """Answer every example, by a source that is `sources.require_answerable`."""
     return run_program(source, asked) if kind_of(source) == PROGRAM else run_child(source, asked)
 
 
@@ -37,7 +37,6 @@ def run_program(source: Path, asked: Asked) -> Side:
     files = tuple(digest(path) for path in files_of(source))
     encoder = Encoder(program_file.load(source))
     program = encoder.program
-    glue.require_task(asked.task, program.host.task, source)
     with told_warnings():
         answers = executors.answer(encoder, [e.text for e in asked.examples()], "fast", How(count=True))
     assert answers.activity is not None

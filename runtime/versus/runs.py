@@ -97,7 +97,12 @@ def history(path: Path, task: str | None = None, limit: int | None = None) -> li
         if _is_new(found, path):
             return []
         rows = found.execute(_HISTORY, {"task": task, "limit": -1 if limit is None else limit}).fetchall()
-        return [Past(*row[:-1], json.loads(row[-1])) for row in rows]
+        return [_past(*row) for row in rows]
+
+
+def _past(*row: Any) -> Past:
+    values = [*row[:-1], json.loads(row[-1])]
+    return Past(*values)
 
 
 @contextmanager
@@ -130,7 +135,7 @@ def _insert(history: sqlite3.Connection, table: str, row: dict[str, Any]) -> int
 
 def _run(command: str, c: Comparison) -> dict[str, Any]:
     return {
-        "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "time": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S}",
         "command": command,
         "task": c.asked.task.name,
         "split": c.asked.split,

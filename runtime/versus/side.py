@@ -71,8 +71,8 @@ def load(path: Path) -> Side:
         body = json.loads(metadata["tritspike"])
         if (body.pop("format"), body.pop("version")) != (FORMAT, VERSION):
             raise FileError(f"{path}: not {FORMAT} version {VERSION}")
-        counts = {name: {k: Count(**v) for k, v in body.pop(name).items()} for name in _COUNTS}
-        files = tuple(Digest(**f) for f in body.pop("files"))
-        return Side(files=files, **counts, **body, **arrays)
+        body |= {name: {k: Count(**v) for k, v in body[name].items()} for name in _COUNTS}
+        body |= {"files": tuple(Digest(**f) for f in body["files"])} | arrays
+        return Side(**body)
     except (KeyError, ValueError, TypeError) as error:
         raise FileError(f"{path}: not a whole answer of models.predict: {error}") from None

@@ -4,6 +4,8 @@
     checkpoint      a folder whose config.json says "format": "tritspike-checkpoint"
     teacher         a folder whose config.json says "model_type", as transformers writes it, with safetensors weights
     float student   float.json of a training's output folder; float.safetensors and tokenizer.json lie beside it
+
+Nothing is unpickled: a teacher with pickled weights alone is refused.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from runtime import glue
-from runtime.checkpoint import FORMAT
+from runtime import glue, program_file
+from runtime.checkpoint import FORMAT, config_from_json
 from runtime.errors import FileError
 from runtime.files import read_json
 
@@ -81,9 +83,25 @@ def _folder_kind(folder: Path) -> str:
 
 
 def _require_recipe(path: Path) -> None:
-    missing = [key for key in ("recipe", "vocabulary", "classes", "tokenizer") if key not in read_json(path)]
-    if missing:
-        raise FileError(f"{path}: no {missing[0]!r}: not the float.json of a float student", "models.train writes one")
+    raw = read_json(path)
+    for key, kind in (("recipe", dict), ("vocabulary", int), ("classes", int), ("tokenizer", str)):
+        if not isinstance(raw.get(key), kind):
+            raise FileError(f"{path}: {key} is {raw.get(key)!r:.40}: not the float.json of a float student", "models.train writes one")
+
+
+def require_answerable(source: Path, asked: Asked) -> None:
+    """Before any work. Raises `FileError` where a file is missing or damaged, `InputError` where the source is of another task."""
+    for path in files_of(source):
+        if not path.is_file():
+            raise FileError(f"{path}: no such file or directory")
+    kind = kind_of(source)
+    if kind == PROGRAM:
+        glue.require_task(asked.task, program_file.load(source).host.task, source)
+    elif kind == CHECKPOINT:
+        where = source / "config.json"
+        glue.require_task(asked.task, config_from_json(read_json(where), str(where)).task, source, "trained")
+    elif kind == FLOAT_STUDENT:
+        glue.require_task(asked.task, str(read_json(source)["recipe"].get("task")), source, "trained")
 
 
 def files_of(source: Path) -> tuple[Path, ...]:

@@ -41,7 +41,7 @@ def _sides(c: Comparison) -> Table:
     return table
 
 
-def _energy(c: Comparison) -> Iterator[tuple[str, str, str]]:
+def _energy(c: Comparison) -> Iterator[tuple[str, ...]]:
     sides, saved = (c.a, c.b), (saving(c.a, c.b), saving(c.b, c.a))
     for name, key in (("accumulates a sentence", "accumulates"), ("multiplies a sentence", "multiplies")):
         yield name, *(f"{s.operations[key]:,.0f}" if s.operations else _NONE for s in sides)
@@ -80,17 +80,20 @@ def _pair(c: Comparison) -> Iterator[str]:
     yield f"agreement of A and B: {_agreement(c.agreement)}"
 
 
-def _agreement(found: dict[str, float] | dict[str, float | None]) -> str:
+def _agreement(found: dict[str, float]) -> str:
     return ", ".join(f"{name} {_number(value, '.4f')}" for name, value in found.items())
 
 
 def history_table(runs: Sequence[Past]) -> Table:
     """Kept runs, one a row."""
-    table = _table("comparisons, newest first", ("time", "task", "A", "B", "metric", "A's", "B's", "B - A, points", "p", "agreement"), 4)
+    table = _table("comparisons, newest first", ("time, UTC", "examples", "A", "B", "metric", "A's", "B's", "B - A, points", "p", "agree"), 4)
+    for column in (*table.columns[:2], *table.columns[4:]):
+        column.no_wrap = True
     for r in runs:
-        spread = f"{_number(r.points, '+.2f')} ({_number(r.low, '+.2f')} to {_number(r.high, '+.2f')})"
         scores = (_number(r.a_score, ".4f"), _number(r.b_score, ".4f"))
-        table.add_row(r.time, f"{r.task} {r.split} {r.examples}", r.a, r.b, r.metric, *scores, spread, _number(r.p, ".3g"), _agreement(r.agreement))
+        points = f"{_number(r.points, '+.2f')} ({_number(r.low, '+.2f')} to {_number(r.high, '+.2f')})"
+        agreed = ", ".join(_number(value, ".4f") for value in r.agreement.values())
+        table.add_row(r.time, f"{r.task} {r.split}, {r.examples:,}", r.a, r.b, r.metric, *scores, points, _number(r.p, ".3g"), agreed)
     return table
 
 
