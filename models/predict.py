@@ -58,6 +58,7 @@ def _teacher(folder: Path, asked: Asked) -> Side:
     classes = max(1, len(asked.task.labels))
     if teacher.model.config.num_labels != classes:
         raise InputError(f"{folder}: {teacher.model.config.num_labels} outputs, {asked.task.name} has {classes}")
+    _require_order(folder, teacher.model.config.id2label, asked.task)
     corpus = encode(teacher.tokenizer, [e.text for e in asked.examples()], _TEACHER_LENGTH)
     logits, tokens, sizes = teacher.logits(corpus), np.diff(corpus.starts), _sizes(teacher.model.config)
     return Side(
@@ -77,6 +78,13 @@ def _require_classifier(folder: Path) -> None:
     names = read_json(folder / "config.json").get("architectures") or ["nothing that it names"]
     if not str(names[0]).endswith("ForSequenceClassification"):
         raise FileError(f"{folder}: {names[0]}, not a sequence classifier", "models.finetune_teacher makes one")
+
+
+def _require_order(folder: Path, names: dict[int, str], task: glue.Task) -> None:
+    """`InputError` where the classes bear the task's names in another order, as MNLI's often do."""
+    found = [str(names[n]).lower() for n in sorted(names)]
+    if sorted(found) == sorted(task.labels) and found != list(task.labels):
+        raise InputError(f"{folder}: classes are {', '.join(found)}, {task.name} has {', '.join(task.labels)} in this order")
 
 
 def _sizes(config: object) -> FloatModel | None:

@@ -33,11 +33,11 @@ def command(o: argparse.Namespace, out: Console) -> int:
     require_writable(o.json)
     runs.require_usable(o.runs)
     found = _compared(asked, o)
+    for item in tables(found):
+        out.print(item, soft_wrap=isinstance(item, str))
     runs.keep(o.runs, o.command, found)
     if o.json:
         write_atomic(o.json, json.dumps(report(found)).encode())
-    for item in tables(found):
-        out.print(item, soft_wrap=isinstance(item, str))
     return _gate(found, o.fail_below)
 
 

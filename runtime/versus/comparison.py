@@ -73,7 +73,7 @@ def saving(side: Side, other: Side) -> dict[str, float]:
     """How many times more energy a sentence takes a float model of the side's own size, and the other side where that is a teacher."""
     if side.operations is None or side.same_size is None:
         return {}
-    own, found = side.operations["arithmetic pJ"], {"float model of its size": side.same_size["arithmetic pJ"]}
+    own, found = side.operations["arithmetic pJ"], {"a float model of its size": side.same_size["arithmetic pJ"]}
     if other.kind == TEACHER and other.operations is not None:
         found["the other side, a teacher"] = other.operations["arithmetic pJ"]
     return {name: energy / own for name, energy in found.items()}

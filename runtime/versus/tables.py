@@ -48,11 +48,11 @@ def _energy(c: Comparison) -> Iterator[tuple[str, ...]]:
     for name, key in (("energy, uJ", "arithmetic pJ"), ("with data movement, uJ", "with movement pJ")):
         yield name, *(f"{s.operations[key] * 1e-6:,.2f}" if s.operations else "compile it" if s.spikes else _NONE for s in sides)
     for name in dict.fromkeys([*saved[0], *saved[1]]):
-        yield f"times less than {name}", *(f"{found[name]:.2f}" if name in found else _NONE for found in saved)
+        yield f"times less energy than {name}", *(f"{found[name]:.2f}" if name in found else _NONE for found in saved)
 
 
 def _rates(a: Side, b: Side) -> Table:
-    table = _table("spike rates: shares of (neuron, step) cells at positions that hold a token", ("population", "A", "B"))
+    table = _table("spike rates at positions that hold a token", ("population", "A", "B"))
     for name in dict.fromkeys([*a.spikes, *b.spikes]):
         table.add_row(name, *(_rate(s.spikes.get(name)) for s in (a, b)))
     table.add_row("mean", *(_NONE if s.mean_rate is None else f"{s.mean_rate:.4f}" for s in (a, b)))
@@ -104,5 +104,5 @@ def _number(value: float | None, form: str) -> str:
 def _table(title: str, columns: tuple[str, ...], left: int = 1) -> Table:
     table = Table(title=title)
     for n, name in enumerate(columns):
-        table.add_column(name, justify="left" if n < left else "right", overflow="fold")
+        table.add_column(name, justify="left" if n < left else "right", overflow="fold", no_wrap=n == 0)
     return table

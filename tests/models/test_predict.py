@@ -163,6 +163,13 @@ def _three(folder: Path) -> Path:
     return folder
 
 
+def _other_order(folder: Path) -> Path:
+    teacher(folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"id2label": {"0": "1", "1": "0"}, "label2id": {"1": 0, "0": 1}}))
+    return folder
+
+
 def _other_tensors(folder: Path) -> Path:
     config = json.loads((random_checkpoint.write(folder, 0) / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"ffn": 25}))
@@ -180,6 +187,7 @@ def _unknown_key(folder: Path) -> Path:
 REFUSED: list[tuple[Callable[[Path], Path], str]] = [
     (_bare, "{}: BertModel, not a sequence classifier (hint: models.finetune_teacher makes one)"),
     (_three, "{}: 3 outputs, sst2 has 2"),
+    (_other_order, "{}: classes are 1, 0, sst2 has 0, 1 in this order"),
     (_other_tensors, "{}/model.safetensors: not the tensors that config.json asks for: "),
     (_other_recipe, "{}: its recipe does not give the student beside it: "),
     (_unknown_key, "{}: its recipe does not give the student beside it: "),

@@ -46,7 +46,15 @@ def test_it_prints_both_sides_and_the_pair(two, shell):
     assert (code, err) == (0, "")
     first, *rest = out.splitlines()
     assert first == f"sst2 dev: 60 examples of {two}/glue/SST-2/dev.tsv"
-    wanted = ("accuracy", "parameters", "bytes", "mean spike rate", "energy, uJ", "times less than float model of its size", "layer.1.output")
+    wanted = (
+        "accuracy",
+        "parameters",
+        "bytes",
+        "mean spike rate",
+        "energy, uJ",
+        "times less energy than a float model of its size",
+        "layer.1.output",
+    )
     assert all(any(line.startswith(f"│ {name} ") for line in rest) for name in wanted)
     assert rest[-3].startswith("accuracy, B - A: ") and rest[-3].endswith("(percentile bootstrap, 2,000 paired resamples, seed 0)")
     assert rest[-2].startswith("McNemar, exact: ") and rest[-1].startswith("agreement of A and B: equal predictions 0.")
