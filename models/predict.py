@@ -3,8 +3,8 @@
     python -m models.predict SOURCE --task T --data DIR [--split dev|train] [--limit N] --out FILE.safetensors
 
 SOURCE is a teacher's folder, a checkpoint folder (run in integer mode, so it answers as its program does), or float.json of a training's
-output folder: beside it lie float.safetensors and tokenizer.json, and it holds "recipe" (as `recipe.plain` writes it), "vocabulary",
-"classes" and "tokenizer". `runtime/versus/side.py` is the format of FILE.
+output folder: beside it lie float.safetensors and tokenizer.json, and it holds "recipe" (as `recipe.plain` writes it), "vocabulary" and
+"classes". `runtime/versus/side.py` is the format of FILE.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _teacher(folder: Path, asked: Asked) -> Side:
     if teacher.model.config.num_labels != classes:
         raise InputError(f"{folder}: {teacher.model.config.num_labels} outputs, {asked.task.name} has {classes}")
     _require_order(folder, teacher.model.config.id2label, asked.task)
-    corpus = encode(teacher.tokenizer, [e.text for e in asked.examples()], _TEACHER_LENGTH)
+    corpus = encode(teacher.tokenizer, [e.text for e in asked.examples], _TEACHER_LENGTH)
     logits, tokens, sizes = teacher.logits(corpus), np.diff(corpus.starts), _sizes(teacher.model.config)
     return Side(
         source=str(folder),
@@ -142,7 +142,7 @@ def _line(error: Exception) -> str:
 
 def _corpus(tokenizer: Path, asked: Asked, length: int) -> Corpus:
     found = tokenizer_from(read_bytes(tokenizer).decode("utf-8", "replace"), str(tokenizer))
-    return encode(found, [e.text for e in asked.examples()], length)
+    return encode(found, [e.text for e in asked.examples], length)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from runtime.program import COINCIDENCE, LIF, RELAY, Activity, Population, Program
 
-_MASK = "i"  # a population over positions alone says where the padding is
+MASK = "i"  # a population over positions alone says where the padding is
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ Counts = dict[str, Count]
 
 def spike_counts(program: Program, activity: Activity, lengths: NDArray[np.int64]) -> tuple[Counts, Counts]:
     """(of x and the LIF populations, of coincidence neurons and relays) by name, in program order; `lengths`: tokens of each text."""
-    cells = {p.name: _cells(program, p, lengths) for p in program.populations if p.axes != _MASK}
+    cells = {p.name: _cells(program, p, lengths) for p in program.populations if p.axes != MASK}
     found = {name: Count(activity.spikes[name], count) for name, count in cells.items()}
     roles = {p.name: p.role for p in program.populations}
     own = {name: count for name, count in found.items() if roles[name] == LIF or name == "x"}

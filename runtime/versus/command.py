@@ -12,6 +12,7 @@ from rich.console import Console
 from runtime import glue
 from runtime.errors import InputError
 from runtime.files import require_writable, write_atomic
+from runtime.sampling import told_warnings
 from runtime.versus import runs
 from runtime.versus.comparison import Comparison, compare, report
 from runtime.versus.run import run
@@ -49,7 +50,8 @@ def _asked(o: argparse.Namespace) -> Asked:
 
 
 def _compared(asked: Asked, o: argparse.Namespace) -> Comparison:
-    truth = [e.label for e in asked.examples()]
+    with told_warnings():
+        truth = [e.label for e in asked.examples]
     data = asked.digest()
     a, b = (_run(path, asked, name) for path, name in ((o.a, "A"), (o.b, "B")))
     return compare(asked, truth, data, a, b, o.resamples, o.seed)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from runtime import executors, operations, program_file
 from runtime.errors import SourceError
 from runtime.executors import Answers, How
-from runtime.program import LIF, Program
+from runtime.program import LIF, Program, Synapse
 from runtime.sampling import told_warnings
-from runtime.spike_rates import spike_counts
+from runtime.spike_rates import MASK, spike_counts
 from runtime.text import Encoder
 from runtime.versus import side as side_file
 from runtime.versus.side import Side
@@ -38,7 +38,7 @@ def run_program(source: Path, asked: Asked) -> Side:
     encoder = Encoder(program_file.load(source))
     program = encoder.program
     with told_warnings():
-        answers = executors.answer(encoder, [e.text for e in asked.examples()], "fast", How(count=True))
+        answers = executors.answer(encoder, [e.text for e in asked.examples], "fast", How(count=True))
     assert answers.activity is not None
     spikes, apart = spike_counts(program, answers.activity, answers.lengths)
     return Side(
@@ -68,12 +68,15 @@ def parameters(program: Program) -> int:
     front = program.host.front
     total = sum(a.size for a in (front.token, front.position, front.segment, front.projection, front.bias, program.host.class_bias)) + 1
     total += sum(len(p.bias.mantissa) for p in program.populations if p.bias is not None)
-    for s in program.synapses:
-        if isinstance(s.wiring, Matrix | Pool):
-            total += s.wiring.codes.size + (len(s.wiring.gain) if isinstance(s.wiring, Matrix) else 0)
-        elif isinstance(s.wiring, Along):
-            total += program.by_name[s.target].role == LIF and program.by_name[s.source].axes != "i"
-    return total
+    gains = {s.target: len(s.wiring.gain) for s in program.synapses if isinstance(s.wiring, Matrix)}  # one a neuron, however many matrices
+    codes = sum(s.wiring.codes.size for s in program.synapses if isinstance(s.wiring, Matrix | Pool))
+    return total + sum(gains.values()) + codes + sum(_is_learned_weight(program, s) for s in program.synapses)
+
+
+def _is_learned_weight(program: Program, synapse: Synapse) -> bool:
+    """Whether it is one weight that was trained: not a mask's, not a relay's or a coincidence's."""
+    source, target = program.by_name[synapse.source], program.by_name[synapse.target]
+    return isinstance(synapse.wiring, Along) and target.role == LIF and source.axes != MASK
 
 
 def run_child(source: Path, asked: Asked) -> Side:

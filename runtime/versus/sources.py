@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 from runtime import glue, program_file
@@ -44,15 +45,16 @@ class Asked:
     split: str = "dev"
     limit: int | None = None
 
+    @cached_property
     def examples(self) -> list[glue.Example]:
-        """In file order. Raises `DataError`."""
+        """In file order, read once. Raises `DataError`."""
         return glue.read(self.task, self.data, self.split, self.limit)
 
     def digest(self) -> Digest:
         """Of the whole data file; of the examples where they are the hub's."""
         if self.data != glue.HUB:
             return digest(glue.file_of(self.task, self.data, self.split))
-        rows = json.dumps([asdict(e) for e in self.examples()]).encode()
+        rows = json.dumps([asdict(e) for e in self.examples]).encode()
         return Digest(f"{glue.HUB}: {self.task.name} {self.split}", len(rows), hashlib.sha256(rows).hexdigest())
 
 
@@ -84,7 +86,7 @@ def _folder_kind(folder: Path) -> str:
 
 def _require_recipe(path: Path) -> None:
     raw = read_json(path)
-    for key, kind in (("recipe", dict), ("vocabulary", int), ("classes", int), ("tokenizer", str)):
+    for key, kind in (("recipe", dict), ("vocabulary", int), ("classes", int)):
         if not isinstance(raw.get(key), kind):
             raise FileError(f"{path}: {key} is {raw.get(key)!r:.40}: not the float.json of a float student", "models.train writes one")
 
@@ -112,7 +114,7 @@ def files_of(source: Path) -> tuple[Path, ...]:
     if kind == CHECKPOINT:
         return tuple(source / name for name in ("config.json", "model.safetensors", "tokenizer.json"))
     if kind == FLOAT_STUDENT:
-        return source, source.with_suffix(".safetensors"), source.parent / Path(read_json(source)["tokenizer"]).name
+        return source, source.with_suffix(".safetensors"), source.parent / "tokenizer.json"
     return tuple(sorted(p for p in source.iterdir() if p.is_file() and p.suffix in _TEACHER_FILES and p.name != _CARD))
 
 

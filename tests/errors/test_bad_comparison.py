@@ -68,7 +68,7 @@ def _json(path: Path, content: object) -> Path:
     return path.with_suffix(".json")
 
 
-FLOAT = {"recipe": {"task": "sst2", "model": {}}, "vocabulary": 40, "classes": 2, "tokenizer": "tokenizer.json"}
+FLOAT = {"recipe": {"task": "sst2", "model": {}}, "vocabulary": 40, "classes": 2}
 NEITHER = f"neither a checkpoint's ('format': {FORMAT!r}) nor a transformers model's ('model_type')"
 NO_FLOAT = "not the float.json of a float student (hint: models.train writes one)"
 SOURCES = [

@@ -73,7 +73,7 @@ def test_a_checkpoint_answers_and_spikes_as_its_program_does(seed, changes, data
 def test_rates_are_those_of_a_training_s_card(data, tmp_path):
     folder = random_checkpoint.write(tmp_path / "c", 5)
     student = load_student(folder)
-    corpus = encode(random_checkpoint.small_tokenizer(), [e.text for e in asked(data).examples()], 12)
+    corpus = encode(random_checkpoint.small_tokenizer(), [e.text for e in asked(data).examples], 12)
     batches = [pack(corpus, rows) for rows in length_sorted_batches(corpus, 8)]
     card = fold.spike_rates(fold.population_spikes(student, batches))
     found = predict.predict(folder, asked(data))
@@ -93,14 +93,14 @@ def float_student(folder: Path, **changes: Any) -> tuple[Path, SpikingBert]:
     folder.mkdir(exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     card = {"recipe": plain(Recipe("sst2", MODEL)), "vocabulary": len(random_checkpoint.WORDS), "classes": 2}
-    state.save(folder / "float", student, card | {"tokenizer": str(folder / "tokenizer.json")} | changes)
+    state.save(folder / "float", student, card | changes)
     return folder / "float.json", student.eval()
 
 
 def test_a_float_student_answers_as_its_training_scored_it(data, tmp_path):
     path, student = float_student(tmp_path / "out")
     found = predict.predict(path, asked(data))
-    corpus = encode(random_checkpoint.small_tokenizer(), [e.text for e in asked(data).examples()], 12)
+    corpus = encode(random_checkpoint.small_tokenizer(), [e.text for e in asked(data).examples], 12)
     wanted = measure.logits(student, corpus)
     assert np.allclose(found.logits, wanted, atol=1e-6) and np.array_equal(found.guesses, wanted.argmax(1)) and len(set(found.guesses)) == 2
     assert found.spikes.keys() == {"x"} | {f"layer.{n}.{k}" for n in (0, 1) for k in KINDS} and 0 < found.mean_rate < 1
@@ -123,7 +123,7 @@ def teacher(folder: Path, labels: int = 2) -> Teacher:
 def test_a_teacher_s_answers_and_operations(data, tmp_path):
     model = teacher(tmp_path / "t")
     found = predict.predict(tmp_path / "t", asked(data))
-    corpus = encode(model.tokenizer, [e.text for e in asked(data).examples()], 128)
+    corpus = encode(model.tokenizer, [e.text for e in asked(data).examples], 128)
     assert np.allclose(found.logits, model.logits(corpus), atol=1e-6) and np.array_equal(found.guesses, found.logits.argmax(1))
     assert found.tokens.tolist() == np.diff(corpus.starts).tolist() and max(found.tokens) == 16  # no student's length here
     assert found.operations == float_operations(FloatModel("", 2, 32, 32, 64), found.tokens.tolist())
