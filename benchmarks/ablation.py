@@ -30,7 +30,7 @@ from runtime.checkpoint import KINDS
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "ablation.json"
-BASE = HERE.parent / "models" / "configs" / "sst2-small.toml"
+BASE = HERE.parent / "models" / "configs" / "sst2.toml"
 
 CHEAP = {"hidden": 0.0, "attention": 0.0}  # the teacher's states are costly and changed little: they are a row, not part of the baseline
 SENTENCES = 43_730  # unlabelled: with SST-2's 56,270, four whole parts of cached labels
@@ -146,7 +146,7 @@ def main() -> None:
     o = parser.parse_args()
     torch.set_num_threads(o.threads)
     base, teacher = read_recipe(BASE), load_teacher(o.teacher)
-    source = source_of(replace(base.schedule, unlabelled=SENTENCES), o.data, Path(o.unlabelled), Path(o.cache))
+    source = source_of(replace(base.schedule, unlabelled=SENTENCES), o.data, [Path(o.unlabelled)], Path(o.cache))
     material = prepare(teacher, glue.task_named(base.task), source, base.model["max_length"])
     for seed in o.seeds:
         for name in o.rows:

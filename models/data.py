@@ -13,46 +13,62 @@ import torch
 from tokenizers import Tokenizer
 
 from runtime.errors import DataError
-from runtime.glue import Example
+from runtime.glue import Example, Task, read
 
 _WINDOW = 32  # batches
+_SHARE = 8  # at most one in so many examples is held out
+_WHOLE = 8  # words, from which a text counts as a sentence of its own
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|<br\s*/?>")
 
 
-def hold_out(examples: Sequence[Example], count: int, min_words: int, seed: int = 0) -> tuple[list[Example], list[Example]]:
-    """(training part, held-out slice of `count` examples of at least `min_words` words), fixed by `seed`.
+def hold_out(examples: Sequence[Example], count: int, min_words: int = 1, seed: int = 0) -> tuple[list[Example], list[Example]]:
+    """(training part, held-out slice), fixed by `seed`: `count` examples, at most an eighth of all, whose first text has `min_words` words.
 
-    SST-2's training set holds every phrase of a sentence beside the sentence, so a training example that contains, or is
-    contained in, a held-out one is dropped: otherwise the slice would measure memory.
+    SST-2's training set holds every phrase of a sentence beside the sentence, and pairs share sentences, so a training example one of whose
+    texts is contained in a held-out one, or contains one, is dropped: otherwise the slice would measure memory.
     """
     order = np.random.default_rng(seed).permutation(len(examples))
-    long = [i for i in order if len(examples[i].first.split()) >= min_words][:count]
-    held = [examples[i] for i in long]
-    joined = "\n".join(e.first for e in held)
-    chosen, texts = set(long), [e.first for e in held]
-    rest = [e for i, e in enumerate(examples) if i not in chosen and e.first not in joined]
-    return [e for e in rest if not _contains_any(e.first, texts, min_words)], held
+    most = min(count, max(1, len(examples) // _SHARE))
+    long = [i for i in order if len(examples[i].first.split()) >= min_words][:most]
+    chosen, held = set(long), [examples[i] for i in long]
+    texts = [t for e in held for t in e.texts]
+    joined = "\n".join(texts)
+    rest = [e for i, e in enumerate(examples) if i not in chosen and not any(t in joined for t in e.texts)]
+    return [e for e in rest if not any(_contains_any(t, texts) for t in e.texts)], held
 
 
-def _contains_any(text: str, parts: Sequence[str], min_words: int) -> bool:
-    return len(text.split()) >= min_words and any(part in text for part in parts)
+def training_part(task: Task, data: str, held_out: int) -> tuple[list[Example], list[Example]]:
+    """`hold_out` of a task's train file, the same for teachers and students: every choice is made on this slice. SST-2 alone trains on
+    phrases and is judged by sentences, so its slice holds these."""
+    return hold_out(read(task, data, "train"), held_out, _WHOLE if task.name == "sst2" else 1)
 
 
-def review_sentences(path: Path, count: int, words: tuple[int, int] = (4, 28), seed: int = 0) -> list[str]:
-    """`count` sentences of `words[0]`..`words[1]` words from an xz file of one review a line, lower-cased and spaced as SST-2's.
+def _contains_any(text: str, parts: Sequence[str]) -> bool:
+    return len(text.split()) >= _WHOLE and any(len(part.split()) >= _WHOLE and part in text for part in parts)
 
-    Their order is random, so a smaller `count` gives the first of the same sentences.
+
+def sentences_of(paths: Sequence[Path], count: int, words: tuple[int, int] = (4, 28), seed: int = 0) -> list[str]:
+    """`count` sentences of `words[0]`..`words[1]` words from text files (.xz or plain, a text a line), lower-cased and spaced as SST-2's.
+
+    Their order is random, so a smaller `count` gives the first of the same sentences. Raises `DataError`.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file", "an xz-compressed text file, one review a line")
-    with lzma.open(path, "rt", encoding="utf-8") as lines:
-        found = [s for line in lines for s in _sentences(line, words)]
+    found = [s for path in paths for line in _lines(path) for s in _sentences(line, words)]
     order = np.random.default_rng(seed).permutation(len(found))[:count]
     return [found[i] for i in order]
 
 
-def _sentences(review: str, words: tuple[int, int]) -> Iterator[str]:
-    for sentence in _SENTENCE_END.split(review):
+def _lines(path: Path) -> list[str]:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file", "a text file with one text a line, plain or .xz")
+    try:
+        with lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8") as lines:
+            return list(lines)
+    except (UnicodeDecodeError, lzma.LZMAError, EOFError) as error:
+        raise DataError(f"{path}: not readable as UTF-8 text: {error}") from None
+
+
+def _sentences(text: str, words: tuple[int, int]) -> Iterator[str]:
+    for sentence in _SENTENCE_END.split(text):
         spaced = " ".join(re.findall(r"\w+|'\w+|[^\w\s]", sentence.lower()))
         if words[0] <= len(spaced.split()) <= words[1]:
             yield spaced
@@ -110,6 +126,16 @@ class Batch:
     def mask(self) -> torch.Tensor:
         """(sentences, longest), 1 at real tokens: the attention mask that a teacher wants."""
         return self.grid(torch.ones_like(self.ids))
+
+    def windows(self, values: torch.Tensor, width: int, causal: bool = False) -> torch.Tensor:
+        """(..., tokens, channels) -> (..., tokens, width * channels): each token's own, then its next ones' (where causal, those before it),
+        zero beyond its text."""
+        parts = [values]
+        for k in range(1, width):
+            same = (self.sentence == self.sentence.roll(k if causal else -k)).to(values.dtype)
+            (same[:k] if causal else same[-k:]).zero_()  # else one text, or a first and last one, would close into a ring
+            parts.append(values.roll(k if causal else -k, -2) * same[:, None])
+        return parts[0] if width == 1 else torch.cat(parts, -1)
 
     def pairs(self) -> torch.Tensor:
         """(sentences, longest, longest) bool: both positions hold a token."""

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from models.data import Corpus, encode, hold_out, pack, shuffled_batches
+from models.data import Corpus, encode, pack, shuffled_batches, training_part
 from models.teacher import Teacher, load_teacher
 from runtime import glue
 from runtime.cli import run_command
@@ -48,7 +48,7 @@ def finetune(options: Options, command: str) -> dict[str, float]:
     torch.manual_seed(options.seed)
     task = glue.task_named(options.task)
     teacher = load_teacher(options.base, max(1, len(task.labels)))
-    train, held = hold_out(glue.read(task, options.data, "train"), options.held_out, 8, options.seed)
+    train, held = training_part(task, options.data, options.held_out)
     start = time.time()
     curve = _train(teacher, task, train, held, options)
     best = load_teacher(options.out)
@@ -69,7 +69,7 @@ def _train(teacher: Teacher, task: glue.Task, train: list[glue.Example], held: l
     corpus = encode(teacher.tokenizer, [e.text for e in train], o.max_length)
     labels = torch.tensor([e.label for e in train])
     steps = max(1, int(o.epochs * len(corpus) / o.batch))
-    optimiser = torch.optim.AdamW(teacher.model.parameters(), lr=o.rate, weight_decay=0.01)
+    optimiser = torch.optim.AdamW(teacher.model.parameters(), lr=o.rate, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: min(s / (_WARM_UP * steps + 1), 1 - s / (steps + 1)))
     batches = shuffled_batches(corpus, steps, o.batch, o.seed)
     curve: list[float] = []

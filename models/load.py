@@ -59,7 +59,8 @@ def _fill_embedding(part: Embedding, arrays: Arrays, config: CheckpointConfig, s
 def _fill_layer(layer: Layer, arrays: Arrays, config: CheckpointConfig, scale: int) -> None:
     width, kind = config.heads * config.head_dim, config.weights
     _fill_synapses(layer.query_key_value, arrays, ("query", "key", "value"), config.hidden, kind, scale)
-    for part, name, columns in ((layer.attended, "attended", width), (layer.hidden, "hidden", config.hidden), (layer.output, "output", config.ffn)):
+    heard = config.window * config.hidden
+    for part, name, columns in ((layer.attended, "attended", width), (layer.hidden, "hidden", heard), (layer.output, "output", config.ffn)):
         _fill_synapses(part, arrays, (name,), columns, kind, scale)
     for weight, name in (
         (layer.score, "score.gain"),

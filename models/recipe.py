@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from models.distil import LossWeights
 from models.spiking_bert import BertConfig
 from models.start import Start
-from runtime.errors import FileError
+from runtime.errors import FileError, InputError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -29,8 +30,9 @@ class Schedule:
     integer_rate: float = 2e-4
     warm_up: int = 200
     task_share: float = 0.4  # of a batch's texts, from the task's own training set; the rest is unlabelled text
-    unlabelled: int = 150_000  # sentences taken from the unlabelled file
-    probes: int = 3000  # of these, never trained on: the distance to the teacher is measured there
+    unlabelled: int = 150_000  # sentences of the unlabelled files, or pairs made of them
+    augmented: int = 0  # edited copies of the task's own training sentences, or pairs made of them
+    probes: int = 3000  # of the unlabelled and augmented texts, never trained on: the distance to the teacher is measured there
     held_out: int = 1000
     check_every: int = 500
     calibration_batches: int = 60
@@ -61,6 +63,20 @@ def recipe_from(raw: dict[str, Any]) -> Recipe:
     BertConfig(vocabulary=1, classes=1, **raw.get("model", {}))  # refuses keys it does not know
     parts = Start(**raw.get("start", {})), LossWeights(**raw.get("loss", {})), Schedule(**raw.get("schedule", {}))
     return Recipe(raw["task"], raw.get("model", {}), *parts)
+
+
+def varied(recipe: Recipe, settings: Sequence[str]) -> Recipe:
+    """The same recipe with some numbers replaced: each setting is "section.key=value" in TOML's words. Raises `InputError`."""
+    raw = plain(recipe)
+    for setting in settings:
+        where, _, value = setting.partition("=")
+        section, _, key = where.partition(".")
+        try:
+            raw[section][key] = tomllib.loads(f"value = {value}")["value"]
+            recipe_from(raw)
+        except (KeyError, TypeError, tomllib.TOMLDecodeError) as error:
+            raise InputError(f"--set {setting}: {error}", "section.key=value, such as schedule.seed=1 or model.weights='binary'") from None
+    return recipe_from(raw)
 
 
 def plain(recipe: Recipe) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class BertConfig:
     embedding_rank: int = 128
     weights: str = "ternary"
     readout: str = "mean"  # or "first": the [CLS] position alone
+    window: int = 1  # positions that `hidden` hears: its own and the next ones (before it, where causal)
     causal: bool = False
     reset: str = "zero"
     keep: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 3072))
@@ -109,7 +110,7 @@ class Layer(nn.Module):
         self.query_key_value = Synapses(d, width, kind, parts=3)
         self.score, self.context = Weight(0.5), Weight(0.5)
         self.attended, self.attended_skip = Synapses(width, d, kind), Weight(0.8)
-        self.hidden = Synapses(d, config.ffn, kind)
+        self.hidden = Synapses(d * config.window, config.ffn, kind)
         self.output, self.output_skip = Synapses(config.ffn, d, kind), Weight(0.8)
 
     def forward(self, x: Tensor, batch: Batch, vth: int | None, probe: dict[str, Tensor] | None = None) -> Tensor:
@@ -124,7 +125,7 @@ class Layer(nn.Module):
         mixed = self._packed(_sums(scores, v_grid), batch)
         context = lif(mixed * self.context(), keep["context"], vth)
         y = lif(self.attended(context) + self.attended_skip() * x.float(), keep["residual"], vth)
-        hidden = lif(self.hidden(y), keep["hidden"], vth)
+        hidden = lif(self.hidden(batch.windows(y, self.config.window, self.config.causal)), keep["hidden"], vth)
         z = lif(self.output(hidden) + self.output_skip() * y.float(), keep["residual"], vth)
         if probe is not None:
             probe |= dict(query=q, key=k, value=v, score=scores, context=context, attended=y, hidden=hidden, output=z, counts=counts)

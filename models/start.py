@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,8 +13,11 @@ from torch import Tensor
 from models.data import Corpus, length_sorted_batches, pack
 from models.spiking_bert import SpikingBert
 from models.teacher import Teacher
+from runtime.errors import InputError
+from runtime.files import read_json, read_tensors
 
 _TABLES = ("words", "context", "both")
+_OUTPUT = ("readout", "logit_scale")
 
 
 @dataclass(frozen=True)
@@ -21,12 +25,14 @@ class Start:
     """`embedding`: the teacher's word table, what its last layer makes of each word alone ("context"), or both side by side.
     score, context: first synaptic weights in thresholds; a neuron needs more than 1/weight coincidences in a step to fire at once.
     learned: False keeps these two. One number serves a layer's every score and sums are whole numbers, so a learned one settles on an
-    edge (just above 1/2: two coincidences fire), where each step of the optimiser may switch all scores between two behaviours."""
+    edge (just above 1/2: two coincidences fire), where each step of the optimiser may switch all scores between two behaviours.
+    alike: key weights start as copies of the query's, so that every position begins by attending to what resembles it."""
 
     embedding: str = "words"
     score: float = 0.5
     context: float = 0.5
     learned: bool = True
+    alike: bool = False
 
     def __post_init__(self) -> None:
         if self.embedding not in _TABLES:
@@ -40,9 +46,32 @@ def start_student(student: SpikingBert, teacher: Teacher, corpus: Corpus, start:
     parts = [_unit(part, share / share.sum()) for part in _tables(teacher, start.embedding)]
     _start_embedding(student, torch.cat(parts, 1), share / share.sum())
     for layer in student.blocks():
+        if start.alike:
+            query, key, _ = layer.query_key_value.weight.chunk(3)
+            key.copy_(query)
         for weight, value in ((layer.score, start.score), (layer.context, start.context)):
             weight.log.fill_(math.log(value))
             weight.log.requires_grad_(start.learned)
+
+
+@torch.no_grad()
+def start_regression(student: SpikingBert, targets: Tensor) -> None:
+    """Begin at the mean of what is to be predicted: the bias counts in units of the logits' scale and would take thousands of steps."""
+    student.readout_bias.fill_(float(targets.mean() / student.logit_scale))
+
+
+def start_from(student: SpikingBert, run: Path, task: str) -> None:
+    """Everything that an earlier run's float student had learned; its readout only where the task was the same. Raises `InputError`."""
+    tensors, _ = read_tensors(run / "float.safetensors")
+    earlier = {k[len("student.") :]: torch.from_numpy(v.copy()) for k, v in tensors.items() if k.startswith("student.")}
+    if read_json(run / "float.json").get("recipe", {}).get("task") != task:
+        earlier = {k: v for k, v in earlier.items() if not k.startswith(_OUTPUT)}
+    own = student.state_dict()
+    wrong = [k for k, v in earlier.items() if k not in own or own[k].shape != v.shape]
+    wrong += [k for k in own if k not in earlier and not k.startswith(_OUTPUT)]
+    if wrong:
+        raise InputError(f"{run}: {wrong[0]} does not fit this recipe's [model]", "start from a run of the same sizes")
+    student.load_state_dict(own | earlier)
 
 
 def _tables(teacher: Teacher, kind: str) -> list[Tensor]:

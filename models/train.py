@@ -1,6 +1,7 @@
 """Train a spiking student and write its integer checkpoint.
 
-    python -m models.train --config models/configs/sst2-small.toml --teacher DIR --data DIR --out CKPT [--unlabelled FILE] [--cache DIR]
+    python -m models.train --config models/configs/sst2.toml --teacher DIR --data DIR --out RUN
+        [--unlabelled FILE ...] [--cache DIR] [--from RUN] [--set KEY=VALUE ...] [--no-dev]
 
 Phase one trains floats with surrogate gradients; `fold` makes them integers; phase two trains on in the chip's own arithmetic, so
 the accuracy reported is the chip's. A killed run goes on where it stopped when the same command is given again. Every choice is made
@@ -14,6 +15,7 @@ import argparse
 import copy
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,14 +30,14 @@ from models.distil import Distiller
 from models.export import export
 from models.finetune_teacher import predictions
 from models.fold import population_spikes, recalibrate, scale_limits, spike_rates, spike_report
-from models.recipe import Recipe, Schedule, plain, read_recipe
+from models.recipe import Recipe, Schedule, plain, read_recipe, varied
 from models.spiking_bert import BertConfig, SpikingBert
-from models.start import start_student
+from models.start import start_from, start_regression, start_student
 from models.teacher import Teacher, load_teacher
 from models.training_set import Material, Source, prepare
 from runtime import glue
 from runtime.cli import run_command
-from runtime.files import make_folder, read_json
+from runtime.files import make_folder, read_json, write_atomic
 
 _DRAWS = {"float": 0, "integer": 1, "calibration": 2}  # each draws its batches from random numbers of its own
 
@@ -43,15 +45,20 @@ _DRAWS = {"float": 0, "integer": 1, "calibration": 2}  # each draws its batches 
 class Trainer:
     """One run: its student, its data and its card, which is also the record that a resumed run reads."""
 
-    def __init__(self, recipe: Recipe, teacher: Teacher, material: Material, out: Path) -> None:
+    def __init__(self, recipe: Recipe, teacher: Teacher, material: Material, out: Path, earlier: Path | None = None) -> None:
         torch.manual_seed(recipe.schedule.seed)
         self.recipe, self.out, self.task = recipe, out, glue.task_named(recipe.task)
         self.material, self.set = material, material.training
         model = BertConfig(vocabulary=teacher.tokenizer.get_vocab_size(), classes=max(1, len(self.task.labels)), **recipe.model)
         self.student = SpikingBert(model)
         start_student(self.student, teacher, self.set.corpus, recipe.start)
+        if not self.task.labels:
+            start_regression(self.student, self.set.soft)
+        if earlier is not None:
+            start_from(self.student, earlier, recipe.task)
         self.distiller = Distiller(self.student, teacher, self.task, recipe.loss)
-        self.card: dict[str, Any] = {"curves": {"float": [], "integer": []}, "minutes": 0.0}
+        self.card: dict[str, Any] = {"curves": {"float": [], "integer": []}, "minutes": 0.0, "recipe": plain(recipe)}
+        self.card |= {"vocabulary": model.vocabulary, "classes": model.classes}
 
     def float_phase(self) -> None:
         """Surrogate-gradient training, then statistics recomputed over the same mixture."""
@@ -133,12 +140,16 @@ def _progress(name: str, step: int, loss: float, held_out: float, distance: floa
     return f"{name} step {step}: loss {loss:.4f} held-out {held_out:.4f} distance {distance}"
 
 
-def train(recipe: Recipe, teacher_source: str, source: Source, out: Path, command: str, dev: bool = True) -> dict[str, Any]:
-    """The whole run; returns the card that it also writes. `dev` False leaves dev unscored: a search must not look at it."""
+def train(
+    recipe: Recipe, teacher_source: str, source: Source, out: Path, command: str, dev: bool = True, earlier: Path | None = None
+) -> dict[str, Any]:
+    """The whole run; returns the card that it also writes. `dev` False leaves dev unscored: a search must not look at it.
+    earlier: a run whose float student this one starts from."""
     make_folder(out)
     teacher, task = load_teacher(teacher_source), glue.task_named(recipe.task)
     max_length = BertConfig(vocabulary=1, classes=1, **recipe.model).max_length
-    run = Trainer(recipe, teacher, prepare(teacher, task, source, max_length), out)
+    write_atomic(out / "tokenizer.json", copy.deepcopy(teacher.tokenizer).to_str().encode())
+    run = Trainer(recipe, teacher, prepare(teacher, task, source, max_length), out, earlier)
     run.float_phase()
     run.integer_phase()
     if dev:
@@ -146,7 +157,6 @@ def train(recipe: Recipe, teacher_source: str, source: Source, out: Path, comman
         run.card["dev"] = run.score(encode(teacher.tokenizer, [e.text for e in examples], max_length), [e.label for e in examples])
     run.card |= {
         "command": command,
-        "recipe": plain(recipe),
         "train_texts": len(run.set.corpus),
         "teacher_held_out": _teacher_score(run),
         "teacher": _teacher_card(Path(teacher_source)),
@@ -171,9 +181,9 @@ def _embedding_note(c: BertConfig) -> str:
     return f"factorised: {c.vocabulary} x {c.embedding_rank} int8 rows times a {c.hidden} x {c.embedding_rank} int8 projection"
 
 
-def source_of(schedule: Schedule, data: str, unlabelled: Path | None, cache: Path) -> Source:
+def source_of(schedule: Schedule, data: str, files: Sequence[Path], cache: Path) -> Source:
     """The texts that a schedule asks for."""
-    return Source(data, unlabelled, cache, schedule.unlabelled, schedule.probes, schedule.held_out)
+    return Source(data, tuple(files), cache, schedule.unlabelled, schedule.augmented, schedule.probes, schedule.held_out)
 
 
 def main(argv: list[str]) -> None:
@@ -181,15 +191,17 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m models.train", description=__doc__)
     for name in ("config", "teacher", "data", "out"):
         parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--unlabelled", type=Path, help="xz file, one text a line")
+    parser.add_argument("--unlabelled", type=Path, nargs="+", default=[], help="text files, plain or .xz, one text a line")
+    parser.add_argument("--from", dest="earlier", type=Path, help="folder of an earlier run, whose float student this one starts from")
     parser.add_argument("--cache", type=Path, help="folder of the teacher's logits, which runs may share; OUT/cache where not given")
     parser.add_argument("--no-dev", dest="dev", action="store_false", help="leave dev unscored, for searches")
+    parser.add_argument("--set", nargs="+", default=[], metavar="SECTION.KEY=VALUE", help="instead of the recipe's, such as schedule.seed=1")
     parser.add_argument("--threads", type=int, default=2)
     o = parser.parse_args(argv)
     torch.set_num_threads(o.threads)
-    recipe, out = read_recipe(Path(o.config)), Path(o.out)
+    recipe, out = varied(read_recipe(Path(o.config)), o.set), Path(o.out)
     source = source_of(recipe.schedule, o.data, o.unlabelled, o.cache or out / "cache")
-    card = train(recipe, o.teacher, source, out, "python -m models.train " + " ".join(argv), o.dev)
+    card = train(recipe, o.teacher, source, out, "python -m models.train " + " ".join(argv), o.dev, o.earlier)
     print(" ".join(f"{name} {value:.4f}" for name, value in card.get("dev", {"held-out": card["held_out_integer"]}).items()))
 
 

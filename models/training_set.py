@@ -13,19 +13,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.data import Corpus, encode, hold_out, review_sentences
+from models.augment import edited_copies, made_pairs
+from models.data import Corpus, encode, sentences_of, training_part
 from models.teacher import Teacher
 from runtime import glue
 from runtime.files import read_tensors, write_tensors
+from runtime.text import Text
 
 _PART = 25_000  # texts
-_HELD_OUT_WORDS = 8  # at least: whole sentences, as in dev
-_CHOICE = 0  # seed of the slice and of the unlabelled sample: the same for all runs, which differ by their training alone
+_POOL = 20_000  # sentences that pairs are made of
+_CHOICE = 0  # seed of the unlabelled sample: the same for all runs, which differ by their training alone
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """`corpus` holds the task's `task_texts` texts first, then the unlabelled; the first `probes` of these are never drawn.
+    """`corpus` holds the task's `task_texts` texts first, then those without labels; the first `probes` of these are never drawn.
     labels: NaN where there is none."""
 
     corpus: Corpus
@@ -54,9 +56,10 @@ class Source:
     """Where texts come from, how many are taken, and where the teacher's logits are kept."""
 
     data: str
-    unlabelled: Path | None
+    files: tuple[Path, ...]
     cache: Path
-    sentences: int
+    unlabelled: int
+    augmented: int
     probes: int
     held_out: int
 
@@ -73,16 +76,26 @@ class Material:
 
 def prepare(teacher: Teacher, task: glue.Task, source: Source, max_length: int) -> Material:
     """Read, slice, tokenise, label."""
-    train, held = hold_out(glue.read(task, source.data, "train"), source.held_out, _HELD_OUT_WORDS, _CHOICE)
-    extra = [] if source.unlabelled is None or not source.sentences else review_sentences(source.unlabelled, source.sentences, seed=_CHOICE)
-    training = build(teacher, train, extra, max_length, source.probes)
+    train, held = training_part(task, source.data, source.held_out)
+    training = build(teacher, train, extra_texts(task, train, source), max_length, source.probes)
     training = replace(training, soft=teacher_logits(training.corpus, teacher, source.cache))
     corpus = encode(teacher.tokenizer, [e.text for e in held], max_length)
     return Material(training, corpus, [e.label for e in held], teacher_logits(corpus, teacher, source.cache).numpy())
 
 
-def build(teacher: Teacher, train: Sequence[glue.Example], extra: Sequence[str], max_length: int, probes: int) -> TrainingSet:
-    """Tokenise; soft labels are empty until `teacher_logits`. Of the unlabelled texts `extra`, `probes` (at most a tenth) stay unseen."""
+def extra_texts(task: glue.Task, train: Sequence[glue.Example], source: Source) -> list[Text]:
+    """Texts without labels, of the task's kind (sentences or pairs): the unlabelled files', then what is made of the task's own."""
+    paired = len(task.columns) == 2
+    count = min(source.unlabelled, _POOL) if paired else source.unlabelled
+    pool = sentences_of(source.files, count, seed=_CHOICE) if source.files and count else []
+    own = list(dict.fromkeys(text for e in train for text in e.texts))
+    if paired:
+        return [pair for texts, n in ((pool, source.unlabelled), (own, source.augmented)) if texts and n for pair in made_pairs(texts, n, _CHOICE)]
+    return [*pool, *edited_copies(own, source.augmented, _CHOICE)]
+
+
+def build(teacher: Teacher, train: Sequence[glue.Example], extra: Sequence[Text], max_length: int, probes: int) -> TrainingSet:
+    """Tokenise; soft labels are empty until `teacher_logits`. Of the texts `extra`, `probes` (at most a tenth) stay unseen."""
     corpus = encode(teacher.tokenizer, [*(e.text for e in train), *extra], max_length)
     labels = torch.tensor([e.label for e in train] + [math.nan] * len(extra))
     return TrainingSet(corpus, len(train), labels, torch.empty(0), min(probes, len(extra) // 10))

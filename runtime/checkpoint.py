@@ -7,6 +7,7 @@
 What it computes, all in integers (`arith.py` holds the LIF rule; v counts 1/64 of a synaptic unit, a spike is v > 64 * vth):
 
     current[d] = (sum_r projection[d, r] * (token + position + segment)[r] + bias[d]) >> embedding_shift     rounds down
+    hidden's codes stand side by side for `window` positions: its own and the next ones (where causal, the ones before), nothing beyond the text
     a population with codes receives  gain[row] * (codes @ spikes)[row]  synaptic units and bias[row]/64 each step
     score, context receive  gain * (number of coincidences);   attended and output receive  skip * (spike of x, of attended)  besides
     logits[c] = sum over steps (and positions) of 64 * (codes @ spikes)[c], + bias[c] per position that is read
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import CheckpointError
 
-FORMAT, VERSION = "tritspike-checkpoint", 1
+FORMAT, VERSION = "tritspike-checkpoint", 2
 KINDS = ("encoder", "query_key_value", "score", "context", "residual", "hidden")
 BITS = {"ternary": 2, "binary": 1}
 _CHOICES = {"weights": tuple(BITS), "readout": ("mean", "first"), "reset": ("zero",)}
@@ -43,6 +44,7 @@ _RANGES = {
     "ffn": (1, 1 << 16),
     "steps": (1, 64),
     "max_length": (1, 4096),
+    "window": (1, 16),
     "embedding_rank": (1, 1 << 14),
     "embedding_shift": (0, 30),
 }
@@ -67,6 +69,7 @@ class CheckpointConfig:
     ffn: int
     steps: int
     max_length: int
+    window: int
     embedding_rank: int
     embedding_shift: int
     weights: str
@@ -146,7 +149,7 @@ def _layer_table(c: CheckpointConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
         "key": (width, c.hidden),
         "value": (width, c.hidden),
         "attended": (c.hidden, width),
-        "hidden": (c.ffn, c.hidden),
+        "hidden": (c.ffn, c.window * c.hidden),
         "output": (c.hidden, c.ffn),
     }
     table: dict[str, tuple[str, tuple[int, ...]]] = {}

@@ -7,6 +7,7 @@ line except in CoLA. Metrics are the benchmark's own, from scikit-learn and scip
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,11 @@ class Example:
         """What a tokenizer takes: a string, or a pair."""
         return self.first if self.second is None else (self.first, self.second)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Its one or two sentences."""
+        return (self.first,) if self.second is None else (self.first, self.second)
+
 
 @dataclass(frozen=True)
 class Task:
@@ -44,6 +50,7 @@ class Task:
     metrics: tuple[str, ...]  # the first is the one that the task is ranked by
     header: bool = True
     dev_file: str = "dev.tsv"
+    ragged: bool = False  # its published file has a few rows that break off; they are left out
 
 
 _POSITIONS = ("0", "1", "2", "3")  # column names where there is no header
@@ -59,7 +66,7 @@ TASKS = {
         Task("rte", "RTE", ("sentence1", "sentence2"), "label", _ENTAIL, ("accuracy",)),
         Task("wnli", "WNLI", ("sentence1", "sentence2"), "label", _YES_NO, ("accuracy",)),
         Task("qnli", "QNLI", ("question", "sentence"), "label", _ENTAIL, ("accuracy",)),
-        Task("qqp", "QQP", ("question1", "question2"), "is_duplicate", _YES_NO, ("f1", "accuracy")),
+        Task("qqp", "QQP", ("question1", "question2"), "is_duplicate", _YES_NO, ("f1", "accuracy"), ragged=True),
         Task(
             "mnli",
             "MNLI",
@@ -94,10 +101,14 @@ def read(task: Task, data: str | Path, split: str = "dev", limit: int | None = N
     if not path.is_file():
         raise DataError(f"{path}: no such file", f"--data must hold {task.folder}/{path.name} in the GLUE layout")
     rows = _rows(path)
-    pick = _column_picker(task, rows.pop(0)[1] if task.header else _POSITIONS, path)
-    if not rows:
+    names = rows.pop(0)[1] if task.header else _POSITIONS
+    pick = _column_picker(task, names, path)
+    whole = [(number, row) for number, row in rows if len(row) >= len(names)] if task.ragged else rows
+    if not whole:
         raise DataError(f"{path}: a header and no examples")
-    return [pick(row, number) for number, row in rows[:limit]]
+    if len(whole) < len(rows):
+        warnings.warn(f"{path}: {len(rows) - len(whole)} of {len(rows)} rows break off before their last column and are left out", stacklevel=2)
+    return [pick(row, number) for number, row in whole[:limit]]
 
 
 def file_of(task: Task, data: str | Path, split: str) -> Path:

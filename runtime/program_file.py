@@ -16,7 +16,7 @@ from runtime.files import Arrays, read_tensors, write_atomic
 from runtime.program import Bias, FrontEnd, Host, Population, Program, Synapse
 from runtime.wiring import Along, Dims, Matrix, Pool, Shift, Wiring
 
-FORMAT, VERSION = "tritspike-program", 1
+FORMAT, VERSION = "tritspike-program", 2
 _FRONT_ARRAYS = ("token", "position", "segment", "projection", "bias")
 _HOST_SCALARS = ("first_position_only", "task", "labels", "logit_scale", "weights")
 
@@ -102,7 +102,7 @@ def _wiring(wiring: Wiring) -> dict[str, Any]:
     kind = {"kind": type(wiring).__name__.lower()}
     if isinstance(wiring, Along | Shift):
         return kind | asdict(wiring)
-    return kind | ({"first": wiring.first} if isinstance(wiring, Pool) else {}) | {"columns": wiring.codes.shape[1]}
+    return kind | ({"first": wiring.first} if isinstance(wiring, Pool) else {"offset": wiring.offset}) | {"columns": wiring.codes.shape[1]}
 
 
 def _build(d: dict[str, Any], arrays: Arrays) -> Program:
@@ -130,4 +130,4 @@ def _read_wiring(s: dict[str, Any], arrays: Arrays, weights: str) -> Wiring:
     if kind in ("along", "shift"):
         return {"along": Along, "shift": Shift}[kind](**raw)
     codes = unpack_codes(arrays[f"codes.{name}"], raw["columns"], weights, name)
-    return Pool(codes, raw["first"]) if kind == "pool" else Matrix(codes, arrays[f"gain.{name}"].astype(np.int64))
+    return Pool(codes, raw["first"]) if kind == "pool" else Matrix(codes, arrays[f"gain.{name}"].astype(np.int64), raw["offset"])

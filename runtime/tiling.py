@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.program import Population, Program, Synapse
-from runtime.wiring import Along, Dims, Pool, Shift
+from runtime.wiring import Along, Dims, Matrix, Pool, Shift
 
 Index = NDArray[np.int64]
 Boxes = NDArray[np.int64]  # (slices, axes, 2): start and stop along each axis
@@ -95,6 +95,9 @@ def preimage(program: Program, synapse: Synapse, boxes: Boxes) -> Boxes:
         out[:, at] = boxes[:, names.index(name)] if name in names else (0, extent(axis, source, dims))
     if isinstance(synapse.wiring, Pool) and synapse.wiring.first:
         out[:, own.index("i")] = (0, 1)
+    if isinstance(synapse.wiring, Matrix) and synapse.wiring.offset:
+        at = own.index("i")
+        out[:, at] = np.clip(out[:, at] + synapse.wiring.offset, 0, dims.positions)
     out[:, 0] = _stages(synapse, boxes[:, 0])
     return clip(out, own, dims.causal)
 

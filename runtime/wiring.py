@@ -55,17 +55,19 @@ class Dims:
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """The same matrix at every position: (i, in) -> (i, out). Weight of a synapse = gain[out] * codes[out, in].
+    """The same matrix at every position: (i + offset, in) -> (i, out), nothing beyond the ends. Weight of a synapse = gain[out] * codes[out, in].
 
     codes: (out, in) int8 in {-1, 0, 1}; gain: (out,) int64, in the synapse's mantissa units.
     """
 
     codes: NDArray[np.int8]
     gain: NDArray[np.int64]
+    offset: int = 0
 
     def csr(self, source: str, target: str, dims: Dims) -> sp.csr_matrix:
         """(target, source) sparse weight mantissas."""
-        return sp.kron(sp.identity(dims.positions, dtype=np.int32), sp.csr_matrix(self.weights()), format="csr")
+        reach = min(max(self.offset, -dims.positions), dims.positions)  # a diagonal further out is refused, not empty
+        return sp.kron(sp.eye(dims.positions, k=reach, dtype=np.int32), sp.csr_matrix(self.weights()), format="csr")
 
     def weights(self) -> NDArray[np.int32]:
         """(out, in) weight mantissas."""
@@ -73,12 +75,14 @@ class Matrix:
 
     def bounds(self, source: str, target: str, dims: Dims) -> tuple[int, int]:
         """(largest, smallest) sum that any input can cause, over all target neurons."""
+        if abs(self.offset) >= dims.positions:
+            return 0, 0
         w = self.weights().astype(np.int64)
         return int(np.maximum(w, 0).sum(1).max()), int(np.minimum(w, 0).sum(1).min())
 
     def count(self, source: str, target: str, dims: Dims) -> int:
         """Synapses whose weight is not zero."""
-        return int(np.count_nonzero(self.weights())) * dims.positions
+        return int(np.count_nonzero(self.weights())) * max(dims.positions - abs(self.offset), 0)
 
 
 @dataclass(frozen=True, eq=False)

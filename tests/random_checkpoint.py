@@ -24,7 +24,7 @@ def small_tokenizer() -> Tokenizer:
 def config(**changes: Any) -> dict[str, Any]:
     base = dict(
         format="tritspike-checkpoint",
-        version=1,
+        version=2,
         task="sst2",
         labels=["0", "1"],
         vocabulary=len(WORDS),
@@ -36,6 +36,7 @@ def config(**changes: Any) -> dict[str, Any]:
         ffn=24,
         steps=4,
         max_length=12,
+        window=1,
         embedding_rank=8,
         embedding_shift=5,
         weights="ternary",
@@ -89,7 +90,7 @@ def arrays(c: dict[str, Any], seed: int) -> dict[str, np.ndarray]:
         "key": (width, c["hidden"]),
         "value": (width, c["hidden"]),
         "attended": (c["hidden"], width),
-        "hidden": (c["ffn"], c["hidden"]),
+        "hidden": (c["ffn"], c["window"] * c["hidden"]),
         "output": (c["hidden"], c["ffn"]),
     }
     for n in range(c["layers"]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from compiler.errors import CompileError
 from compiler.frontend.checkpoint import Checkpoint
 from compiler.ir.graph import Edge, Graph, Lif, Op, ProductEdge, Readout, Source
@@ -51,18 +53,20 @@ def _layer(ck: Checkpoint, at: str, x: str) -> list[Op]:
 
 
 def _linear(ck: Checkpoint, name: str, axes: str, source: str, kind: str, skip: str | None = None) -> Lif:
-    """W s + bias, with an identity synapse of weight `skip` from another population where the checkpoint has one."""
-    matrix = Matrix(ck.codes(name, _fan_in(ck, name)), ck.integers(f"{name}.gain"))
-    edges = [Edge(source=source, wiring=matrix)]
+    """W s + bias, a matrix for each position that is heard, with an identity synapse of weight `skip` from another population where there is one."""
+    edges = [Edge(source=source, wiring=matrix) for matrix in _matrices(ck, name)]
     if skip is not None:
         edges.append(Edge(source=skip, wiring=Along("ie", ck.scalar(f"{name}.skip"))))
     bias = Bias(ck.integers(f"{name}.bias"), 0)
     return Lif(name=name, axes=axes, inputs=tuple(edges), keep=ck.config.keep[kind], vth=ck.scalar(f"{name}.vth"), bias=bias)
 
 
-def _fan_in(ck: Checkpoint, name: str) -> int:
-    c = ck.config
-    return {"attended": c.heads * c.head_dim, "output": c.ffn}.get(name.rsplit(".", 1)[-1], c.hidden)
+def _matrices(ck: Checkpoint, name: str) -> list[Matrix]:
+    c, kind = ck.config, name.rsplit(".", 1)[-1]
+    fan_in = {"attended": c.heads * c.head_dim, "output": c.ffn}.get(kind, c.hidden)
+    window = c.window if kind == "hidden" else 1
+    parts = np.split(ck.codes(name, fan_in * window), window, axis=1)
+    return [Matrix(np.ascontiguousarray(codes), ck.integers(f"{name}.gain"), -n if c.causal else n) for n, codes in enumerate(parts)]
 
 
 def _product(ck: Checkpoint, name: str, axes: str, left: tuple[str, str], right: tuple[str, str], inner: str) -> Lif:

@@ -59,7 +59,8 @@ def _wiring(wiring: Wiring) -> str:
         return f"shift {wiring.stages} * {wiring.mantissa}"
     rows, columns = wiring.codes.shape
     if isinstance(wiring, Matrix):
-        return f"matrix {rows}x{columns} {_checksum(wiring.codes)} gain {wiring.gain.min()}..{wiring.gain.max()} {_checksum(wiring.gain)}"
+        at = f" at {wiring.offset:+d}" if wiring.offset else ""
+        return f"matrix {rows}x{columns}{at} {_checksum(wiring.codes)} gain {wiring.gain.min()}..{wiring.gain.max()} {_checksum(wiring.gain)}"
     return f"pool {rows}x{columns} {_checksum(wiring.codes)}{' first' if wiring.first else ''}"
 
 

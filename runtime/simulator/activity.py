@@ -19,11 +19,11 @@ Buffers = dict[str, bits.Words]
 
 @dataclass(frozen=True, eq=False)
 class _Spikes:
-    """Spikes of a population by channel, by position, and by channel at the first position alone (empty where not needed)."""
+    """Spikes of a population by channel, by position, and by channel at the few positions that some synapses treat apart."""
 
     channels: Ints
     places: Ints
-    first: Ints
+    apart: dict[int, Ints]
 
     @property
     def total(self) -> int:
@@ -32,7 +32,8 @@ class _Spikes:
 
 def measure(program: Program, plan: Plan, samples: Samples, buffers: Buffers, using: ModuleType) -> Activity:
     """Counts of one batch; `using` has the counting kernels."""
-    found = {name: _tally(samples, buffers[place.buffer], place, using) for name, place in plan.places.items()}
+    apart = _edges(program)
+    found = {name: _tally(samples, buffers[place.buffer], place, apart, using) for name, place in plan.places.items()}
     found["pad"] = _padding(program, samples)
     found |= _coincidences(program, plan, samples, buffers, using)
     found[program.readout.name] = _total(0)
@@ -45,24 +46,39 @@ def measure(program: Program, plan: Plan, samples: Samples, buffers: Buffers, us
 
 
 def _total(count: int) -> _Spikes:
-    return _Spikes(np.zeros(0, np.int64), np.array([count], np.int64), np.zeros(0, np.int64))
+    return _Spikes(np.zeros(0, np.int64), np.array([count], np.int64), {})
 
 
-def _tally(samples: Samples, words: bits.Words, place: Place, using: ModuleType) -> _Spikes:
+def _edges(program: Program) -> set[int]:
+    """Positions whose neurons some matrix or pool does not hear."""
+    wirings = [s.wiring for s in program.synapses]
+    found = {0} if any(isinstance(w, Pool) and w.first for w in wirings) else set()
+    return found.union(*(unheard(w, program.dims.positions) for w in wirings if isinstance(w, Matrix)))
+
+
+def unheard(wiring: Matrix, positions: int) -> range:
+    """Source positions from which a matrix would reach beyond the first or the last position."""
+    reach = min(abs(wiring.offset), positions)
+    return range(reach) if wiring.offset > 0 else range(positions - reach, positions)
+
+
+def _tally(samples: Samples, words: bits.Words, place: Place, apart: set[int], using: ModuleType) -> _Spikes:
     """Of a population that has words in a buffer; a score's words, one run a head, are all counted."""
     flat = words.reshape(*words.shape[:2], -1)
     width = place.width if words.ndim == 3 else flat.shape[2] * bits.WORD
     positions = np.arange(len(flat)) - np.repeat(samples.starts[:-1], samples.lengths)
-    channels, first, places = np.zeros(width, np.int64), np.zeros(width, np.int64), np.zeros(samples.positions, np.int64)
+    channels, places = np.zeros(width, np.int64), np.zeros(samples.positions, np.int64)
     using.tally(flat, place.first, positions, channels, places)
-    begins = np.flatnonzero(positions == 0)
-    using.tally(np.ascontiguousarray(flat[begins]), place.first, positions[begins], first, np.zeros_like(places))
-    return _Spikes(channels, places, first)
+    found = {at: np.zeros(width, np.int64) for at in sorted(apart)}
+    for at, counts in found.items():
+        rows = np.flatnonzero(positions == at)
+        using.tally(np.ascontiguousarray(flat[rows]), place.first, positions[rows], counts, np.zeros_like(places))
+    return _Spikes(channels, places, found)
 
 
 def _padding(program: Program, samples: Samples) -> _Spikes:
     silent = (~samples.real).sum(0) * program.steps
-    return _Spikes(np.zeros(0, np.int64), silent.astype(np.int64), np.zeros(0, np.int64))
+    return _Spikes(np.zeros(0, np.int64), silent.astype(np.int64), {})
 
 
 def _coincidences(program: Program, plan: Plan, samples: Samples, buffers: Buffers, using: ModuleType) -> dict[str, _Spikes]:
@@ -88,9 +104,10 @@ def _met(program: Program, stage: Attention, samples: Samples, buffers: Buffers,
 def _events(program: Program, s: Synapse, spikes: _Spikes) -> int:
     wiring, target = s.wiring, program.by_name[s.target]
     if isinstance(wiring, Matrix):
-        return int(spikes.channels @ np.count_nonzero(wiring.weights(), axis=0))
+        lost = sum((spikes.apart[at] for at in unheard(wiring, program.dims.positions)), np.zeros_like(spikes.channels))
+        return int((spikes.channels - lost) @ np.count_nonzero(wiring.weights(), axis=0))
     if isinstance(wiring, Pool):
-        return int((spikes.first if wiring.first else spikes.channels) @ np.count_nonzero(wiring.codes, axis=0))
+        return int((spikes.apart[0] if wiring.first else spikes.channels) @ np.count_nonzero(wiring.codes, axis=0))
     if isinstance(wiring, Shift):
         return spikes.total * (wiring.stages - 1)
     return int((spikes.places * _fan_out(wiring, target, program)).sum())

@@ -53,17 +53,21 @@ def run_stage(program: Program, stage: Linear | Attention, samples: Samples, buf
     for name, words in layout.buffer_words(program, stage, longest):
         buffers[name] = np.zeros((*shape, words), np.uint64)
     if isinstance(stage, Linear):
-        _linear(stage, buffers, using)
+        _linear(stage, samples, buffers, using)
     else:
         _attend(program, stage, samples, buffers, using)
 
 
-def _linear(stage: Linear, buffers: Buffers, using: ModuleType) -> None:
+def _linear(stage: Linear, samples: Samples, buffers: Buffers, using: ModuleType) -> None:
     source, skip = stage.source, stage.skip
+    heard, first, inputs = buffers[source.buffer], source.first, source.width
+    if stage.offsets != (0,):
+        heard = side_by_side(heard[..., first : first + bits.words(inputs)], stage.offsets, samples)
+        first, inputs = 0, heard.shape[2] * bits.WORD
     using.linear(
-        buffers[source.buffer],
-        source.first,
-        source.width,
+        heard,
+        first,
+        inputs,
         stage.table,
         stage.signs,
         stage.gain,
@@ -76,6 +80,18 @@ def _linear(stage: Linear, buffers: Buffers, using: ModuleType) -> None:
         stage.bounded,
         buffers[stage.buffer],
     )
+
+
+def side_by_side(words: bits.Words, offsets: tuple[int, ...], samples: Samples) -> bits.Words:
+    """(tokens, steps, words) -> (tokens, steps, offsets * words): what each token hears at each offset, silence beyond its text."""
+    tokens, steps, each = words.shape
+    out = np.zeros((tokens, steps, len(offsets) * each), np.uint64)
+    text = np.repeat(np.arange(len(samples)), samples.lengths)
+    for n, offset in enumerate(offsets):
+        at = np.arange(max(-offset, 0), min(tokens - offset, tokens))
+        at = at[text[at] == text[at + offset]]
+        out[at, :, n * each : (n + 1) * each] = words[at + offset]
+    return out
 
 
 def _attend(program: Program, stage: Attention, samples: Samples, buffers: Buffers, using: ModuleType) -> None:

@@ -7,7 +7,7 @@ checks, by running each population there, that they are silent.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -35,9 +35,13 @@ class Place:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Linear:
-    """Populations that hear the same source through matrices, their columns end to end in whole words. Arrays as `kernels.linear` takes them."""
+    """Populations that hear the same source through matrices, their columns end to end in whole words. Arrays as `kernels.linear` takes them.
+
+    offsets: the positions, from its own, at which each neuron hears the source; other than (0,), the kernel is given their words side by side.
+    """
 
     source: Place
+    offsets: tuple[int, ...]
     table: bits.Words
     signs: bits.Words
     gain: Lanes
@@ -127,8 +131,9 @@ class _Builder:
             self.products[p.name] = {s.wiring.source: self._origin(s.source) for s in inputs if isinstance(s.wiring, Along)}
         elif p.role == LIF:
             _check_range(self.program, p)
-            self._check_padding(p, [s for s in inputs if self._origin(s.source) == "pad"])
-            self._fire(p, [s for s in inputs if self._origin(s.source) != "pad"])
+            heard = [s for s in inputs if self._origin(s.source) != "pad"]
+            self._check_padding(p, [s for s in inputs if self._origin(s.source) == "pad"], heard)
+            self._fire(p, heard)
 
     def _origin(self, name: str) -> str:
         return self.repeats.get(name, name)
@@ -137,11 +142,12 @@ class _Builder:
         kinds = [type(s.wiring) for s in inputs]
         if kinds == [Along] and inputs[0].source in self.products:
             self._attend(p, inputs[0], self.products[inputs[0].source])
-        elif kinds in ([Matrix], [Matrix, Along]) and all(self._origin(s.source) in self.places for s in inputs):
+        elif _is_linear(inputs) and all(self._origin(s.source) in self.places for s in inputs):
             self._join(p, inputs)
         else:
             what = ", ".join(f"{k.__name__} from {s.source}" for k, s in zip(kinds, inputs))
-            raise ExecutorError(f"{p.name}: fast knows one matrix with at most one identity, or one product; here: {what}", "--executor reference")
+            known = "one source's matrices with at most one identity, or one product"
+            raise ExecutorError(f"{p.name}: fast knows {known}; here: {what}", "--executor reference")
 
     def _attend(self, p: Population, s: Synapse, sides: dict[str, str]) -> None:
         """A score waits for the context that hears it."""
@@ -160,49 +166,46 @@ class _Builder:
         """One more linear stage, or more columns for the last one where both hear the same and have no identity."""
         stage, last = self._linear(p, inputs), self.stages[-1] if self.stages else None
         first = 0
-        if (
-            isinstance(last, Linear)
-            and last.source == stage.source
-            and len(last.signs) == len(stage.signs)
-            and not last.skip_gain
-            and not stage.skip_gain
-        ):
+        if isinstance(last, Linear) and _alike(last, stage):
             first, self.stages[-1] = len(last.keep), _beside(last, stage)
         else:
             self.stages.append(stage)
         self.places[p.name] = Place(self.stages[-1].buffer, first, self.dims.size(p.axes) // self.dims.positions)
 
     def _linear(self, p: Population, inputs: list[Synapse]) -> Linear:
-        matrix, source = inputs[0].wiring, self.places[self._origin(inputs[0].source)]
-        assert isinstance(matrix, Matrix)
-        each = 1 if matrix.codes.all() else 2
-        if matrix.codes.shape[1] > _INPUTS:
-            raise ExecutorError(f"{p.name}: fan-in {matrix.codes.shape[1]}, fast knows up to {_INPUTS}", "--executor reference")
-        neurons, full = len(matrix.codes), bits.words(len(matrix.codes)) * bits.WORD
+        matrices = [s.wiring for s in inputs if isinstance(s.wiring, Matrix)]
+        source, matrix = self.places[self._origin(inputs[0].source)], matrices[0]
+        codes = matrix.codes if len(matrices) == 1 else np.concatenate([_whole_words(m.codes) for m in matrices], 1)
+        each = 1 if all(m.codes.all() for m in matrices) else 2
+        if codes.shape[1] > _INPUTS:
+            raise ExecutorError(f"{p.name}: fan-in {codes.shape[1]}, fast knows up to {_INPUTS}", "--executor reference")
+        neurons, full = len(codes), bits.words(len(codes)) * bits.WORD
+        skips = inputs[len(matrices) :]
         gain, bias = np.zeros(full, np.int32), np.zeros(full, np.int32)
         gain[:neurons] = matrix.gain << (inputs[0].exponent + arith.INPUT_SHIFT)
         if p.bias is not None:
             bias[:neurons] = p.bias.values()
         return Linear(
             source=source,
-            table=table(matrix.codes, each),
-            signs=signs(matrix.codes, each),
+            offsets=tuple(m.offset for m in matrices),
+            table=table(codes, each),
+            signs=signs(codes, each),
             gain=gain,
             bias=bias,
             keep=np.full(full // bits.WORD, p.keep, np.int32),
             vth=np.full(full // bits.WORD, p.vth << arith.INPUT_SHIFT, np.int32),
-            skip=self.places[self._origin(inputs[1].source)] if len(inputs) > 1 else source,
-            skip_gain=_weight(inputs[1]) if len(inputs) > 1 else 0,
+            skip=self.places[self._origin(skips[0].source)] if skips else source,
+            skip_gain=_weight(skips[0]) if skips else 0,
             bounded=_bounded(self.program, p),
             buffer=p.name,
         )
 
-    def _check_padding(self, p: Population, masks: list[Synapse]) -> None:
-        """At a padded position only bias and mask act: run one there, for every channel."""
+    def _check_padding(self, p: Population, masks: list[Synapse], inputs: list[Synapse]) -> None:
+        """At a padded position only bias, mask and matrices from real positions before it act: run one there, for every channel, at the worst."""
         bias = p.bias.values() if p.bias is not None else np.zeros(1, np.int64)
-        inhibition = sum(_weight(s) for s in masks) >> arith.INPUT_SHIFT
-        drive = np.full((self.program.steps, len(bias)), inhibition, np.int64)
-        if arith.lif_scan(drive, bias, p.keep, p.vth).any():
+        drive = sum(_weight(s) for s in masks) >> arith.INPUT_SHIFT
+        drive += sum(spill(self.program, s) for s in inputs)
+        if arith.lif_scan(np.full((self.program.steps, len(bias)), drive, np.int64), bias, p.keep, p.vth).any():
             raise ExecutorError(f"{p.name}: fires at padded positions, which fast leaves out", "lower with silence-padding, or --executor reference")
 
     def read_out(self) -> Readout:
@@ -216,6 +219,19 @@ class _Builder:
             raise ExecutorError(f"{p.name}: fast knows readouts of weights -1, 0 and 1 that keep all of their membrane", "--executor reference")
         source = self.places[self._origin(synapse.source)]
         return Readout(source=source, positive=bits.pack(codes > 0), negative=bits.pack(codes < 0), only_first=synapse.wiring.first)
+
+
+def _is_linear(inputs: list[Synapse]) -> bool:
+    """Matrices from one source, alike but for position and codes, then at most one identity."""
+    matrices = [s for s in inputs if isinstance(s.wiring, Matrix)]
+    gains = [s.wiring.gain << s.exponent for s in matrices if isinstance(s.wiring, Matrix)]
+    alike = bool(matrices) and all(s.source == matrices[0].source and np.array_equal(g, gains[0]) for s, g in zip(matrices, gains))
+    return alike and inputs[: len(matrices)] == matrices and [type(s.wiring) for s in inputs[len(matrices) :]] in ([], [Along])
+
+
+def _whole_words(codes: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Columns up to a whole word of inputs; those beyond the last never spike, and weigh what keeps a binary matrix binary."""
+    return np.pad(codes, ((0, 0), (0, -codes.shape[1] % bits.WORD)), constant_values=1)
 
 
 def _weight(s: Synapse) -> int:
@@ -278,7 +294,7 @@ def _aligned(shape: tuple[int, ...]) -> bits.Words:
 
 def _alike(a: Linear, b: Linear) -> bool:
     """Whether both hear the same alone, through the same kind of weights."""
-    return a.source == b.source and len(a.signs) == len(b.signs) and not a.skip_gain and not b.skip_gain
+    return (a.source, a.offsets) == (b.source, b.offsets) and len(a.signs) == len(b.signs) and not a.skip_gain and not b.skip_gain
 
 
 def _beside(a: Linear, b: Linear) -> Linear:
@@ -292,7 +308,15 @@ def _beside(a: Linear, b: Linear) -> Linear:
     joined = {name: np.concatenate([getattr(a, name), getattr(b, name)]) for name in ("gain", "bias", "keep", "vth")}
     both = _aligned((len(a.signs), words, *a.signs.shape[2:]))
     both[:, : len(a.keep)], both[:, len(a.keep) :] = a.signs, b.signs
-    return Linear(source=a.source, table=table, signs=both, skip=a.skip, skip_gain=0, bounded=a.bounded and b.bounded, buffer=a.buffer, **joined)
+    bounded = a.bounded and b.bounded
+    return replace(a, table=table, signs=both, bounded=bounded, **joined)
+
+
+def spill(program: Program, s: Synapse) -> int:
+    """The most that real positions can add, in synaptic units, to a neuron at a padded one: padding follows a text, so they lie before it."""
+    if not isinstance(s.wiring, Matrix) or s.wiring.offset >= 0:
+        return 0
+    return s.wiring.bounds(program.by_name[s.source].axes, program.by_name[s.target].axes, program.dims)[0] << s.exponent
 
 
 def buffer_words(program: Program, stage: Linear | Attention, longest: int) -> Iterator[tuple[str, int]]:
@@ -304,12 +328,17 @@ def buffer_words(program: Program, stage: Linear | Attention, longest: int) -> I
         yield stage.buffer, len(stage.keep)
 
 
+def _side_by_side(stage: Linear | Attention) -> int:
+    """Words a token and step that a stage makes of its source's for itself."""
+    return bits.words(stage.source.width) * len(stage.offsets) if isinstance(stage, Linear) and stage.offsets != (0,) else 0
+
+
 def bytes_per_token(program: Program, longest: int) -> int:
     """The most that spikes of one token of a text of `longest` tokens hold at any stage; each buffer is dropped after its last use."""
     stages = plan(program)
     live, most, used = {"x": bits.words(program.dims.hidden)}, 0, stages.last_use()
     for n, stage in enumerate(stages.stages):
         live |= dict(buffer_words(program, stage, longest))
-        most = max(most, sum(live.values()))
+        most = max(most, sum(live.values()) + _side_by_side(stage))
         live = {name: size for name, size in live.items() if used.get(name, -1) > n}
     return most * program.steps * bits.WORD // 8

@@ -44,6 +44,7 @@ def models_and_chips(draw):
         ffn=draw(st.integers(2, 30)),
         layers=draw(st.integers(1, 2)),
         causal=draw(st.booleans()),
+        window=draw(st.integers(1, 3)),
         weights=draw(st.sampled_from(["ternary", "binary"])),
         readout=draw(st.sampled_from(["mean", "first"])),
     )

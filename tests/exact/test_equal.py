@@ -43,6 +43,7 @@ def models_and_texts(draw):
         ffn=draw(st.integers(8, 130)),
         layers=draw(st.integers(1, 3)),
         weights=draw(st.sampled_from(["ternary", "binary"])),
+        window=draw(st.integers(1, 4)),
         causal=draw(st.booleans()),
         readout=draw(st.sampled_from(["mean", "first"])),
         keep=keep,

@@ -43,6 +43,7 @@ def cases(draw):
         ffn=draw(st.sampled_from([64, 129, 511, 512, 513]) | st.integers(1, 700)),
         layers=1 if length * steps > 1000 else draw(st.integers(1, 2)),
         weights=draw(st.sampled_from(["ternary", "binary"])),
+        window=draw(st.integers(1, 4)),
         causal=draw(st.booleans()),
         readout=draw(st.sampled_from(["mean", "first"])) if poolable else "first",
         keep={kind: draw(st.sampled_from([1, 3072, 3277, 4095, 4096]) | st.integers(1, 4096)) for kind in random_checkpoint.KINDS},

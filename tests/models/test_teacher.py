@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from models import finetune_teacher
-from models.data import encode, review_sentences
+from models.data import encode, sentences_of
 from models.spiking_bert import BertConfig, SpikingBert
 from models.start import Start, start_student
 from models.teacher import load_teacher
@@ -84,7 +84,7 @@ def test_review_sentences_are_cut_spaced_and_repeatable(tmp_path):
     path = tmp_path / "r.xz"
     with lzma.open(path, "wt") as out:
         out.write("It's GOOD, really good. Short one. And here is another sentence of some length!<br />I didn't like the second half of it.\n" * 3)
-    first = review_sentences(path, 5, seed=1)
-    assert first == review_sentences(path, 5, seed=1) and len(first) == 5
-    assert "it 's good , really good ." in review_sentences(path, 9)
-    assert not any(s == "short one ." for s in review_sentences(path, 99))
+    first = sentences_of([path], 5, seed=1)
+    assert first == sentences_of([path], 5, seed=1) and len(first) == 5
+    assert "it 's good , really good ." in sentences_of([path], 9)
+    assert not any(s == "short one ." for s in sentences_of([path], 99))

@@ -12,7 +12,7 @@ import torch
 from compiler.frontend.checkpoint import read_checkpoint
 from compiler.lower import lower
 from models import train as training
-from models.data import encode, hold_out, pack
+from models.data import Corpus, encode, hold_out, pack
 from models.distil import LossWeights
 from models.equality import compare
 from models.export import tensors
@@ -20,10 +20,11 @@ from models.load import load_student
 from models.recipe import Recipe, Schedule
 from models.spiking import binary, exact_product, lif, ternary
 from models.spiking_bert import BertConfig, SpikingBert
-from models.start import Start, start_student
+from models.start import Start, start_from, start_regression, start_student
 from models.teacher import Teacher
 from runtime import arith, program_file
 from runtime.checkpoint import config_from_json, tensor_table
+from runtime.errors import InputError
 from runtime.files import read_json, read_tensors
 from runtime.glue import Example
 
@@ -65,7 +66,7 @@ def _recipe(kind="ternary", steps=60):
 
 
 def _source(data, out):
-    return training.source_of(_recipe().schedule, str(data), None, out.parent / "cache")
+    return training.source_of(_recipe().schedule, str(data), (), out.parent / "cache")
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +129,46 @@ def test_a_killed_run_goes_on_to_the_same_result(task_data, teacher, tmp_path, m
     resumed = training.train(_recipe("binary"), "t", _source(task_data, tmp_path / "killed"), tmp_path / "killed", "c")
     assert resumed["curves"] == whole["curves"]
     assert (tmp_path / "killed" / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()
+
+
+def test_a_run_starts_from_another_with_its_readout_only_for_the_same_task(task_data, teacher, trained, tmp_path, monkeypatch):
+    """A binary student from a ternary one: the latent weights fit, and so do they on a task with other classes but for the readout."""
+    monkeypatch.setattr(training, "load_teacher", lambda source: teacher)
+    earlier, _ = trained
+    card = training.train(_recipe("binary", steps=0), "t", _source(task_data, earlier), tmp_path / "b", "c", dev=False, earlier=earlier)
+    assert card["held_out_float"] > 0.5 and (tmp_path / "b" / "model.safetensors").exists()
+    tensors, _ = read_tensors(earlier / "float.safetensors")
+    student = SpikingBert(BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=2, **_recipe().model))
+    for task, same in (("sst2", True), ("rte", False)):
+        torch.nn.init.zeros_(student.readout)
+        start_from(student, earlier, task)
+        assert np.array_equal(student.layers[1].hidden.weight.detach(), tensors["student.layers.1.hidden.weight"])
+        assert np.array_equal(student.readout.detach(), tensors["student.readout"]) is same
+    with pytest.raises(InputError, match=r"layers\.0\.hidden\.weight does not fit this recipe's \[model\]"):
+        start_from(SpikingBert(BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=2, **_recipe().model | {"ffn": 33})), earlier, "sst2")
+
+
+def test_regression_starts_at_the_mean():
+    student = SpikingBert(BertConfig(vocabulary=9, classes=1, hidden=16, embedding_rank=4))
+    start_regression(student, torch.tensor([[2.0], [3.0]]))
+    assert float(student.readout_bias * student.logit_scale) == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_windows_hear_neighbours_of_the_same_text_alone(causal):
+    corpus = Corpus(np.arange(1, 7, dtype=np.int32), np.zeros(6, np.int8), np.array([0, 3, 4, 6]))
+    batch = pack(corpus, [0, 1, 2])
+    found = batch.windows(batch.ids[:, None].float(), 3, causal)
+    after = [[1, 2, 3], [2, 3, 0], [3, 0, 0], [4, 0, 0], [5, 6, 0], [6, 0, 0]]
+    before = [[1, 0, 0], [2, 1, 0], [3, 2, 1], [4, 0, 0], [5, 0, 0], [6, 5, 0]]
+    assert found.tolist() == (before if causal else after)
+
+
+def test_held_out_pairs_share_no_sentence_with_training():
+    pairs = [Example(f"first sentence number {n % 7}", f"second sentence number {n % 5}", 0.0) for n in range(35)]
+    train, held = hold_out(pairs, 10)
+    assert len(held) == 35 // 8 and train
+    assert not {t for e in train for t in e.texts} & {t for e in held for t in e.texts}
 
 
 def test_held_out_slice_shares_no_phrase_with_training():

@@ -90,6 +90,21 @@ def test_reads_dev_and_train_in_file_order(name, newline, tmp_path):
     assert read(TASKS[name], tmp_path, "train") == wanted
 
 
+def test_rows_that_break_off_are_left_out_of_qqp_alone(tmp_path):
+    """The published train.tsv of QQP has a few."""
+    for name in ("qqp", "rte"):
+        header, rows, examples = LAYOUTS[name]
+        _write(tmp_path, name, "train.tsv")
+        path = tmp_path / FOLDERS[name] / "train.tsv"
+        path.write_text("\n".join([header, rows[0], "1\t7\tbroken off", *rows[1:]]) + "\n")
+        if name == "qqp":
+            with pytest.warns(UserWarning, match="1 of 4 rows break off before their last column and are left out"):
+                assert read(TASKS[name], tmp_path, "train") == examples
+        else:
+            with pytest.raises(DataError, match="3 columns, rte needs 4"):
+                read(TASKS[name], tmp_path, "train")
+
+
 @pytest.mark.parametrize("limit", [0, 1, 2, 3, 9])
 @pytest.mark.parametrize("name", ["sst2", "cola"])
 def test_limit_takes_the_first(name, limit, tmp_path):

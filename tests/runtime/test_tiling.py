@@ -16,7 +16,13 @@ from runtime.tiling import Tiling, count, even_cuts, extent, grid_axes, lengths,
 def cut(request, tmp_path):
     """A program and a random tiling of each of its populations."""
     rng = random.Random(request.param)
-    changes = dict(layers=1, max_length=rng.choice([1, 3, 7]), causal=bool(request.param % 2), readout=rng.choice(["mean", "first"]))
+    changes = dict(
+        layers=1,
+        max_length=rng.choice([1, 3, 7]),
+        causal=bool(request.param % 2),
+        window=rng.choice([1, 2, 3]),
+        readout=rng.choice(["mean", "first"]),
+    )
     program = lower(random_checkpoint.write(tmp_path / "c", request.param, **changes), "kapoho-point")
 
     def tiling(p):

@@ -95,9 +95,9 @@ def test_along(axes, dims, mantissa):
     check(Along(source, mantissa), source.replace("j", "i"), target, dims, wanted)
 
 
-@each([("ie", "ihd"), ("ihd", "ie"), ("ie", "if"), ("if", "ie")], seed=1)
-@given(dims=DIMS, seed=SEEDS)
-def test_matrix(axes, dims, seed):
+@each([("ie", "ihd"), ("ihd", "ie"), ("ie", "if"), ("if", "ie")], seed=1, offset=2)
+@given(dims=DIMS, seed=SEEDS, offset=st.integers(-4, 4))
+def test_matrix(axes, dims, seed, offset):
     source, target = axes
     rows, columns = (dims.size(a.removeprefix("i")) for a in (target, source))
     rng = np.random.default_rng(seed)
@@ -106,11 +106,11 @@ def test_matrix(axes, dims, seed):
     # a neuron's number is position * channels + channel
     wanted = np.array(
         [
-            [int(gain[t % rows]) * int(codes[t % rows, s % columns]) * (s // columns == t // rows) for s in range(dims.positions * columns)]
+            [int(gain[t % rows]) * int(codes[t % rows, s % columns]) * (s // columns == t // rows + offset) for s in range(dims.positions * columns)]
             for t in range(dims.positions * rows)
         ]
     )
-    check(Matrix(codes, gain), source, target, dims, wanted)
+    check(Matrix(codes, gain, offset), source, target, dims, wanted)
 
 
 @each([True, False], name="first", seed=1)

@@ -1,0 +1,152 @@
+"""Fine-tune every teacher and train every checkpoint of `models/zoo`: one explicit table, what is there already is not made again.
+
+    python -m models.make_zoo --data DIR --unlabelled FILE --out DIR [NAME ...]
+
+Each line of the table becomes one command of `models.finetune_teacher` or `models.train`, which is what the card then says. Runs of one
+thread give the same bytes again on the same machine. Dev is not read here: `--dev` adds its one score, for a run that goes into the zoo.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.cli import run_command
+from runtime.errors import InputError
+
+CONFIGS = Path(__file__).resolve().parent / "configs"
+
+
+@dataclass(frozen=True)
+class TeacherRun:
+    """Fine-tuning of one teacher. `base` is another teacher's task, or None for the pretrained encoder."""
+
+    task: str
+    epochs: float
+    rate: float
+    checks: int
+    base: str | None = None
+
+
+@dataclass(frozen=True)
+class StudentRun:
+    """Training of one checkpoint by its task's recipe. `earlier`: the run that it starts from."""
+
+    name: str
+    task: str
+    earlier: str | None = None
+    settings: tuple[str, ...] = ()
+
+
+TEACHERS = (
+    TeacherRun("sst2", 2, 5e-5, 6),
+    TeacherRun("stsb", 3, 1e-4, 4),
+    TeacherRun("cola", 4, 5e-5, 6),
+    TeacherRun("mrpc", 3, 5e-5, 4, base="stsb"),
+    TeacherRun("rte", 3, 5e-5, 4, base="stsb"),
+    TeacherRun("wnli", 3, 3e-5, 3),
+)
+
+_SHORTER = ("schedule.rate=1e-3",)  # it starts where the ternary one ended
+
+
+def _binary(task: str, *settings: str) -> StudentRun:
+    return StudentRun(f"{task}-binary", task, f"{task}-ternary", ("model.weights='binary'", *_SHORTER, *settings))
+
+
+STUDENTS = (
+    StudentRun("sst2-ternary", "sst2"),
+    StudentRun("stsb-ternary", "stsb"),
+    StudentRun("cola-ternary", "cola"),
+    *(StudentRun(f"{task}-ternary", task, "stsb-ternary") for task in ("mrpc", "rte", "wnli")),
+    _binary("sst2", "schedule.float_steps=4000", "schedule.integer_steps=1500"),
+    _binary("stsb", "schedule.float_steps=1000", "schedule.integer_steps=400"),
+    _binary("cola", "schedule.float_steps=1000", "schedule.integer_steps=500"),
+    *(_binary(task, "schedule.float_steps=250", "schedule.integer_steps=150") for task in ("mrpc", "rte", "wnli")),
+    *(StudentRun(f"mrpc-ternary-{n}", "mrpc", "stsb-ternary", (f"schedule.seed={n}",)) for n in (1, 2)),
+    *(StudentRun(f"cola-ternary-{n}", "cola", None, (f"schedule.seed={n}",)) for n in (1, 2)),
+    StudentRun("sst2-ternary-1", "sst2", None, ("schedule.seed=1",)),
+)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the pretrained encoder and the data are, and where teachers, runs and cached logits go."""
+
+    base: str
+    data: str
+    unlabelled: tuple[str, ...]
+    out: Path
+
+    def teacher(self, task: str) -> Path:
+        """Folder of a fine-tuned teacher."""
+        return self.out / "teachers" / task
+
+    def run(self, name: str) -> Path:
+        """Folder of a student's run."""
+        return self.out / "runs" / name
+
+
+def teacher_command(run: TeacherRun, at: Places) -> list[str]:
+    """Arguments of `models.finetune_teacher`."""
+    base = at.base if run.base is None else str(at.teacher(run.base))
+    numbers = ["--epochs", str(run.epochs), "--rate", str(run.rate), "--checks", str(run.checks), "--max-length", "128"]
+    return ["--base", base, "--task", run.task, "--data", at.data, "--out", str(at.teacher(run.task)), *numbers, "--no-dev"]
+
+
+def student_command(run: StudentRun, at: Places, dev: bool) -> list[str]:
+    """Arguments of `models.train`."""
+    out = ["--config", str(CONFIGS / f"{run.task}.toml"), "--teacher", str(at.teacher(run.task)), "--data", at.data, "--out", str(at.run(run.name))]
+    out += ["--unlabelled", *at.unlabelled, "--cache", str(at.out / "cache"), "--threads", "1"]
+    out += [] if run.earlier is None else ["--from", str(at.run(run.earlier))]
+    return [*out, *(["--set", *run.settings] if run.settings else []), *([] if dev else ["--no-dev"])]
+
+
+def needed(names: list[str]) -> list[StudentRun]:
+    """The runs of these names and those that they start from, in the table's order. Raises `InputError`."""
+    known = {run.name: run for run in STUDENTS}
+    for name in names:
+        if name not in known:
+            raise InputError(f"run {name!r} is unknown", f"one of {', '.join(known)}")
+    wanted = set(names or known)
+    while more := {known[n].earlier for n in wanted} - wanted - {None}:
+        wanted |= {n for n in more if n is not None}
+    return [run for run in STUDENTS if run.name in wanted]
+
+
+def _teachers(runs: list[StudentRun]) -> list[TeacherRun]:
+    tasks = {run.task for run in runs}
+    bases = {t.base for t in TEACHERS if t.task in tasks}
+    return [t for t in TEACHERS if t.task in tasks | bases]
+
+
+def _make(module: str, arguments: list[str]) -> None:
+    print(f"python -m {module} {' '.join(arguments)}", flush=True)
+    if subprocess.run([sys.executable, "-m", module, *arguments]).returncode:
+        raise InputError(f"python -m {module} failed; what is done is kept", "run the same command again to go on")
+
+
+def main(argv: list[str]) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m models.make_zoo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="runs, with those that they start from; all where none is named")
+    parser.add_argument("--base", required=True, help="the pretrained encoder: folder or hub name")
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--unlabelled", nargs="+", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--dev", action="store_true", help="score dev, once, at the end of each student's run")
+    o = parser.parse_args(argv)
+    at, runs = Places(o.base, o.data, tuple(o.unlabelled), o.out), needed(o.names)
+    for teacher in _teachers(runs):
+        if not (at.teacher(teacher.task) / "card.json").exists():
+            _make("models.finetune_teacher", teacher_command(teacher, at))
+    for run in runs:
+        if not (at.run(run.name) / "config.json").exists():
+            _make("models.train", student_command(run, at, o.dev))
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,57 @@
+"""The table of all zoo runs: each line becomes a command that its module reads, and what a run starts from comes before it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models import finetune_teacher, make_zoo
+from models.recipe import read_recipe, varied
+from runtime.errors import InputError
+
+AT = make_zoo.Places("BASE", "DATA", ("reviews.xz",), Path("out"))
+
+
+def test_every_task_with_data_has_a_teacher_and_a_ternary_and_a_binary_run():
+    tasks = {t.task for t in make_zoo.TEACHERS}
+    assert tasks == {"sst2", "stsb", "cola", "mrpc", "rte", "wnli"}
+    assert {f"{task}-{kind}" for task in tasks for kind in ("ternary", "binary")} <= {run.name for run in make_zoo.STUDENTS}
+
+
+@pytest.mark.parametrize("run", make_zoo.STUDENTS, ids=lambda run: run.name)
+def test_recipes_take_their_settings_and_fit_what_they_start_from(run):
+    recipe = varied(read_recipe(make_zoo.CONFIGS / f"{run.task}.toml"), run.settings)
+    assert recipe.task == run.task and ("binary" in run.name) == (recipe.model["weights"] == "binary")
+    if run.earlier is not None:
+        (earlier,) = (r for r in make_zoo.STUDENTS if r.name == run.earlier)
+        start = varied(read_recipe(make_zoo.CONFIGS / f"{earlier.task}.toml"), earlier.settings).model
+        assert start | {"weights": ""} == recipe.model | {"weights": ""}
+
+
+@pytest.mark.parametrize("teacher", make_zoo.TEACHERS, ids=lambda run: run.task)
+def test_teachers_commands_are_read_by_fine_tuning(teacher):
+    options = finetune_teacher._options(make_zoo.teacher_command(teacher, AT))
+    assert (options.task, options.epochs, options.rate, options.dev) == (teacher.task, teacher.epochs, teacher.rate, False)
+    assert options.base == ("BASE" if teacher.base is None else f"out/teachers/{teacher.base}")
+
+
+def test_a_run_brings_what_it_starts_from_and_its_teachers():
+    runs = make_zoo.needed(["mrpc-binary"])
+    assert [run.name for run in runs] == ["stsb-ternary", "mrpc-ternary", "mrpc-binary"]
+    assert [t.task for t in make_zoo._teachers(runs)] == ["stsb", "mrpc"]
+    assert make_zoo.needed([]) == list(make_zoo.STUDENTS)
+    with pytest.raises(InputError, match="run 'x' is unknown"):
+        make_zoo.needed(["x"])
+
+
+def test_dev_is_read_only_when_asked_for():
+    (run,) = (r for r in make_zoo.STUDENTS if r.name == "sst2-binary")
+    assert "--no-dev" in make_zoo.student_command(run, AT, dev=False) and "--no-dev" not in make_zoo.student_command(run, AT, dev=True)
+
+
+@pytest.mark.parametrize("setting", ["schedule.sed=1", "schedule.seed", "nothing.seed=1", "model.window='a", "seed=1", "start.embedding='x'"])
+def test_settings_that_no_recipe_has_are_refused(setting):
+    with pytest.raises(InputError, match=r"^--set ") as caught:
+        varied(read_recipe(make_zoo.CONFIGS / "sst2.toml"), [setting])
+    assert "\n" not in str(caught.value)
