@@ -52,8 +52,8 @@ REGRESSION = dict(task="stsb", labels=[], classes=1)
 
 @pytest.mark.parametrize(
     "seed, changes",
-    [(0, {}), (1, dict(causal=True)), (2, dict(weights="binary", readout="first")), (3, REGRESSION)],
-    ids=["ternary", "causal", "binary, first position", "regression"],
+    [(0, {}), (1, dict(causal=True)), (2, dict(weights="binary", readout="first")), (3, REGRESSION), (4, dict(window=3))],
+    ids=["ternary", "causal", "binary, first position", "regression", "a wider window"],
 )
 @pytest.mark.filterwarnings("ignore:text")
 def test_a_checkpoint_answers_and_spikes_as_its_program_does(seed, changes, data, tmp_path):
