@@ -49,16 +49,21 @@ def _limits(part: Synapses) -> dict[str, float]:
 
 @torch.no_grad()
 def population_spikes(student: SpikingBert, batches: Iterable[Batch]) -> list[dict[str, Tensor]]:
-    """Every population's spikes on each batch, as booleans by qualified name; scores only where both positions hold a token."""
+    """`by_population` of each batch."""
     out = []
     for batch in batches:
         probes: list[dict[str, Tensor]] = []
         student.spikes(batch, probes)
-        cells = batch.pairs()[:, None].expand(-1, student.config.heads, -1, -1)
-        for probe in probes[1:]:
-            probe["score"] = probe["score"][:, cells]
-        out.append({f"layer.{i - 1}.{k}" if i else k: v > 0 for i, probe in enumerate(probes) for k, v in probe.items() if k != "counts"})
+        out.append(by_population(probes, batch, student.config.heads))
     return out
+
+
+def by_population(probes: list[dict[str, Tensor]], batch: Batch, heads: int) -> dict[str, Tensor]:
+    """What `student.spikes` put into `probes`, as booleans by qualified name; scores only where both positions hold a token."""
+    cells = batch.pairs()[:, None].expand(-1, heads, -1, -1)
+    for probe in probes[1:]:
+        probe["score"] = probe["score"][:, cells]
+    return {f"layer.{i - 1}.{k}" if i else k: v > 0 for i, probe in enumerate(probes) for k, v in probe.items() if k != "counts"}
 
 
 def spike_rates(spikes: list[dict[str, Tensor]]) -> dict[str, float]:

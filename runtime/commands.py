@@ -1,10 +1,11 @@
-"""What `python -m runtime` does: classify, glue, verify, inspect; `deploy` has a file of its own."""
+"""What `python -m runtime` does: classify, glue, verify, inspect; `deploy` and `compare` have files of their own."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import math
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -18,7 +19,7 @@ from runtime import executors, glue, map_report, mapping, program_file
 from runtime.cli import console, run_command
 from runtime.compare import require_equal
 from runtime.deploy import deploy
-from runtime.errors import InputError, MismatchError
+from runtime.errors import MismatchError
 from runtime.executors import Answers, Executor, How
 from runtime.files import require_writable, write_atomic
 from runtime.options import BESIDE, parser
@@ -26,6 +27,7 @@ from runtime.program import Activity, Program
 from runtime.sampling import chosen_tokens, told_warnings
 from runtime.tables import population_table
 from runtime.text import Encoder, Text, Tokens
+from runtime.versus.command import command as compare
 
 _VERIFY_CHUNK = 32  # samples compared at once: every spike of every population is held for each executor
 
@@ -57,9 +59,7 @@ def evaluate(o: argparse.Namespace, out: Console) -> int:
     """Score a program on a GLUE split."""
     require_writable(o.json)
     encoder, task = Encoder(program_file.load(o.program)), glue.task_named(o.task)
-    if len(task.labels) != len(encoder.program.host.labels):
-        own = encoder.program.host
-        raise InputError(f"{o.program}: compiled for {own.task}, which has {len(own.labels)} labels; {task.name} has {len(task.labels)}")
+    glue.require_task(task, encoder.program.host.task, o.program)
     examples = glue.read(task, o.data, o.split, o.limit)
     start = time.perf_counter()
     with _progress() as bar:
@@ -155,12 +155,12 @@ def inspect(o: argparse.Namespace, out: Console) -> int:
     return 0
 
 
-_ACTIONS = {"classify": classify, "glue": evaluate, "verify": verify, "inspect": inspect, "deploy": deploy}
+_ACTIONS = {"classify": classify, "glue": evaluate, "verify": verify, "inspect": inspect, "deploy": deploy, "compare": compare}
 
 
 def main(argv: list[str]) -> int:
     """The command."""
-    options = parser(_ACTIONS).parse_args(argv)
+    options = parser(_ACTIONS).parse_args(argv, argparse.Namespace(command=shlex.join(["python", "-m", "runtime", *argv])))
     return int(options.action(options, console()))
 
 

@@ -23,6 +23,10 @@ class ExecutorError(TritspikeError):
     """Lava is missing, was refused its resources, hung or died."""
 
 
+class SourceError(TritspikeError):
+    """A model that is to be compared could not be run; the message is that of the process that tried."""
+
+
 class MismatchError(TritspikeError):
     """Two executors disagree; the message names the first differing population, step and neuron."""
 

@@ -87,11 +87,17 @@ def task_named(name: str) -> Task:
     return TASKS[name]
 
 
+def require_task(task: Task, own: str, where: Path, done: str = "compiled") -> None:
+    """`InputError` where a model is of another task, even with as many labels: they mean something else, in another order."""
+    if own != task.name:
+        raise InputError(f"{where}: {done} for {own}, not for {task.name}", f"--task {own}")
+
+
 def read(task: Task, data: str | Path, split: str = "dev", limit: int | None = None) -> list[Example]:
     """Examples of `split` ("train" or "dev"), in file order. `data` is a GLUE folder or "hub". Raises `DataError`."""
     if str(data) == HUB:
         return _read_hub(task, split)[:limit]
-    path = Path(data) / task.folder / (task.dev_file if split == "dev" else f"{split}.tsv")
+    path = file_of(task, data, split)
     if not path.is_file():
         raise DataError(f"{path}: no such file", f"--data must hold {task.folder}/{path.name} in the GLUE layout")
     rows = _rows(path)
@@ -103,6 +109,11 @@ def read(task: Task, data: str | Path, split: str = "dev", limit: int | None = N
     if len(whole) < len(rows):
         warnings.warn(f"{path}: {len(rows) - len(whole)} of {len(rows)} rows break off before their last column and are left out", stacklevel=2)
     return [pick(row, number) for number, row in whole[:limit]]
+
+
+def file_of(task: Task, data: str | Path, split: str) -> Path:
+    """Where a GLUE folder holds that split of a task."""
+    return Path(data) / task.folder / (task.dev_file if split == "dev" else f"{split}.tsv")
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:

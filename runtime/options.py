@@ -11,21 +11,27 @@ from runtime import executors, glue
 from runtime.errors import InputError
 from runtime.lava import TIME_LIMIT
 from runtime.simulator import fast
+from runtime.versus import runs, statistics
+from runtime.versus.command import WORSE
 
 
 def parser(actions: dict[str, Callable[..., int]]) -> argparse.ArgumentParser:
     """The command line; `actions` by command name become `options.action`."""
-    top = argparse.ArgumentParser(prog="python -m runtime", description="Run lowered programs.")
-    commands = top.add_subparsers(required=True, metavar="classify|glue|verify|inspect|deploy")
+    top = argparse.ArgumentParser(prog="python -m runtime", description="Run lowered programs, and compare models.")
+    commands = top.add_subparsers(required=True, metavar="|".join(_COMMANDS))
     for name, (text, add_arguments) in _COMMANDS.items():
         command = commands.add_parser(name, help=text)
-        command.add_argument("program", type=Path, help="a .tsp file that compiler/lower.py wrote")
         command.set_defaults(action=actions[name])
         add_arguments(command)
     return top
 
 
+def _program_argument(command: argparse.ArgumentParser) -> None:
+    command.add_argument("program", type=Path, help="a .tsp file that compiler/lower.py wrote")
+
+
 def _text_arguments(command: argparse.ArgumentParser) -> None:
+    _program_argument(command)
     command.add_argument("text", nargs="+", type=_unicode)
     _run_arguments(command)
 
@@ -74,16 +80,45 @@ def _at_least(low: int) -> Callable[[str], int]:
 
 
 def _glue_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--task", required=True, help=", ".join(glue.TASKS))
-    command.add_argument("--data", required=True, help="folder in the GLUE layout, or 'hub'")
-    command.add_argument("--split", choices=["dev", "train"], default="dev")
-    command.add_argument("--limit", type=_at_least(1))
-    command.add_argument("--json", type=Path, metavar="OUT")
+    _program_argument(command)
+    _example_arguments(command, required=True)
     command.add_argument("--activity", action="store_true", help="count spikes and synaptic events of the whole chip, at the compiled length")
     _run_arguments(command)
 
 
+def _example_arguments(command: argparse.ArgumentParser, required: bool) -> None:
+    command.add_argument("--task", required=required, help=", ".join(glue.TASKS))
+    command.add_argument("--data", required=required, help="folder in the GLUE layout, or 'hub'")
+    command.add_argument("--split", choices=["dev", "train"], default="dev")
+    command.add_argument("--limit", type=_at_least(1))
+    command.add_argument("--json", type=Path, metavar="OUT")
+
+
+def _compare_arguments(command: argparse.ArgumentParser) -> None:
+    for name in ("A", "B"):
+        kinds = "a program (.tsp), a checkpoint folder, a float student (OUT/float.json of a training) or a teacher's folder"
+        command.add_argument(name.lower(), nargs="?", type=Path, metavar=name, help=kinds)
+    _example_arguments(command, required=False)
+    command.add_argument(
+        "--fail-below",
+        type=_finite,
+        metavar="POINTS",
+        help=f"exit with {WORSE} where B - A is below this, in points of the first metric; -1: a point worse at most",
+    )
+    command.add_argument("--resamples", type=_at_least(1), default=statistics.RESAMPLES, help="of the bootstrap (default: %(default)s)")
+    command.add_argument("--seed", type=_at_least(0), default=0, help="of the bootstrap (default: 0)")
+    command.add_argument("--runs", type=Path, metavar="FILE", default=runs.DEFAULT, help="the history, an SQLite file (default: ./%(default)s)")
+    command.add_argument("--history", action="store_true", help="print what was compared before (of --task, at most --limit), newest first")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(float(text)):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of points")
+    return float(text)
+
+
 def _verify_arguments(command: argparse.ArgumentParser) -> None:
+    _program_argument(command)
     _sample_arguments(command)
     command.add_argument("--executor", default="lava", help="one or more of fast, lava, reference, with commas (default: lava)")
     command.add_argument("--against", default="reference", choices=list(executors.EXECUTORS))
@@ -91,6 +126,7 @@ def _verify_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _deploy_arguments(command: argparse.ArgumentParser) -> None:
+    _program_argument(command)
     command.add_argument("--profile", required=True, help="the board: name of a shipped profile, or a .toml file")
     command.add_argument("--dry-run", action="store_true", help="say what is present and missing, run nothing")
     command.add_argument(
@@ -113,6 +149,7 @@ BESIDE = Path()  # in place of a mapping's path: beside the program, by its name
 
 
 def _inspect_arguments(command: argparse.ArgumentParser) -> None:
+    _program_argument(command)
     command.add_argument(
         "--map", nargs="?", type=Path, const=BESIDE, metavar="FILE.map", help="the mapping too (default: beside the program, as lower.py writes it)"
     )
@@ -121,6 +158,7 @@ def _inspect_arguments(command: argparse.ArgumentParser) -> None:
 _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "classify": ("label texts", _text_arguments),
     "glue": ("score a GLUE task", _glue_arguments),
+    "compare": ("hold two models against each other", _compare_arguments),
     "verify": ("compare executors spike by spike", _verify_arguments),
     "inspect": ("print the populations, and the mapping", _inspect_arguments),
     "deploy": ("run on a board, or pack for one", _deploy_arguments),

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from compiler.mapping.fit import Mapped
 from compiler.mapping.rates import Rates
 from hw_profiles.profile import HardwareProfile
-from runtime.program import COINCIDENCE, RELAY, SOURCE, Population, Program
-
-_MEMORYLESS = (COINCIDENCE, RELAY)  # updated only when something arrives; what has a membrane that lasts is always active
+from runtime.operations import MEMORYLESS, leaky_updates, neuron_updates
+from runtime.program import SOURCE, Population, Program
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,14 @@ def events(mapped: Mapped, rates: Rates) -> Events:
     """Expected events of one sentence."""
     program = mapped.partition.program
     ours = [p for p in program.populations if p.role != SOURCE]
-    updates = {p.name: program.size(p) * program.steps for p in ours}
+    updates = neuron_updates(program)
     active = sum(_active(program, p, updates[p.name], rates) for p in ours)
     x, y, chips = mapped.traffic.hop_counts(mapped.core)
     return Events(
         steps=program.steps,
         active_updates=active,
         idle_updates=sum(updates.values()) - active,
-        leaky_updates=sum(updates[p.name] for p in ours if p.role not in _MEMORYLESS),
+        leaky_updates=leaky_updates(program),
         synaptic=sum(rates.events.values()),
         spikes=sum(rates.spikes[p.name] * updates[p.name] for p in ours),
         messages=mapped.traffic.messages,
@@ -57,9 +56,9 @@ def events(mapped: Mapped, rates: Rates) -> Events:
 
 
 def _active(program: Program, p: Population, updates: int, rates: Rates) -> float:
-    """Updates with input, at most: as if no two events met in one neuron."""
+    """Updates with input, at most: as if no two events met in one neuron. A membrane that lasts is always active."""
     arriving = sum(rates.events[s.name] for s in program.inputs(p.name))
-    return min(float(updates), arriving) if p.role in _MEMORYLESS else float(updates)
+    return min(float(updates), arriving) if p.role in MEMORYLESS else float(updates)
 
 
 def energy(e: Events, profile: HardwareProfile) -> dict[str, float]:
@@ -94,7 +93,7 @@ def _events_by_slice(mapped: Mapped, rates: Rates) -> NDArray[np.float64]:
 
 
 def _lasting(mapped: Mapped) -> NDArray[np.bool_]:
-    roles = [t.population.role not in _MEMORYLESS for t in mapped.partition.tilings]
+    roles = [t.population.role not in MEMORYLESS for t in mapped.partition.tilings]
     return np.array(roles)[mapped.partition.population]
 
 

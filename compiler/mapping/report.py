@@ -8,10 +8,11 @@ import numpy as np
 
 from compiler.mapping import place
 from compiler.mapping.cost import energy, events, timing
-from compiler.mapping.counts import TEACHER, float_operations, neurobench, operations, same_size
+from compiler.mapping.counts import neurobench
 from compiler.mapping.fit import Mapped
 from compiler.mapping.slicing import RESOURCES, limits
 from compiler.mapping.workload import Workload
+from runtime.operations import TEACHER, float_operations, operations, same_size
 
 _RANDOM = 10  # random placements whose mean the optimiser is compared with
 
@@ -35,7 +36,7 @@ def report(mapped: Mapped, workload: Workload) -> dict[str, Any]:
         "energy pJ": energy(found, profile),
         "seconds": timing(mapped, workload.rates),
         "45 nm": {
-            "this program": operations(found),
+            "this program": operations(found.synaptic, found.active_updates + found.idle_updates, found.leaky_updates),
             **{m.name: float_operations(m, workload.tokens) for m in (student, TEACHER)},
         },
         "host": {"front end, 8-bit multiplies": float(partition.program.host.front.projection.size * np.mean(workload.tokens))},

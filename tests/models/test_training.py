@@ -12,11 +12,12 @@ import torch
 from compiler.frontend.checkpoint import read_checkpoint
 from compiler.lower import lower
 from models import train as training
-from models.data import Corpus, encode, hold_out, pack
+from models.data import Corpus, encode, hold_out, pack, training_part
 from models.distil import LossWeights
 from models.equality import compare
 from models.export import tensors
 from models.load import load_student
+from models.predict import predict
 from models.recipe import Recipe, Schedule
 from models.spiking import binary, exact_product, lif, ternary
 from models.spiking_bert import BertConfig, SpikingBert
@@ -26,7 +27,8 @@ from runtime import arith, program_file
 from runtime.checkpoint import config_from_json, tensor_table
 from runtime.errors import InputError
 from runtime.files import read_json, read_tensors
-from runtime.glue import Example
+from runtime.glue import Example, task_named
+from runtime.versus.sources import Asked
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +103,17 @@ def test_what_is_exported_is_the_schema_and_what_the_program_computes(trained, t
 
     main(["glue", str(tmp_path / "p.tsp"), "--task", "sst2", "--data", str(task_data), "--json", str(tmp_path / "r.json")])
     assert json.loads((tmp_path / "r.json").read_text())["accuracy"] == card["dev"]["accuracy"]
+
+
+def test_what_its_float_phase_leaves_can_be_compared(trained, task_data):
+    """`float.json` alone says what student lies beside it; it answers the held-out slice as the card says."""
+    out, card = trained
+    asked = Asked(task_named("sst2"), str(task_data), "train")
+    found = predict(out / "float.json", asked)
+    guesses = {e.first: guess for e, guess in zip(asked.examples, found.guesses)}
+    held = training_part(asked.task, asked.data, 50)[1]
+    assert sum(guesses[e.first] == e.label for e in held) / len(held) == pytest.approx(card["held_out_float"], abs=1e-6)
+    assert found.kind == "float student" and len(held) > 40
 
 
 def test_loading_a_checkpoint_and_exporting_it_changes_nothing(trained):

@@ -1,0 +1,206 @@
+"""Answer a GLUE split with a model that needs torch, for `python -m runtime compare`, which starts this as a process of its own.
+
+    python -m models.predict SOURCE --task T --data DIR [--split dev|train] [--limit N] --out FILE.safetensors
+
+SOURCE is a teacher's folder, a checkpoint folder (run in integer mode, so it answers as its program does), or float.json of a training's
+output folder: beside it lie float.safetensors and tokenizer.json, and it holds "recipe" (as `recipe.plain` writes it), "vocabulary" and
+"classes". `runtime/versus/side.py` is the format of FILE.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models import state
+from models.data import Batch, Corpus, encode, length_sorted_batches, pack
+from models.fold import by_population
+from models.load import load_student
+from models.recipe import recipe_from
+from models.spiking_bert import BertConfig, SpikingBert
+from models.teacher import load_teacher
+from runtime import arith, glue
+from runtime.checkpoint import CheckpointConfig, config_from_json
+from runtime.cli import run_command
+from runtime.errors import FileError, InputError
+from runtime.files import read_bytes, read_json
+from runtime.operations import FloatModel, float_operations
+from runtime.spike_rates import Count, Counts
+from runtime.text import tokenizer_from
+from runtime.versus import side as side_file
+from runtime.versus.side import Side
+from runtime.versus.sources import CHECKPOINT, FLOAT_STUDENT, TEACHER, Asked, digest, files_of, kind_of, require_answerable
+
+_BATCH = 32
+_TEACHER_LENGTH = 128  # tokens; what a teacher reads of a text, whatever its student does
+_FAULTS = (KeyError, TypeError, ValueError, RuntimeError)  # what torch and our own readers raise over tensors of other names or shapes
+
+
+def predict(source: Path, asked: Asked) -> Side:
+    """Answer every example. Raises `TritspikeError` where the source is not sound, or of another task."""
+    kind = kind_of(source)
+    if kind not in _PREDICTORS:
+        raise InputError(f"{source}: a {kind} needs no torch", "python -m runtime compare runs it itself")
+    require_answerable(source, asked)
+    return _PREDICTORS[kind](source, asked)
+
+
+def _teacher(folder: Path, asked: Asked) -> Side:
+    _require_classifier(folder)
+    teacher = load_teacher(str(folder))
+    classes = max(1, len(asked.task.labels))
+    if teacher.model.config.num_labels != classes:
+        raise InputError(f"{folder}: {teacher.model.config.num_labels} outputs, {asked.task.name} has {classes}")
+    _require_order(folder, teacher.model.config.id2label, asked.task)
+    corpus = encode(teacher.tokenizer, [e.text for e in asked.examples], _TEACHER_LENGTH)
+    logits, tokens, sizes = teacher.logits(corpus), np.diff(corpus.starts), _sizes(teacher.model.config)
+    return Side(
+        source=str(folder),
+        kind=TEACHER,
+        files=tuple(digest(path) for path in files_of(folder)),
+        parameters=_parameters(teacher.model),
+        guesses=_guesses(asked.task, logits),
+        logits=logits,
+        tokens=tokens,
+        operations=None if sizes is None else float_operations(sizes, tokens.tolist()),
+    )
+
+
+def _require_classifier(folder: Path) -> None:
+    """`FileError` where transformers would put a random classifier on top of an encoder."""
+    names = read_json(folder / "config.json").get("architectures") or ["nothing that it names"]
+    if not str(names[0]).endswith("ForSequenceClassification"):
+        raise FileError(f"{folder}: {names[0]}, not a sequence classifier", "models.finetune_teacher makes one")
+
+
+def _require_order(folder: Path, names: dict[int, str], task: glue.Task) -> None:
+    """`InputError` where the classes bear the task's names in another order, as MNLI's often do."""
+    found = [str(names[n]).lower() for n in sorted(names)]
+    if sorted(found) == sorted(task.labels) and found != list(task.labels):
+        raise InputError(f"{folder}: classes are {', '.join(found)}, {task.name} has {', '.join(task.labels)} in this order")
+
+
+def _sizes(config: object) -> FloatModel | None:
+    """The encoder's own sizes, by the names that BERT's family or DistilBERT's gives them; None where it has neither."""
+    widths = [getattr(config, name, None) for name in ("intermediate_size", "hidden_dim")]
+    found = [getattr(config, name, None) for name in ("num_hidden_layers", "hidden_size", "hidden_size")]
+    sizes = [*found, next(filter(None, widths), None)]
+    return FloatModel("float teacher", *(int(size) for size in sizes if size)) if all(sizes) else None
+
+
+def _parameters(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+def _guesses(task: glue.Task, logits: NDArray) -> NDArray[np.float64]:
+    return (logits.argmax(1) if task.labels else logits[:, 0]).astype(np.float64)
+
+
+def _checkpoint(folder: Path, asked: Asked) -> Side:
+    config = config_from_json(read_json(folder / "config.json"), f"{folder}/config.json")
+    try:
+        student = load_student(folder)
+    except _FAULTS as error:
+        raise FileError(f"{folder}/model.safetensors: not the tensors that config.json asks for: {_line(error)}") from None
+    ran = _run(student, _corpus(folder / "tokenizer.json", asked, config.max_length))
+    return _side(folder, CHECKPOINT, student, ran, ran.totals if asked.task.labels else _scores(ran, config))
+
+
+def _scores(ran: _Ran, config: CheckpointConfig) -> NDArray[np.float64]:
+    """As `Program.scores` has them, in float64."""
+    return ran.totals * (config.logit_scale / (arith.ONE * config.steps)) / ran.positions[:, None]
+
+
+def _float_student(path: Path, asked: Asked) -> Side:
+    student = _load_float(path)
+    ran = _run(student, _corpus(files_of(path)[-1], asked, student.config.max_length))
+    scale = float(student.logit_scale.detach()) / (arith.ONE * student.config.steps)
+    return _side(path, FLOAT_STUDENT, student, ran, ran.totals * scale / ran.positions[:, None])
+
+
+def _load_float(path: Path) -> SpikingBert:
+    raw = read_json(path)
+    try:
+        sizes = recipe_from(raw["recipe"]).model
+        student = SpikingBert(BertConfig(vocabulary=raw["vocabulary"], classes=raw["classes"], **sizes))
+        state.load(path.with_suffix(""), student, {})
+    except _FAULTS as error:
+        raise FileError(f"{path}: its recipe does not give the student beside it: {_line(error)}") from None
+    return student.eval()
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _corpus(tokenizer: Path, asked: Asked, length: int) -> Corpus:
+    found = tokenizer_from(read_bytes(tokenizer).decode("utf-8", "replace"), str(tokenizer))
+    return encode(found, [e.text for e in asked.examples], length)
+
+
+@dataclass(frozen=True, eq=False)
+class _Ran:
+    """totals: (texts, classes) float64 class totals in 1/64 units (integers where the student is folded); positions: (texts,) they sum."""
+
+    totals: NDArray[np.float64]
+    positions: NDArray[np.float64]
+    tokens: NDArray[np.int64]
+    spikes: Counts
+
+
+@torch.no_grad()
+def _run(student: SpikingBert, corpus: Corpus) -> _Ran:
+    totals, positions = np.zeros((len(corpus), student.config.classes)), np.zeros(len(corpus))
+    counted: dict[str, tuple[int, int]] = {}
+    for rows in length_sorted_batches(corpus, _BATCH):
+        batch, probes = pack(corpus, rows), list[dict[str, Tensor]]()
+        found = student.counts(student.spikes(batch, probes), batch)
+        totals[rows], positions[rows] = (part.numpy() for part in found)
+        _count(counted, probes, batch, student.config.heads)
+    return _Ran(totals, positions, np.diff(corpus.starts), {name: Count(*pair) for name, pair in counted.items()})
+
+
+def _count(counted: dict[str, tuple[int, int]], probes: list[dict[str, Tensor]], batch: Batch, heads: int) -> None:
+    for name, spikes in by_population(probes, batch, heads).items():
+        before = counted.get(name, (0, 0))
+        counted[name] = before[0] + int(spikes.sum()), before[1] + spikes.numel()
+
+
+def _side(source: Path, kind: str, student: SpikingBert, ran: _Ran, scores: NDArray[np.float64]) -> Side:
+    return Side(
+        source=str(source),
+        kind=kind,
+        files=tuple(digest(path) for path in files_of(source)),
+        parameters=_parameters(student),
+        guesses=(scores[:, 0] if student.config.classes == 1 else scores.argmax(1)).astype(np.float64),
+        logits=ran.totals.astype(np.int64) if kind == CHECKPOINT else scores,
+        tokens=ran.tokens,
+        spikes=ran.spikes,
+    )
+
+
+_PREDICTORS: dict[str, Callable[[Path, Asked], Side]] = {TEACHER: _teacher, CHECKPOINT: _checkpoint, FLOAT_STUDENT: _float_student}
+
+
+def main(argv: list[str]) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m models.predict", description=__doc__)
+    parser.add_argument("source", type=Path)
+    for name in ("task", "data"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--split", choices=["dev", "train"], default="dev")
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--out", type=Path, required=True)
+    o = parser.parse_args(argv)
+    side_file.save(predict(o.source, Asked(glue.task_named(o.task), o.data, o.split, o.limit)), o.out)
+
+
+if __name__ == "__main__":
+    run_command(main)

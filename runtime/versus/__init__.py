@@ -1,0 +1,1 @@
+"""Two models on the same examples: who is better, by how much, how surely, and what each costs."""

@@ -1,0 +1,69 @@
+"""`python -m runtime compare`: run both sides, print, keep, and end with a code that a CI gate reads."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from runtime import glue
+from runtime.errors import InputError
+from runtime.files import require_writable, write_atomic
+from runtime.sampling import told_warnings
+from runtime.versus import runs
+from runtime.versus.comparison import Comparison, compare, report
+from runtime.versus.run import run
+from runtime.versus.side import Side
+from runtime.versus.sources import Asked, require_answerable
+from runtime.versus.tables import history_table, tables
+
+WORSE = 4  # exit code where B falls further behind A than --fail-below allows
+
+
+def command(o: argparse.Namespace, out: Console) -> int:
+    """0: compared. 4: B - A is below --fail-below."""
+    if o.history:
+        out.print(history_table(runs.history(o.runs, o.task, o.limit)))
+        return 0
+    asked = _asked(o)
+    for path in (o.a, o.b):
+        require_answerable(path, asked)
+    require_writable(o.json)
+    runs.require_usable(o.runs)
+    found = _compared(asked, o)
+    for item in tables(found):
+        out.print(item, soft_wrap=isinstance(item, str))
+    runs.keep(o.runs, o.command, found)
+    if o.json:
+        write_atomic(o.json, json.dumps(report(found)).encode())
+    return _gate(found, o.fail_below)
+
+
+def _asked(o: argparse.Namespace) -> Asked:
+    missing = [name for name, value in (("A", o.a), ("B", o.b), ("--task", o.task), ("--data", o.data)) if value is None]
+    if missing:
+        raise InputError(f"compare: {missing[0]} is missing", "compare A B --task T --data DIR, or compare --history")
+    return Asked(glue.task_named(o.task), o.data, o.split, o.limit)
+
+
+def _compared(asked: Asked, o: argparse.Namespace) -> Comparison:
+    with told_warnings():
+        truth = [e.label for e in asked.examples]
+    data = asked.digest()
+    a, b = (_run(path, asked, name) for path, name in ((o.a, "A"), (o.b, "B")))
+    return compare(asked, truth, data, a, b, o.resamples, o.seed)
+
+
+def _run(path: Path, asked: Asked, name: str) -> Side:
+    with Console(stderr=True).status(f"running {name}: {path}"):
+        return run(path, asked)
+
+
+def _gate(found: Comparison, least: float | None) -> int:
+    if least is None or not found.worse_than(least):
+        return 0
+    print(f"worse: {found.metric}, B - A is {found.points:+.2f} points, --fail-below allows {least:+.2f}", file=sys.stderr)
+    return WORSE

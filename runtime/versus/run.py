@@ -1,0 +1,105 @@
+"""Running a side: a program here, on the fast simulator; whatever needs torch in a child process, `python -m models.predict`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime import executors, operations, program_file
+from runtime.errors import SourceError
+from runtime.executors import Answers, How
+from runtime.program import LIF, Program, Synapse
+from runtime.sampling import told_warnings
+from runtime.spike_rates import MASK, spike_counts
+from runtime.text import Encoder
+from runtime.versus import side as side_file
+from runtime.versus.side import Side
+from runtime.versus.sources import PROGRAM, Asked, digest, files_of, kind_of
+from runtime.wiring import Along, Matrix, Pool
+
+_ROOT = Path(__file__).resolve().parents[2]  # where `models` is too, if it is here at all
+_MODULE = "models.predict"
+
+
+def run(source: Path, asked: Asked) -> Side:
+    """Answer every example, by a source that is `sources.require_answerable`."""
+    return run_program(source, asked) if kind_of(source) == PROGRAM else run_child(source, asked)
+
+
+def run_program(source: Path, asked: Asked) -> Side:
+    """On the fast simulator, every spike and synaptic event counted."""
+    files = tuple(digest(path) for path in files_of(source))
+    encoder = Encoder(program_file.load(source))
+    program = encoder.program
+    with told_warnings():
+        answers = executors.answer(encoder, [e.text for e in asked.examples], "fast", How(count=True))
+    assert answers.activity is not None
+    spikes, apart = spike_counts(program, answers.activity, answers.lengths)
+    return Side(
+        source=str(source),
+        kind=PROGRAM,
+        files=files,
+        parameters=parameters(program),
+        guesses=guesses(program, answers),
+        logits=answers.logits,
+        tokens=answers.lengths,
+        spikes=spikes,
+        apart=apart,
+        operations=operations.program_operations(program, answers.activity),
+        same_size=operations.float_operations(operations.same_size(program), answers.lengths.tolist()),
+    )
+
+
+def guesses(program: Program, answers: Answers) -> NDArray[np.float64]:
+    """Class index of the largest logit, or the score for regression."""
+    if program.host.labels:
+        return answers.logits.argmax(1).astype(np.float64)
+    return program.scores(answers.logits, answers.lengths)[:, 0]
+
+
+def parameters(program: Program) -> int:
+    """Learned numbers, as the checkpoint has them: tables, codes, gains, biases, one weight a score, context or skip, and the logits' scale."""
+    front = program.host.front
+    total = sum(a.size for a in (front.token, front.position, front.segment, front.projection, front.bias, program.host.class_bias)) + 1
+    total += sum(len(p.bias.mantissa) for p in program.populations if p.bias is not None)
+    gains = {s.target: len(s.wiring.gain) for s in program.synapses if isinstance(s.wiring, Matrix)}  # one a neuron, however many matrices
+    codes = sum(s.wiring.codes.size for s in program.synapses if isinstance(s.wiring, Matrix | Pool))
+    return total + sum(gains.values()) + codes + sum(_is_learned_weight(program, s) for s in program.synapses)
+
+
+def _is_learned_weight(program: Program, synapse: Synapse) -> bool:
+    """Whether it is one weight that was trained: not a mask's, not a relay's or a coincidence's."""
+    source, target = program.by_name[synapse.source], program.by_name[synapse.target]
+    return isinstance(synapse.wiring, Along) and target.role == LIF and source.axes != MASK
+
+
+def run_child(source: Path, asked: Asked) -> Side:
+    """Raises `SourceError` with the child's own line."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "side.safetensors"
+        options = ["--task", asked.task.name, "--data", asked.data, "--split", asked.split, "--out", str(out)]
+        options += [] if asked.limit is None else ["--limit", str(asked.limit)]
+        _call([str(source), *options], source)
+        return side_file.load(out)
+
+
+def _call(arguments: list[str], source: Path) -> None:
+    path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-m", _MODULE, *arguments]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise _failure(source, done.returncode, (done.stderr.strip().splitlines() or ["nothing on stderr"])[-1])
+
+
+def _failure(source: Path, code: int, last: str) -> SourceError:
+    if last.startswith("error: "):
+        return SourceError(last.removeprefix("error: "))
+    if "No module named" in last:
+        return SourceError(f"{source}: needs torch to run, which is not here: {last}", "pip install -e '.[train]', or compile it and give the .tsp")
+    return SourceError(f"{source}: {_MODULE} ended with {code}: {last}")

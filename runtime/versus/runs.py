@@ -1,0 +1,169 @@
+"""The history: one SQLite file of every comparison, what was run on which bytes, and what came out.
+
+`user_version` is the schema's; `application_id` says that the file is ours. A run is written in one transaction, whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from runtime.errors import FileError
+from runtime.files import require_writable
+from runtime.versus.comparison import Comparison, finite, finite_values
+from runtime.versus.side import Side
+
+DEFAULT = Path("runs.db")
+APPLICATION, VERSION = 0x54535052, 1  # "TSPR"
+_SCHEMA = (
+    """CREATE TABLE run (
+        id INTEGER PRIMARY KEY, time TEXT NOT NULL, command TEXT NOT NULL, task TEXT NOT NULL, split TEXT NOT NULL, examples INTEGER NOT NULL,
+        metric TEXT NOT NULL, points REAL, low REAL, high REAL, resamples INTEGER NOT NULL, seed INTEGER NOT NULL,
+        only_a INTEGER, only_b INTEGER, p REAL, agreement TEXT NOT NULL)""",
+    """CREATE TABLE side (
+        run INTEGER NOT NULL REFERENCES run, side TEXT NOT NULL CHECK (side IN ('A', 'B')), source TEXT NOT NULL, kind TEXT NOT NULL,
+        score REAL, metrics TEXT NOT NULL, parameters INTEGER NOT NULL, mean_rate REAL, rates TEXT NOT NULL, operations TEXT,
+        PRIMARY KEY (run, side))""",
+    """CREATE TABLE file (
+        run INTEGER NOT NULL REFERENCES run, side TEXT NOT NULL CHECK (side IN ('A', 'B', 'data')), path TEXT NOT NULL, bytes INTEGER NOT NULL,
+        sha256 TEXT NOT NULL, PRIMARY KEY (run, side, path))""",
+    f"PRAGMA application_id = {APPLICATION}",
+    f"PRAGMA user_version = {VERSION}",
+)
+_HISTORY = """
+    SELECT run.time, run.task, run.split, run.examples, a.source, a.kind, b.source, b.kind, run.metric, a.score, b.score, run.points, run.low,
+        run.high, run.p, run.agreement
+    FROM run JOIN side AS a ON a.run = run.id AND a.side = 'A' JOIN side AS b ON b.run = run.id AND b.side = 'B'
+    WHERE :task IS NULL OR run.task = :task ORDER BY run.id DESC LIMIT :limit"""
+
+
+@dataclass(frozen=True)
+class Past:
+    """One kept run, as a line of the history; None where a number was undefined."""
+
+    time: str
+    task: str
+    split: str
+    examples: int
+    a: str
+    a_kind: str
+    b: str
+    b_kind: str
+    metric: str
+    a_score: float | None
+    b_score: float | None
+    points: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    agreement: dict[str, float | None]
+
+
+def require_usable(path: Path) -> None:
+    """`FileError` now where `keep` would fail after the work."""
+    if not path.exists():
+        return require_writable(path)
+    with _opened(path, "rw") as history:
+        history.execute("BEGIN IMMEDIATE")
+        _is_new(history, path)
+        history.execute("ROLLBACK")
+
+
+def keep(path: Path, command: str, c: Comparison) -> None:
+    """Add a run; the file is made where there is none. Raises `FileError`."""
+    with _opened(path, "rwc") as history:
+        history.execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA if _is_new(history, path) else ():
+            history.execute(statement)
+        number = _insert(history, "run", _run(command, c))
+        for name, side, metrics in (("A", c.a, c.metrics[0]), ("B", c.b, c.metrics[1])):
+            _insert(history, "side", {"run": number, "side": name} | _side(side, metrics, c.metric))
+        for name, file in _files(c):
+            _insert(history, "file", {"run": number, "side": name} | asdict(file))
+        history.execute("COMMIT")
+
+
+def history(path: Path, task: str | None = None, limit: int | None = None) -> list[Past]:
+    """Kept runs, newest first. Raises `FileError`."""
+    if not path.exists():
+        raise FileError(f"{path}: no such file or directory", "compare A with B first, or name the history with --runs")
+    with _opened(path, "ro") as found:
+        if _is_new(found, path):
+            return []
+        rows = found.execute(_HISTORY, {"task": task, "limit": -1 if limit is None else limit}).fetchall()
+        return [_past(*row) for row in rows]
+
+
+def _past(*row: Any) -> Past:
+    values = [*row[:-1], json.loads(row[-1])]
+    return Past(*values)
+
+
+@contextmanager
+def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    if path.is_dir():
+        raise FileError(f"{path}: is a directory")
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)) as found:
+            yield found
+    except (sqlite3.Error, ValueError) as error:
+        raise FileError(f"{path}: not a run history that SQLite can use: {error}") from None
+
+
+def _is_new(history: sqlite3.Connection, path: Path) -> bool:
+    """Whether nothing was ever written to it. Raises `FileError` where another program, or another version of ours, wrote it."""
+    marks = tuple(history.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    if marks == (0, 0) and not history.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        return True
+    if marks[0] != APPLICATION:
+        raise FileError(f"{path}: an SQLite file, but not a history of our runs", "name another with --runs")
+    if marks[1] != VERSION:
+        raise FileError(f"{path}: run history version {marks[1]}, this runtime reads version {VERSION}", "name another with --runs")
+    return False
+
+
+def _insert(history: sqlite3.Connection, table: str, row: dict[str, Any]) -> int:
+    names = ", ".join(row)
+    return int(history.execute(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(row))})", tuple(row.values())).lastrowid or 0)
+
+
+def _run(command: str, c: Comparison) -> dict[str, Any]:
+    return {
+        "time": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S}",
+        "command": command,
+        "task": c.asked.task.name,
+        "split": c.asked.split,
+        "examples": c.examples,
+        "metric": c.metric,
+        "points": finite(c.points),
+        "low": finite(c.interval.low),
+        "high": finite(c.interval.high),
+        "resamples": c.resamples,
+        "seed": c.seed,
+        "agreement": json.dumps(finite_values(c.agreement)),
+    } | (asdict(c.mcnemar) if c.mcnemar else {})
+
+
+def _side(side: Side, metrics: dict[str, float], first: str) -> dict[str, Any]:
+    return {
+        "source": side.source,
+        "kind": side.kind,
+        "score": finite(metrics[first]),
+        "metrics": json.dumps(finite_values(metrics)),
+        "parameters": side.parameters,
+        "mean_rate": side.mean_rate,
+        "rates": json.dumps({name: count.rate for name, count in (side.spikes | side.apart).items()}),
+        "operations": json.dumps(side.operations) if side.operations else None,
+    }
+
+
+def _files(c: Comparison) -> Iterator[tuple[str, Any]]:
+    yield "data", c.data
+    for name, side in (("A", c.a), ("B", c.b)):
+        yield from ((name, file) for file in side.files)

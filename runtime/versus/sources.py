@@ -1,0 +1,131 @@
+"""What may be compared, told apart by content, and the files that each is made of.
+
+    program         a .tsp file
+    checkpoint      a folder whose config.json says "format": "tritspike-checkpoint"
+    teacher         a folder whose config.json says "model_type", as transformers writes it, with safetensors weights
+    float student   float.json of a training's output folder; float.safetensors and tokenizer.json lie beside it
+
+Nothing is unpickled: a teacher with pickled weights alone is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+from runtime import glue, program_file
+from runtime.checkpoint import FORMAT, config_from_json
+from runtime.errors import FileError
+from runtime.files import read_json
+
+PROGRAM, CHECKPOINT, TEACHER, FLOAT_STUDENT = "program", "checkpoint", "teacher", "float student"
+_TEACHER_FILES = (".json", ".safetensors", ".txt", ".model")
+_CARD = "card.json"  # what a training wrote about itself; no model reads it
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Digest:
+    """One file: its size and SHA-256."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The examples that both sides answer. `data`: a GLUE folder or "hub"."""
+
+    task: glue.Task
+    data: str
+    split: str = "dev"
+    limit: int | None = None
+
+    @cached_property
+    def examples(self) -> list[glue.Example]:
+        """In file order, read once. Raises `DataError`."""
+        return glue.read(self.task, self.data, self.split, self.limit)
+
+    def digest(self) -> Digest:
+        """Of the whole data file; of the examples where they are the hub's."""
+        if self.data != glue.HUB:
+            return digest(glue.file_of(self.task, self.data, self.split))
+        rows = json.dumps([asdict(e) for e in self.examples]).encode()
+        return Digest(f"{glue.HUB}: {self.task.name} {self.split}", len(rows), hashlib.sha256(rows).hexdigest())
+
+
+def kind_of(source: Path) -> str:
+    """Which of the four `source` is. Raises `FileError` where it is none."""
+    if not source.exists():
+        raise FileError(f"{source}: no such file or directory")
+    if source.is_dir():
+        return _folder_kind(source)
+    if source.suffix == ".json":
+        _require_recipe(source)
+        return FLOAT_STUDENT
+    return PROGRAM
+
+
+def _folder_kind(folder: Path) -> str:
+    if not (folder / "config.json").exists():
+        unfolded = (folder / "float.json").exists()
+        raise FileError(f"{folder}: no config.json", f"its float student is {folder / 'float.json'}" if unfolded else None)
+    config = read_json(folder / "config.json")
+    if config.get("format") == FORMAT:
+        return CHECKPOINT
+    if "model_type" not in config:
+        raise FileError(f"{folder}/config.json: neither a checkpoint's ('format': {FORMAT!r}) nor a transformers model's ('model_type')")
+    if not any(folder.glob("*.safetensors")):
+        raise FileError(f"{folder}: no .safetensors weights; pickled ones can run code and are not read")
+    return TEACHER
+
+
+def _require_recipe(path: Path) -> None:
+    raw = read_json(path)
+    for key, kind in (("recipe", dict), ("vocabulary", int), ("classes", int)):
+        if not isinstance(raw.get(key), kind):
+            raise FileError(f"{path}: {key} is {raw.get(key)!r:.40}: not the float.json of a float student", "models.train writes one")
+
+
+def require_answerable(source: Path, asked: Asked) -> None:
+    """Before any work. Raises `FileError` where a file is missing or damaged, `InputError` where the source is of another task."""
+    for path in files_of(source):
+        if not path.is_file():
+            raise FileError(f"{path}: no such file or directory")
+    kind = kind_of(source)
+    if kind == PROGRAM:
+        glue.require_task(asked.task, program_file.load(source).host.task, source)
+    elif kind == CHECKPOINT:
+        where = source / "config.json"
+        glue.require_task(asked.task, config_from_json(read_json(where), str(where)).task, source, "trained")
+    elif kind == FLOAT_STUDENT:
+        glue.require_task(asked.task, str(read_json(source)["recipe"].get("task")), source, "trained")
+
+
+def files_of(source: Path) -> tuple[Path, ...]:
+    """The files that running `source` reads."""
+    kind = kind_of(source)
+    if kind == PROGRAM:
+        return (source,)
+    if kind == CHECKPOINT:
+        return tuple(source / name for name in ("config.json", "model.safetensors", "tokenizer.json"))
+    if kind == FLOAT_STUDENT:
+        return source, source.with_suffix(".safetensors"), source.parent / "tokenizer.json"
+    return tuple(sorted(p for p in source.iterdir() if p.is_file() and p.suffix in _TEACHER_FILES and p.name != _CARD))
+
+
+def digest(path: Path) -> Digest:
+    """Read piece by piece. Raises `FileError`."""
+    found, size = hashlib.sha256(), 0
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(_CHUNK):
+                found.update(piece)
+                size += len(piece)
+    except OSError as error:
+        raise FileError(f"{path}: {(error.strerror or 'unreadable').lower()}") from None
+    return Digest(str(path), size, found.hexdigest())

@@ -1,0 +1,83 @@
+"""45 nm operations of float models and of a program, counted by hand; spike rates of a program from every spike that the reference has."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import random_checkpoint
+
+from compiler.lower import lower
+from runtime.operations import TEACHER, FloatModel, float_operations, leaky_updates, neuron_updates, program_operations, same_size
+from runtime.program import COINCIDENCE, LIF, READOUT, RELAY, SOURCE
+from runtime.simulator import fast, reference
+from runtime.spike_rates import Count, mean, spike_counts
+from runtime.text import Encoder
+
+TOKENS = [([1, 5, 6, 9, 2], [0] * 5), ([1] + [7] * 11, [0] * 12), ([1, 2], [0, 0])]
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["all pairs", "causal"])
+def ran(request, tmp_path_factory):
+    """(program, samples, activity, every population's spikes as (samples, steps, neurons))."""
+    program = lower(random_checkpoint.write(tmp_path_factory.mktemp("operations") / "c", 4, causal=request.param), "loihi2")
+    samples = Encoder(program).samples(TOKENS)
+    activity, spikes = fast.run(program, samples, count=True).activity, reference.run(program, samples, True).spikes
+    whole = {p.name: np.unpackbits(spikes[p.name], axis=-1, count=program.size(p)) for p in program.populations}
+    return program, samples, activity, whole
+
+
+def test_the_float_teacher_is_counted_by_its_layers():
+    tokens = 10
+    layer = 4 * 384 * 384 * tokens + 2 * 384 * 1536 * tokens + 2 * tokens * tokens * 384
+    assert TEACHER.multiplies([tokens]) == 6 * layer
+    assert FloatModel("one", 1, 2, 3, 5).multiplies([1, 3]) == ((4 * 6 + 20) * 1 + 2 * 1 * 3 + (4 * 6 + 20) * 3 + 2 * 9 * 3) / 2
+    assert float_operations(TEACHER, [tokens])["arithmetic pJ"] == pytest.approx(6 * layer * 4.6)
+
+
+def test_a_float_model_has_the_program_s_widths(ran):
+    student = same_size(ran[0])
+    assert (student.layers, student.hidden, student.attention, student.ffn) == (2, 16, 8, 24)
+
+
+def test_every_neuron_on_the_chip_is_updated_at_every_step(ran):
+    program = ran[0]
+    assert sum(neuron_updates(program).values()) == program.neurons() * program.steps
+    lasting = sum(program.size(p) for p in program.populations if p.role in (LIF, READOUT))
+    assert leaky_updates(program) == lasting * program.steps
+    assert {p.role for p in program.populations} == {SOURCE, LIF, COINCIDENCE, RELAY, READOUT}
+
+
+def test_a_program_is_priced_by_spikes_times_synapses(ran):
+    """Each spike of the reference, relays, masks and coincidence neurons too, times the synapses that leave its neuron."""
+    program, samples, activity, spikes = ran
+    events = sum(int((spikes[s.source] @ np.asarray((program.csr(s) != 0).sum(0)).ravel()).sum()) for s in program.synapses)
+    found, synaptic, updates = program_operations(program, activity), events / len(samples), program.neurons() * program.steps
+    leaks = leaky_updates(program)
+    assert found["accumulates"] == synaptic + updates - leaks and found["multiplies"] == leaks
+    assert found["arithmetic pJ"] == pytest.approx(0.9 * (synaptic + updates - leaks) + 4.6 * leaks)
+    assert found["with movement pJ"] == pytest.approx(found["arithmetic pJ"] + 5 * (3 * synaptic + 2 * updates))
+
+
+def test_spikes_are_the_reference_s_and_cells_are_real_positions(ran):
+    program, samples, activity, spikes = ran
+    rates, apart = spike_counts(program, activity, samples.lengths)
+    assert list(rates) == ["x", *(f"layer.{n}.{kind}" for n in (0, 1) for kind in KINDS)]
+    assert {program.by_name[name].role for name in apart} == {COINCIDENCE, RELAY} and not any("pad" in name for name in apart)
+    lengths, pairs, steps = sum(samples.lengths), sum(samples.lengths**2), program.steps
+    widths = {"query": 8, "key": 8, "value": 8, "context": 8, "attended": 16, "hidden": 24, "output": 16}
+    for name, found in (rates | apart).items():
+        assert found.spikes == spikes[name].sum(), name
+    assert rates["x"].cells == lengths * 16 * steps
+    for name, width in widths.items():
+        assert rates[f"layer.1.{name}"].cells == lengths * width * steps, name
+    assert rates["layer.0.score"].cells == pairs * 2 * steps
+    assert apart["layer.0.score.and"].cells == pairs * 8 * steps
+    assert apart["layer.0.value.relay"].cells == lengths * 8 * steps * program.by_name["layer.0.value.relay"].stages
+
+
+def test_the_mean_counts_each_population_once():
+    assert mean({"small": Count(1, 2), "large": Count(0, 1000)}) == 0.25
+    assert mean({}) is None
+
+
+KINDS = ("query", "key", "value", "score", "context", "attended", "hidden", "output")
