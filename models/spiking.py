@@ -95,9 +95,19 @@ def lif(drive: Tensor, keep: int, vth: int | None) -> Tensor:
     return _Lif.apply(drive, keep, threshold, vth is not None)
 
 
+class _Straight(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, rounded: Tensor) -> Tensor:
+        return rounded.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0], None
+
+
 def straight(value: Tensor, rounded: Tensor) -> Tensor:
-    """`rounded` forward, the gradient of `value` backward."""
-    return value + (rounded - value).detach()
+    """`rounded` forward to the last bit, which value + (rounded - value) is not; the gradient of `value` backward."""
+    return _Straight.apply(value, rounded)
 
 
 def ternary(weight: Tensor) -> Tensor:

@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 
 from models.data import Corpus, length_sorted_batches, pack
-from models.spiking_bert import SpikingBert
+from models.spiking_bert import Layer, SpikingBert
 from models.teacher import Teacher
 from runtime.errors import InputError
 from runtime.files import read_json, read_tensors
 
 _TABLES = ("words", "context", "both")
 _OUTPUT = ("readout", "logit_scale")
+_MARKS = 16  # channels that tell a text of a pair: as many -1 outweigh what some 256 random weights add up to (a deviation of about 5)
+_MARK = 3.0  # in an embedding row, whose other entries have a variance of 1; int8 tables reach about 8
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,15 @@ class Start:
     score, context: first synaptic weights in thresholds; a neuron needs more than 1/weight coincidences in a step to fire at once.
     learned: False keeps these two. One number serves a layer's every score and sums are whole numbers, so a learned one settles on an
     edge (just above 1/2: two coincidences fire), where each step of the optimiser may switch all scores between two behaviours.
-    alike: key weights start as copies of the query's, so that every position begins by attending to what resembles it."""
+    alike: key weights start as copies of the query's, so that every position begins by attending to what resembles it.
+    crossed: for pairs; the first half of the heads begins by asking from the first text to the second alone, the other half back."""
 
     embedding: str = "words"
     score: float = 0.5
     context: float = 0.5
     learned: bool = True
     alike: bool = False
+    crossed: bool = False
 
     def __post_init__(self) -> None:
         if self.embedding not in _TABLES:
@@ -52,6 +56,9 @@ def start_student(student: SpikingBert, teacher: Teacher, corpus: Corpus, start:
         for weight, value in ((layer.score, start.score), (layer.context, start.context)):
             weight.log.fill_(math.log(value))
             weight.log.requires_grad_(start.learned)
+    if start.crossed:
+        _mark_segments(student)
+        _cross(next(student.blocks()))
 
 
 @torch.no_grad()
@@ -109,3 +116,29 @@ def _start_embedding(student: SpikingBert, centred: Tensor, share: Tensor) -> No
     on, _ = torch.linalg.qr(torch.randn(rank, rank))
     rows = torch.cat([on, -on]).repeat(math.ceil(student.config.hidden / (2 * rank)), 1)
     part.projection.copy_(rows[: student.config.hidden])
+
+
+def _mark_segments(student: SpikingBert) -> None:
+    """The last channels of x say which text of a pair a token is in: `_MARKS` fire at every step in the first, as many in the second."""
+    part, rank, own = student.embedding, student.config.embedding_rank, student.config.hidden - 2 * _MARKS
+    for table in (part.token, part.position, part.projection):
+        table[:, rank - 2 :] = 0
+    part.segment.zero_()
+    part.projection[own:] = 0
+    for n in range(2):
+        part.segment[n, rank - 2 + n] = _MARK
+        part.projection[own + n * _MARKS : own + (n + 1) * _MARKS, rank - 2 + n] = 1
+    part.norm.weight[own:] = 2  # batch norm leaves +-1 of a mark: twice that is above the threshold at once, or never
+
+
+def _cross(layer: Layer) -> None:
+    """Queries of the first heads are vetoed in the second text, their keys in the first; of the other heads the other way round."""
+    d, synapses = layer.config.hidden, layer.query_key_value
+    query, key, _ = synapses.weight.chunk(3)
+    marks = slice(d - 2 * _MARKS, d - _MARKS), slice(d - _MARKS, d)
+    half = layer.config.heads // 2 * layer.config.head_dim
+    for rows, (own, other) in ((slice(0, half), marks), (slice(half, len(query)), marks[::-1])):
+        for weight, open_to, vetoed in ((query, own, other), (key, other, own)):
+            weight[rows, open_to] = 0
+            weight[rows, vetoed] = -1 / math.sqrt(d)
+    synapses.norm.bias[: 2 * len(query)] = -0.5  # what is not vetoed lies above the mean of both texts

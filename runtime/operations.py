@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.program import COINCIDENCE, RELAY, SOURCE, Activity, Program
+from runtime.program import COINCIDENCE, LIF, RELAY, SOURCE, Activity, Program
+from runtime.wiring import Matrix
 
 ACCUMULATE_PJ, MULTIPLY_PJ = 0.9, 4.6  # 45 nm, 32-bit float: Horowitz, ISSCC 2014; what papers on spiking models count with
 ACCESS_PJ = 5.0  # 32 bits from a local memory of 8 KB, half of a 64-bit access: Horowitz, ISSCC 2014
@@ -18,18 +19,19 @@ Operations = dict[str, float]
 
 @dataclass(frozen=True)
 class FloatModel:
-    """An encoder with softmax attention: layers, hidden width, attention width, FFN width."""
+    """An encoder with softmax attention: layers, hidden width, attention width, FFN width, positions that the FFN hears."""
 
     name: str
     layers: int
     hidden: int
     attention: int
     ffn: int
+    window: int = 1
 
     def multiplies(self, tokens: Sequence[int]) -> float:
         """Multiply-accumulates a sentence, the mean over sentences of so many tokens: projections, scores, contexts, FFN; no embeddings."""
         n = np.asarray(tokens, np.float64)
-        token = 4 * self.hidden * self.attention + 2 * self.hidden * self.ffn
+        token = 4 * self.hidden * self.attention + (self.window + 1) * self.hidden * self.ffn
         return float((self.layers * (n * token + 2 * n**2 * self.attention)).mean())
 
 
@@ -38,8 +40,9 @@ TEACHER = FloatModel("float teacher, all-MiniLM-L6-v2", 6, 384, 384, 1536)  # it
 
 def same_size(program: Program) -> FloatModel:
     """A float model with the program's own widths."""
-    d, layers = program.dims, sum(p.axes == "if" for p in program.populations)
-    return FloatModel("float model of the same size", layers, d.hidden, d.heads * d.head_dim, d.ffn)
+    d, inner = program.dims, [p.name for p in program.populations if p.axes == "if" and p.role == LIF]
+    window = max(sum(isinstance(s.wiring, Matrix) for s in program.inputs(name)) for name in inner)
+    return FloatModel("float model of the same size", len(inner), d.hidden, d.heads * d.head_dim, d.ffn, window)
 
 
 def neuron_updates(program: Program) -> dict[str, int]:

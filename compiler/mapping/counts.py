@@ -40,7 +40,7 @@ def _dense(program: Program) -> int:
     total = 0
     for s in program.synapses:
         if isinstance(s.wiring, Matrix):
-            total += s.wiring.codes.size * program.dims.positions
+            total += s.wiring.codes.size * max(program.dims.positions - abs(s.wiring.offset), 0)
         elif isinstance(s.wiring, Pool):
             total += s.wiring.codes.size * (1 if s.wiring.first else program.dims.positions)
         else:

@@ -68,8 +68,10 @@ def _changed(program, name, **changes):
 
 def test_structures_that_no_kernel_knows(lowered):
     name = "layer.0.hidden<layer.0.attended"
-    twice = replace(next(s for s in lowered.synapses if s.name == name), name="again")
-    with pytest.raises(ExecutorError, match=r"^layer\.0\.hidden: fast knows one matrix with at most one identity, or one product; here: Matrix from"):
+    one = next(s for s in lowered.synapses if s.name == name)
+    twice = replace(one, name="again", wiring=replace(one.wiring, gain=one.wiring.gain + 1))
+    known = r"^layer\.0\.hidden: fast knows one source's matrices with at most one identity, or one product; here: Matrix from layer\.0\.attended, "
+    with pytest.raises(ExecutorError, match=known + "Matrix from"):
         layout.plan(replace(lowered, synapses=(*lowered.synapses, twice)))
     wide = Matrix(np.ones((24, 40000), np.int8), np.ones(24, np.int64))
     with pytest.raises(RangeError, match=r"^layer\.0\.hidden: synaptic input can reach"):

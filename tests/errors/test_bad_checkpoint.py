@@ -156,9 +156,9 @@ CONFIG = [
     *[({"labels": value}, f"labels is {value!r}, must be a list of strings") for value in ("01", 2, None, [0, 1], {"0": 0, "1": 1})],
     ({"labels": ["0", "1", "2"]}, "3 labels for 2 classes"),
     ({"depth": 3}, "unknown field 'depth'"),
-    ({"version": 2}, "format 'tritspike-checkpoint' version 2, this compiler reads 'tritspike-checkpoint' version 1"),
-    ({"format": "bert"}, "format 'bert' version 1, this compiler reads 'tritspike-checkpoint' version 1"),
-    ({"format": ["bert"], "version": None}, "format ['bert'] version None, this compiler reads 'tritspike-checkpoint' version 1"),
+    ({"version": 1}, "format 'tritspike-checkpoint' version 1, this compiler reads 'tritspike-checkpoint' version 2"),
+    ({"format": "bert"}, "format 'bert' version 2, this compiler reads 'tritspike-checkpoint' version 2"),
+    ({"format": ["bert"], "version": None}, "format ['bert'] version None, this compiler reads 'tritspike-checkpoint' version 2"),
 ]
 
 

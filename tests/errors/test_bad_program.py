@@ -104,11 +104,11 @@ def test_other_safetensors_file(metadata, program, shell):
     assert shell.refusal(RUNTIME, "inspect", program) == f"{program}: a safetensors file, but not a tritspike program"
 
 
-@pytest.mark.parametrize("changes, found", [({"version": 2}, "tritspike-program version 2"), ({"format": "loom"}, "loom version 1")])
+@pytest.mark.parametrize("changes, found", [({"version": 1}, "tritspike-program version 1"), ({"format": "loom"}, "loom version 2")])
 def test_other_version(changes, found, program, shell):
     arrays, raw = described(program)
     store(program, arrays, raw | changes, "0" * 64)
-    assert shell.refusal(RUNTIME, "inspect", program) == f"{program}: {found}, this runtime reads tritspike-program version 1"
+    assert shell.refusal(RUNTIME, "inspect", program) == f"{program}: {found}, this runtime reads tritspike-program version 2"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_other_version(changes, found, program, shell):
     [
         ({}, "it has no 'program'"),
         ({"program": "{}"}, "it has no 'format'"),
-        ({"program": json.dumps({"format": "tritspike-program", "version": 1})}, "it has no 'sha256'"),
+        ({"program": json.dumps({"format": "tritspike-program", "version": 2})}, "it has no 'sha256'"),
         ({"program": "{"}, "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
     ],
 )

@@ -19,7 +19,7 @@ TOKENS = [([1, 5, 6, 9, 2], [0] * 5), ([1] + [7] * 11, [0] * 12), ([1, 2], [0, 0
 @pytest.fixture(scope="module", params=[False, True], ids=["all pairs", "causal"])
 def ran(request, tmp_path_factory):
     """(program, samples, activity, every population's spikes as (samples, steps, neurons))."""
-    program = lower(random_checkpoint.write(tmp_path_factory.mktemp("operations") / "c", 4, causal=request.param), "loihi2")
+    program = lower(random_checkpoint.write(tmp_path_factory.mktemp("operations") / "c", 4, causal=request.param, window=3), "loihi2")
     samples = Encoder(program).samples(TOKENS)
     activity, spikes = fast.run(program, samples, count=True).activity, reference.run(program, samples, True).spikes
     whole = {p.name: np.unpackbits(spikes[p.name], axis=-1, count=program.size(p)) for p in program.populations}
@@ -36,7 +36,8 @@ def test_the_float_teacher_is_counted_by_its_layers():
 
 def test_a_float_model_has_the_program_s_widths(ran):
     student = same_size(ran[0])
-    assert (student.layers, student.hidden, student.attention, student.ffn) == (2, 16, 8, 24)
+    assert (student.layers, student.hidden, student.attention, student.ffn, student.window) == (2, 16, 8, 24, 3)
+    assert student.multiplies([1]) == 2 * (4 * 16 * 8 + 3 * 16 * 24 + 24 * 16 + 2 * 8)
 
 
 def test_every_neuron_on_the_chip_is_updated_at_every_step(ran):
