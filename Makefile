@@ -10,7 +10,7 @@ endif
 .PHONY: demo test bench lint clean
 
 demo: .venv/.runtime
-	$(BIN)/python -m compiler.demo models/zoo/sst2-ternary
+	$(BIN)/python -m compiler.demo models/zoo/sst2-one-chip
 
 test: .venv/.test .venv/.sanafe
 	$(BIN)/ruff check .

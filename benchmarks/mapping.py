@@ -86,7 +86,7 @@ def shipped(length: int) -> None:
     """Report and picture of the shipped checkpoint on the smallest board, with spike rates of real sentences."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "sst2.tsp"
-        command = ["compiler/lower.py", "models/zoo/sst2-ternary", "--profile", "auto", "--length", str(length), "--out", str(out), "--map"]
+        command = ["compiler/lower.py", "models/zoo/sst2-one-chip", "--profile", "auto", "--length", str(length), "--out", str(out), "--map"]
         done = subprocess.run(
             [sys.executable, *command, "--rates", os.environ["GLUE_DIR"]], cwd=HERE.parent, capture_output=True, text=True, check=True
         )

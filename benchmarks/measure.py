@@ -14,7 +14,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-CHECKPOINT = ROOT / "models" / "zoo" / "sst2-ternary"
+CHECKPOINT = ROOT / "models" / "zoo" / "sst2-one-chip"
 CORES = len(os.sched_getaffinity(0))
 
 

@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-CHECKPOINT = "models/zoo/sst2-ternary"
-PROGRAM = "out/sst2-ternary.tsp"
+CHECKPOINT = "models/zoo/sst2-one-chip"
+PROGRAM = "out/sst2-one-chip.tsp"
 
 
 def run(*command: str) -> str:

@@ -20,7 +20,7 @@ from runtime.compare import require_equal
 from runtime.simulator import partitioned, reference
 from runtime.text import Encoder
 
-CHECKPOINT = Path(__file__).resolve().parents[2] / "models" / "zoo" / "sst2-ternary"
+CHECKPOINT = Path(__file__).resolve().parents[2] / "models" / "zoo" / "sst2-one-chip"
 
 
 @pytest.fixture(scope="module", params=[24, 56])

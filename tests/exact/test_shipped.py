@@ -13,7 +13,7 @@ from runtime import program_file
 from runtime.commands import main
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
-CHECKPOINT = ZOO / "sst2-ternary"
+CHECKPOINT = ZOO / "sst2-one-chip"
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from runtime.checkpoint import pack_codes, unpack_codes
 from runtime.files import read_json, read_tensors, write_tensors
 from runtime.versus import runs
 
-ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo" / "sst2-ternary"
+ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo" / "sst2-one-chip"
 
 
 @pytest.fixture()
