@@ -1,34 +1,56 @@
 """The table of all shipped models on dev: teacher, float student, program; results/zoo.{json,md} hold what came out.
 
-    python benchmarks/zoo.py --data DIR --made DIR [NAME ...]
+    python benchmarks/zoo.py --data DIR --made DIR NAME ...
 
-`--made` is the folder in which `python -m models.make_zoo` left teachers and runs. Dev is read here: once for each zoo checkpoint. Every row
-comes from two calls of `python -m runtime compare`, teacher against program and float student against checkpoint; `runs.db` in `--made` keeps them.
+`--made` is the folder in which `python -m models.make_zoo` left teachers and runs; a run that is named is copied into the zoo. Dev is read here,
+once for each checkpoint, whose card then says so. Every row comes from two calls of `python -m runtime compare`, teacher against program and float
+student against checkpoint; `runs.db` in `--made` keeps them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(os.path.relpath(Path(__file__).resolve().parent))  # cards hold commands, not where a clone lies
 ZOO = HERE.parent / "models" / "zoo"
 RESULTS = HERE / "results" / "zoo.json"
+SHIPPED = ("config.json", "model.safetensors", "tokenizer.json", "card.json")
 PROFILE = "hala-point"  # pairs of 128 tokens ask for more neurons than smaller boards have; what is computed does not depend on it
 
 
-def _run(*arguments: str) -> None:
+def _run(*arguments: str) -> str:
     subprocess.run([sys.executable, *arguments], check=True)
+    return " ".join(["python", *arguments])
 
 
 def _compared(a: Path, b: Path, task: str, data: str, made: Path) -> dict[str, Any]:
     report = made / "compare.json"
-    _run("-m", "runtime", "compare", str(a), str(b), "--task", task, "--data", data, "--json", str(report), "--runs", str(made / "runs.db"))
-    return dict(json.loads(report.read_text()))
+    sides = ("-m", "runtime", "compare", str(a), str(b), "--task", task, "--data", data)
+    command = _run(*sides, "--json", str(report), "--runs", str(made / "runs.db"))
+    return dict(json.loads(report.read_text())) | {"command": command}
+
+
+def install(run: Path, folder: Path) -> None:
+    """Copy what ships of a run."""
+    folder.mkdir(exist_ok=True)
+    for name in SHIPPED:
+        shutil.copy(run / name, folder / name)
+
+
+def _note(folder: Path, found: dict[str, Any]) -> None:
+    """Into the card: what dev said, when, and by which command."""
+    card = json.loads((folder / "card.json").read_text())
+    dev = {name: round(value, 6) for name, value in found["B"]["metrics"].items()}  # as `glue` writes it
+    said = {"dev": dev, "dev_command": found["command"], "dev_time": time.strftime("%Y-%m-%d %H:%M")}
+    (folder / "card.json").write_text(json.dumps(card | said, indent=1) + "\n")
 
 
 def row(folder: Path, made: Path, data: str) -> dict[str, Any]:
@@ -38,6 +60,7 @@ def row(folder: Path, made: Path, data: str) -> dict[str, Any]:
     program.parent.mkdir(exist_ok=True)
     _run(str(HERE.parent / "compiler" / "lower.py"), str(folder), "--profile", PROFILE, "--out", str(program))
     chip = _compared(made / "teachers" / task, program, task, data, made)
+    _note(folder, chip)
     train = _compared(made / "runs" / folder.name / "float.json", folder, task, data, made)
     sides = {"teacher": chip["A"], "program": chip["B"], "float student": train["A"], "checkpoint": train["B"]}
     assert sides["program"]["predictions"] == sides["checkpoint"]["predictions"], folder
@@ -66,12 +89,13 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="zoo checkpoints; all where none is named")
+    parser.add_argument("names", nargs="+", help="runs that are to ship")
     parser.add_argument("--data", required=True)
     parser.add_argument("--made", type=Path, required=True)
     o = parser.parse_args()
     rows = {r["name"]: r for r in (json.loads(RESULTS.read_text()) if RESULTS.exists() else [])}
-    for name in o.names or sorted(f.name for f in ZOO.iterdir()):
+    for name in o.names:
+        install(o.made / "runs" / name, ZOO / name)
         rows[name] = row(ZOO / name, o.made, o.data)
         ordered = [rows[n] for n in sorted(rows)]
         RESULTS.write_text(json.dumps(ordered, indent=1) + "\n")

@@ -19,6 +19,7 @@ from runtime.files import read_json, read_tensors
 _TABLES = ("words", "context", "both")
 _OUTPUT = ("readout", "logit_scale")
 _MARKS = 16  # channels that tell a text of a pair: as many -1 outweigh what some 256 random weights add up to (a deviation of about 5)
+_ALWAYS = 4  # values of each head that say only that there was a match
 _MARK = 3.0  # in an embedding row, whose other entries have a variance of 1; int8 tables reach about 8
 
 
@@ -29,7 +30,8 @@ class Start:
     learned: False keeps these two. One number serves a layer's every score and sums are whole numbers, so a learned one settles on an
     edge (just above 1/2: two coincidences fire), where each step of the optimiser may switch all scores between two behaviours.
     alike: key weights start as copies of the query's, so that every position begins by attending to what resembles it.
-    crossed: for pairs; the first half of the heads begins by asking from the first text to the second alone, the other half back."""
+    crossed: for pairs; the first half of the heads begins by asking from the first text to the second alone, the other half back, and some
+    channels say where they found something."""
 
     embedding: str = "words"
     score: float = 0.5
@@ -58,6 +60,7 @@ def start_student(student: SpikingBert, teacher: Teacher, corpus: Corpus, start:
             weight.log.requires_grad_(start.learned)
     if start.crossed:
         _mark_segments(student)
+        _tell_matches(student)
         _cross(next(student.blocks()))
 
 
@@ -129,6 +132,22 @@ def _mark_segments(student: SpikingBert) -> None:
         part.segment[n, rank - 2 + n] = _MARK
         part.projection[own + n * _MARKS : own + (n + 1) * _MARKS, rank - 2 + n] = 1
     part.norm.weight[own:] = 2  # batch norm leaves +-1 of a mark: twice that is above the threshold at once, or never
+
+
+def _tell_matches(student: SpikingBert) -> None:
+    """`_MARKS` channels that x leaves silent fire in `attended` where attention found something: the first values of each head always spike,
+    and these channels hear them alone. How much of each text has its like in the other can then be read out from the first step on."""
+    own = student.config.hidden - 3 * _MARKS
+    channels, layer = slice(own, own + _MARKS), next(student.blocks())
+    student.embedding.projection[channels] = 0
+    student.embedding.norm.bias[channels] = -2
+    width, each = layer.config.heads * layer.config.head_dim, layer.config.head_dim
+    layer.attended.weight[channels] = 0
+    for head in range(layer.config.heads):
+        always = slice(head * each, head * each + _ALWAYS)
+        layer.query_key_value.norm.bias[2 * width + always.start : 2 * width + always.stop] = 3
+        layer.attended.weight[channels, always] = 1 / math.sqrt(width)
+    layer.attended.norm.bias[channels] = 0.5
 
 
 def _cross(layer: Layer) -> None:
