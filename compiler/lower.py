@@ -1,6 +1,7 @@
 """Lower a checkpoint to a program: the API, and the command over exactly that call.
 
-python compiler/lower.py CKPT --profile loihi2|auto --out FILE.tsp [--length L] [--map [--rates TEXTS]] [--dump-ir DIR] [--list-passes] [--explain]
+python compiler/lower.py CKPT --profile loihi2|auto --out FILE.tsp [--length L] [--head host|chip] [--map [--rates TEXTS]]
+    [--dump-ir DIR] [--list-passes] [--explain]
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rich.console import Console
 from compiler import pipeline
 from compiler.emit import emit
 from compiler.explain import table
-from compiler.frontend.build import build
+from compiler.frontend.build import HEADS, build
 from compiler.frontend.checkpoint import Checkpoint, read_checkpoint
 from compiler.ir.graph import Graph
 from compiler.mapping import command as mapping_command
@@ -39,22 +40,24 @@ def lower(
     passes: Sequence[Pass] = DEFAULT,
     length: int | None = None,
     dump: Path | None = None,
+    head: str = "host",
 ) -> Program:
     """The program of `checkpoint` on `profile` for texts of up to `length` tokens. Same input, same bytes.
 
+    head: "host" or "chip", where a language model's last product is made (`frontend/build.py`).
     Raises `CheckpointError` or `FileError` for what cannot be read, `RangeViolation` for numbers that some input could push out of a
     register, `DoesNotFit` where the profile has no room.
     """
-    found = profile if isinstance(profile, HardwareProfile) else _profile(profile, checkpoint, length)
-    return emit(lowered_graph(checkpoint, found, passes, length, dump), found)
+    found = profile if isinstance(profile, HardwareProfile) else _profile(profile, checkpoint, length, head)
+    return emit(lowered_graph(checkpoint, found, passes, length, dump, head), found)
 
 
-def _profile(name: str, checkpoint: Checkpoint | str | Path, length: int | None) -> HardwareProfile:
+def _profile(name: str, checkpoint: Checkpoint | str | Path, length: int | None, head: str) -> HardwareProfile:
     """The profile of that name; for `auto` the smallest board on which `checkpoint` can be mapped."""
     if name != AUTO:
         return load_profile(name)
     read = checkpoint if isinstance(checkpoint, Checkpoint) else read_checkpoint(Path(checkpoint))
-    return smallest(lambda board: emit(lowered_graph(read, board, DEFAULT, length), board))
+    return smallest(lambda board: emit(lowered_graph(read, board, DEFAULT, length, head=head), board))
 
 
 def lowered_graph(
@@ -63,10 +66,11 @@ def lowered_graph(
     passes: Sequence[Pass] = DEFAULT,
     length: int | None = None,
     dump: Path | None = None,
+    head: str = "host",
 ) -> Graph:
     """What `lower` emits, as a graph: for explaining and for tests."""
     read = checkpoint if isinstance(checkpoint, Checkpoint) else read_checkpoint(Path(checkpoint))
-    return pipeline.run(build(read, length), profile, passes, dump)
+    return pipeline.run(build(read, length, head), profile, passes, dump)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--profile", default="loihi2", help="name of a shipped profile, a .toml file, or auto: the smallest board (default: loihi2)")
     parser.add_argument("--out", type=Path, help="program file to write, usually .tsp")
     parser.add_argument("--length", type=int, help="most tokens a text may have (default: the checkpoint's max_length)")
+    parser.add_argument("--head", choices=HEADS, default="host", help="where a language model's last product is made (default: host)")
     parser.add_argument("--dump-ir", type=Path, metavar="DIR", help="write the printed graph after each pass")
     parser.add_argument("--list-passes", action="store_true", help="print the pass table and stop")
     parser.add_argument("--explain", action="store_true", help="say which limit bound each population's scale")
@@ -96,8 +101,8 @@ def main(argv: list[str]) -> None:
         parser.error("--rates needs --map")
     if o.checkpoint is None or (o.out is None and not o.explain):
         parser.error("a checkpoint and --out FILE are needed (or --explain, or --list-passes)")
-    profile = _profile(o.profile, o.checkpoint, o.length)
-    graph = lowered_graph(o.checkpoint, profile, DEFAULT, o.length, o.dump_ir)
+    profile = _profile(o.profile, o.checkpoint, o.length, o.head)
+    graph = lowered_graph(o.checkpoint, profile, DEFAULT, o.length, o.dump_ir, o.head)
     if o.explain:
         out.print(table(graph))
     if o.out is not None:

@@ -41,7 +41,7 @@ def write(program: Program, samples: Samples, profile: str, path: Path) -> list[
 def _files(program: Program, samples: Samples, profile: str) -> dict[str, bytes]:
     expected = reference.run(program, samples, record=True)
     assert expected.spikes is not None
-    arrays = {f"spikes.{name}": bits for name, bits in expected.spikes.items()} | {"logits": expected.logits}
+    arrays = {f"spikes.{name}": bits for name, bits in expected.spikes.items()} | {"read": expected.read}
     inputs = {p.name: packed(samples.source(p.name)) for p in program.populations if p.role == SOURCE} | {"lengths": samples.lengths}
     return {
         "program.tsp": program_file.to_bytes(program),

@@ -85,8 +85,8 @@ def _load():  # type: ignore[no-untyped-def]  # noqa: ANN202
     x = np.unpackbits(inputs["x"], axis=-1, count=program.size(program.by_name["x"])).astype(np.bool_)
     x = x.reshape(*x.shape[:2], program.dims.positions, program.dims.hidden)
     arrays, _ = read_tensors(HERE / "expected.safetensors")
-    logits = arrays.pop("logits")
-    expected = Result(logits, {name.removeprefix("spikes."): bits for name, bits in arrays.items()})
+    read = arrays.pop("read")
+    expected = Result(program, inputs["lengths"], read, {name.removeprefix("spikes."): bits for name, bits in arrays.items()})
     return program, Samples.of(x, inputs["lengths"]), expected
 
 

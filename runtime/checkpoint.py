@@ -11,6 +11,8 @@ What it computes, all in integers (`arith.py` holds the LIF rule; v counts 1/64 
     a population with codes receives  gain[row] * (codes @ spikes)[row]  synaptic units and bias[row]/64 each step
     score, context receive  gain * (number of coincidences);   attended and output receive  skip * (spike of x, of attended)  besides
     logits[c] = sum over steps (and positions) of 64 * (codes @ spikes)[c], + bias[c] per position that is read
+    readout "each", a language model: its head is a matrix of int8 instead of codes, and every position has logits of its own:
+    logits[i, token] = sum over steps of 64 * (head @ spikes of position i)[token], + bias[token]
 
 Codes are packed along rows, lowest bits first, each row padded with zero bits to a whole byte:
     ternary: 2 bits a weight, 0 -> 0, 1 -> +1, 2 -> -1 (3 is illegal);    binary: 1 bit a weight, 0 -> -1, 1 -> +1
@@ -31,9 +33,10 @@ from numpy.typing import NDArray
 from runtime.errors import CheckpointError
 
 FORMAT, VERSION = "tritspike-checkpoint", 2
+EACH = "each"  # the readout of a language model: every position's logits over the vocabulary
 KINDS = ("encoder", "query_key_value", "score", "context", "residual", "hidden")
 BITS = {"ternary": 2, "binary": 1}
-_CHOICES = {"weights": tuple(BITS), "readout": ("mean", "first"), "reset": ("zero",)}
+_CHOICES = {"weights": tuple(BITS), "readout": ("mean", "first", EACH), "reset": ("zero",)}
 _RANGES = {
     "vocabulary": (1, 1 << 20),
     "classes": (1, 1 << 20),
@@ -55,7 +58,7 @@ class CheckpointConfig:
     """Sizes and choices. `keep`: membrane kept a step, k/4096 with 1 <= k <= 4096, by population kind (`KINDS`).
 
     `logit_scale` turns an integer logit per position and step into the float logit that a softmax wants; it is for display.
-    `labels` names the classes and is empty for regression.
+    `labels` names the classes and is empty for regression. Where `readout` is "each", a class is a token of the vocabulary.
     """
 
     task: str
@@ -123,6 +126,17 @@ def _name_complaints(c: CheckpointConfig) -> Iterator[str]:
         yield f"labels is {c.labels!r}, must be a list of strings"
     elif c.labels and len(c.labels) != c.classes:
         yield f"{len(c.labels)} labels for {c.classes} classes"
+    if c.readout == EACH:
+        yield from _language_complaints(c)
+
+
+def _language_complaints(c: CheckpointConfig) -> Iterator[str]:
+    if c.classes != c.vocabulary:
+        yield f"{c.classes} classes for a vocabulary of {c.vocabulary}; with readout {EACH} they are the same"
+    if not c.causal:
+        yield f"causal is false; with readout {EACH} a position must not hear the token that it predicts"
+    if c.labels:
+        yield f"{len(c.labels)} labels; with readout {EACH} the classes are tokens and have none"
 
 
 def tensor_table(c: CheckpointConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -134,9 +148,11 @@ def tensor_table(c: CheckpointConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
         "embedding.projection": ("int8", (c.hidden, c.embedding_rank)),
         "embedding.bias": ("int32", (c.hidden,)),
         "embedding.vth": ("int32", (1,)),
-        "readout.codes": ("uint8", (c.classes, packed_width(c.hidden, c.weights))),
-        "readout.bias": ("int32", (c.classes,)),
     }
+    if c.readout == EACH:
+        table |= {"head.weight": ("int8", (c.classes, c.hidden)), "head.bias": ("int32", (c.classes,))}
+    else:
+        table |= {"readout.codes": ("uint8", (c.classes, packed_width(c.hidden, c.weights))), "readout.bias": ("int32", (c.classes,))}
     for n in range(c.layers):
         table |= {f"layer.{n}.{name}": spec for name, spec in _layer_table(c).items()}
     return table

@@ -17,11 +17,21 @@ def require_equal(program: Program, expected: Result, got: Result, names: tuple[
     if found:
         (sample, _, step), text = min(found, key=lambda item: item[0])
         raise MismatchError(f"sample {sample}, step {step}, {text}")
-    wrong = np.argwhere(expected.logits != got.logits)
-    if len(wrong):
-        n, c = (int(i) for i in wrong[0])
-        raise MismatchError(f"sample {n}, logit {c}: {names[0]} {expected.logits[n, c]} != {names[1]} {got.logits[n, c]}")
-    return sum(program.size(p) for p in program.populations) * program.steps * len(expected.logits)
+    require_equal_answers(expected, got, names)
+    return sum(program.size(p) for p in program.populations) * program.steps * len(expected.lengths)
+
+
+def require_equal_answers(expected: Result, got: Result, names: tuple[str, str]) -> None:
+    """Raise `MismatchError` at the first number of the answers that differs. Logits are one function of what was read."""
+    wrong = np.argwhere(expected.read != got.read)
+    if not len(wrong):
+        return
+    row, c = (int(i) for i in wrong[0])
+    if not expected.program.each:
+        raise MismatchError(f"sample {row}, logit {c}: {names[0]} {expected.logits[row, c]} != {names[1]} {got.logits[row, c]}")
+    sample = int(np.searchsorted(np.cumsum(expected.lengths), row, "right"))
+    at = f"sample {sample}, position {row - int(expected.lengths[:sample].sum())}, {expected.program.answering.name}[{c}]"
+    raise MismatchError(f"{at}: {names[0]} {expected.read[row, c]} != {names[1]} {got.read[row, c]}")
 
 
 def _differences(program: Program, expected: Result, got: Result, names: tuple[str, str]) -> Iterator[tuple[tuple[int, int, int], str]]:

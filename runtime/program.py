@@ -82,7 +82,10 @@ class FrontEnd:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Host:
-    """What stays on the host: the front end, class biases (1/64 units a position) and what the numbers mean."""
+    """What stays on the host: the front end, class biases (1/64 units a position) and what the numbers mean.
+
+    head: (vocabulary, hidden) int8 of a language model whose last product the host makes, from counts of the last layer's spikes.
+    """
 
     front: FrontEnd
     class_bias: NDArray[np.int64]
@@ -91,6 +94,7 @@ class Host:
     labels: tuple[str, ...]
     logit_scale: float
     weights: str
+    head: NDArray[np.int8] | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -115,9 +119,25 @@ class Program:
         return max(p.latency + p.stages - 1 for p in self.populations)
 
     @property
-    def readout(self) -> Population:
-        """The population whose membrane is the answer."""
-        return next(p for p in self.populations if p.role == READOUT)
+    def readout(self) -> Population | None:
+        """The population whose membrane is the answer; None where the host has a head and counts spikes instead."""
+        return next((p for p in self.populations if p.role == READOUT), None)
+
+    @property
+    def last(self) -> Population:
+        """The last layer, whose spikes alone make the answer."""
+        read = self.readout
+        return self.populations[-1] if read is None else self.by_name[self.inputs(read.name)[0].source]
+
+    @property
+    def answering(self) -> Population:
+        """Where the answer is read as a sample's window ends: the readout or, where there is none, the last layer."""
+        return self.readout or self.last
+
+    @property
+    def each(self) -> bool:
+        """Whether every position has an answer, as in a language model, instead of one for all of them."""
+        return "i" in self.answering.axes
 
     def inputs(self, target: str) -> list[Synapse]:
         """Synapses into a population."""
@@ -165,15 +185,31 @@ class Program:
         channels = population.bias.values()
         return np.tile(channels, self.size(population) // len(channels))
 
-    def logits(self, membranes: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(samples, classes) integer logits in 1/64 units from the readout's membranes and each sample's number of tokens."""
-        read = np.ones_like(lengths) if self.host.first_position_only else lengths
-        return membranes + read[:, None] * self.host.class_bias[None, :]
+    def logits(self, read: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Integer logits in 1/64 units from what was read (`Result.read`) and each sample's number of tokens.
+
+        (samples, classes); where every position has an answer (tokens, classes), and `lengths` is not looked at.
+        """
+        if self.host.head is None:
+            return read + self._positions_read(read, lengths) * self.host.class_bias
+        codes = self._head_columns
+        return ((read.astype(codes.dtype) @ codes).astype(np.int64) << arith.INPUT_SHIFT) + self.host.class_bias
 
     def scores(self, logits: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(samples, classes) float logits as the student was trained to give; for softmax and regression, never for equality."""
-        read = np.ones_like(lengths) if self.host.first_position_only else lengths
-        return logits * (self.host.logit_scale / (arith.ONE * self.steps)) / read[:, None]
+        """Float logits as the student was trained to give; for softmax and regression, never for equality."""
+        return logits * (self.host.logit_scale / (arith.ONE * self.steps)) / self._positions_read(logits, lengths)
+
+    def _positions_read(self, rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(rows, 1): how many positions each row sums."""
+        one = self.each or self.host.first_position_only
+        return np.ones((len(rows), 1), np.int64) if one else lengths[:, None]
+
+    @cached_property
+    def _head_columns(self) -> NDArray[np.floating]:
+        """(hidden, vocabulary) of the host's head, in floats that hold every sum of spike counts exactly: numpy multiplies integers slowly."""
+        assert self.host.head is not None
+        worst = int(np.abs(self.host.head.astype(np.int64)).sum(1).max()) * self.steps
+        return np.ascontiguousarray(self.host.head.T, np.float32 if worst < 1 << 24 else np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,6 +249,10 @@ class Samples:
         out[self.real] = rows
         return out.swapaxes(1, 2)
 
+    def real_rows(self, grid: NDArray) -> NDArray:
+        """(samples, positions * n) -> (tokens, n), without padded positions."""
+        return grid.reshape(len(self), self.positions, -1)[self.real]
+
     def source(self, name: str) -> NDArray[np.bool_]:
         """Spikes of a host population, (samples, steps, neurons): x, or the mask, which is on at padded positions."""
         steps = self.words.shape[1]
@@ -243,14 +283,23 @@ def _sum(a: dict[str, int], b: dict[str, int]) -> dict[str, int]:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """logits: (samples, classes) int64. spikes: by population, (samples, steps, bytes) bit-packed windows (`np.packbits`), or None.
+    """What an executor found.
 
-    activity: counts, where they were asked for.
+    read, int64: (samples, classes) membranes of the readout in 1/64 units; where every position has an answer, one row for each real token,
+    text after text: (tokens, classes) membranes or, for a head on the host, (tokens, hidden) spikes of the last layer over all steps.
+    spikes: by population, (samples, steps, bytes) bit-packed windows (`np.packbits`), or None. activity: counts, where they were asked for.
     """
 
-    logits: NDArray[np.int64]
-    spikes: dict[str, NDArray[np.uint8]] | None
+    program: Program
+    lengths: NDArray[np.int64]
+    read: NDArray[np.int64]
+    spikes: dict[str, NDArray[np.uint8]] | None = None
     activity: Activity | None = None
+
+    @cached_property
+    def logits(self) -> NDArray[np.int64]:
+        """(samples or tokens, classes), made when first asked for: of a language model they are a thousand times as many as what was read."""
+        return self.program.logits(self.read, self.lengths)
 
 
 def packed(spikes: NDArray[np.bool_]) -> NDArray[np.uint8]:

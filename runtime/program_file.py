@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime.checkpoint import pack_codes, unpack_codes
 from runtime.errors import CheckpointError, FileError
@@ -70,15 +71,22 @@ def _digest(body: str, arrays: Arrays) -> str:
 
 def _arrays(program: Program) -> Arrays:
     out: Arrays = {f"front.{name}": getattr(program.host.front, name) for name in _FRONT_ARRAYS} | {"class_bias": program.host.class_bias}
+    if program.host.head is not None:
+        out["head"] = program.host.head
     for p in program.populations:
         if p.bias is not None:
             out[f"bias.{p.name}"] = p.bias.mantissa.astype(np.int16)
     for s in program.synapses:
         if isinstance(s.wiring, Matrix | Pool):
-            out[f"codes.{s.name}"] = pack_codes(s.wiring.codes, program.host.weights)
+            out[f"codes.{s.name}"] = _stored(s.wiring.codes, program.host.weights)
         if isinstance(s.wiring, Matrix):
             out[f"gain.{s.name}"] = s.wiring.gain.astype(np.int16)
     return out
+
+
+def _stored(codes: NDArray[np.int8], weights: str) -> NDArray[np.uint8] | NDArray[np.int8]:
+    """Packed; as int8 where there are weights (a language model's head) that no code stands for."""
+    return pack_codes(codes, weights) if np.abs(codes).max(initial=0) <= 1 else codes
 
 
 def _describe(program: Program) -> dict[str, Any]:
@@ -108,6 +116,7 @@ def _wiring(wiring: Wiring) -> dict[str, Any]:
 def _build(d: dict[str, Any], arrays: Arrays) -> Program:
     tables: dict[str, Any] = {name: arrays[f"front.{name}"] for name in _FRONT_ARRAYS}
     host = {k: d[k] for k in _HOST_SCALARS} | {"labels": tuple(d["labels"]), "class_bias": arrays["class_bias"].astype(np.int64)}
+    host["head"] = arrays.get("head")
     return Program(
         dims=Dims(**d["dims"]),
         steps=d["steps"],
@@ -129,5 +138,6 @@ def _read_wiring(s: dict[str, Any], arrays: Arrays, weights: str) -> Wiring:
     kind = raw.pop("kind")
     if kind in ("along", "shift"):
         return {"along": Along, "shift": Shift}[kind](**raw)
-    codes = unpack_codes(arrays[f"codes.{name}"], raw["columns"], weights, name)
+    found = arrays[f"codes.{name}"]
+    codes = found if found.dtype == np.int8 else unpack_codes(found, raw["columns"], weights, name)
     return Pool(codes, raw["first"]) if kind == "pool" else Matrix(codes, arrays[f"gain.{name}"].astype(np.int64), raw["offset"])

@@ -57,7 +57,7 @@ class Dims:
 class Matrix:
     """The same matrix at every position: (i + offset, in) -> (i, out), nothing beyond the ends. Weight of a synapse = gain[out] * codes[out, in].
 
-    codes: (out, in) int8 in {-1, 0, 1}; gain: (out,) int64, in the synapse's mantissa units.
+    codes: (out, in) int8 in {-1, 0, 1} (of a language model's head on the chip, in -127..127); gain: (out,) int64, in mantissa units.
     """
 
     codes: NDArray[np.int8]
@@ -92,14 +92,17 @@ class Pool:
     codes: NDArray[np.int8]
     first: bool
 
+    def weights(self) -> NDArray[np.int32]:
+        """(classes, in) weight mantissas, of each position that is read."""
+        return self.codes.astype(np.int32)
+
     def csr(self, source: str, target: str, dims: Dims) -> sp.csr_matrix:
         """(target, source) sparse weight mantissas."""
-        blocks = [sp.csr_matrix(self.codes.astype(np.int32))] + [self._later()] * (dims.positions - 1)
+        blocks = [sp.csr_matrix(self.weights())] + [self._later()] * (dims.positions - 1)
         return sp.hstack(blocks, format="csr")
 
     def _later(self) -> sp.csr_matrix:
-        codes = self.codes.astype(np.int32)
-        return sp.csr_matrix(codes.shape, dtype=np.int32) if self.first else sp.csr_matrix(codes)
+        return sp.csr_matrix(self.codes.shape, dtype=np.int32) if self.first else sp.csr_matrix(self.weights())
 
     def bounds(self, source: str, target: str, dims: Dims) -> tuple[int, int]:
         """(largest, smallest) sum that any input can cause."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from runtime.lava.network import neurons, synapses
 from runtime.lava.plan import plan
-from runtime.program import READOUT, SOURCE, Program, Result, Samples, packed
+from runtime.program import SOURCE, Program, Result, Samples, packed
 
 # isort: split
 # after the remedy in runtime/lava/stock.py, which the imports above apply
@@ -56,16 +56,19 @@ def run(program: Program, samples: Samples, record: bool = True) -> Result:
     played = {g.name: samples.source(g.name).reshape(-1, g.size) for g in fused.groups if g.key.role == SOURCE}
     length = len(samples) * program.steps
     history = {name: np.zeros((length + program.depth, size), bool) for name, size in sizes.items()}
-    readout = next(g for g in fused.groups if g.key.role == READOUT)
-    membranes = np.zeros((len(samples), program.dims.classes), np.int64)
+    home = next(g for g in fused.groups if program.answering.name in g.offsets)
+    read = np.zeros((len(samples), program.size(program.answering)), np.int64)
     for step in range(1, length + program.depth + 1):
         now = _advance(chip, links, played, sizes, step, length)
         for name, spikes in now.items():
             history[name][step - 1] = spikes
-        sample, phase = divmod(step - 1 - program.readout.latency, program.steps)
-        if sample >= 0 and phase == program.steps - 1:
-            membranes[sample] = chip[readout.name].v
-    return Result(program.logits(membranes, samples.lengths), _windows(program, fused, history, len(samples)))
+        sample, phase = divmod(step - 1 - program.answering.latency, program.steps)
+        if 0 <= sample < len(samples) and program.readout is None:
+            read[sample] += now[home.name]
+        elif 0 <= sample < len(samples) and phase == program.steps - 1:
+            read[sample] = chip[home.name].v
+    read = samples.real_rows(read) if program.each else read
+    return Result(program, samples.lengths, read, _windows(program, fused, history, len(samples)))
 
 
 def _advance(chip, links, played, sizes, step, length):

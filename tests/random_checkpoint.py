@@ -46,7 +46,8 @@ def config(**changes: Any) -> dict[str, Any]:
         keep=dict.fromkeys(KINDS, 3072),
         logit_scale=0.1,
     )
-    return base | changes
+    language = dict(task="lm", labels=[], classes=base["vocabulary"], causal=True) if changes.get("readout") == "each" else {}
+    return base | language | changes
 
 
 def arrays(c: dict[str, Any], seed: int) -> dict[str, np.ndarray]:
@@ -82,9 +83,11 @@ def arrays(c: dict[str, Any], seed: int) -> dict[str, np.ndarray]:
         "embedding.projection": int8(c["hidden"], rank),
         "embedding.bias": rng.integers(-99, 99, c["hidden"]).astype(np.int32),
         "embedding.vth": scalar(vth),
-        "readout.codes": codes(c["classes"], c["hidden"]),
-        "readout.bias": rng.integers(-99, 99, c["classes"]).astype(np.int32),
     }
+    if c["readout"] == "each":
+        out |= {"head.weight": int8(c["classes"], c["hidden"]), "head.bias": rng.integers(-999, 999, c["classes"]).astype(np.int32)}
+    else:
+        out |= {"readout.codes": codes(c["classes"], c["hidden"]), "readout.bias": rng.integers(-99, 99, c["classes"]).astype(np.int32)}
     shapes = {
         "query": (width, c["hidden"]),
         "key": (width, c["hidden"]),

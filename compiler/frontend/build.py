@@ -7,12 +7,18 @@ import numpy as np
 from compiler.errors import CompileError
 from compiler.frontend.checkpoint import Checkpoint
 from compiler.ir.graph import Edge, Graph, Lif, Op, ProductEdge, Readout, Source
+from runtime.checkpoint import EACH
 from runtime.program import Bias, FrontEnd, Host
 from runtime.wiring import Along, Dims, Matrix, Pool
 
+HEADS = ("host", "chip")
 
-def build(checkpoint: Checkpoint, length: int | None) -> Graph:
-    """The graph of `checkpoint` for texts of up to `length` tokens (default: the most it was trained for)."""
+
+def build(checkpoint: Checkpoint, length: int | None, head: str = "host") -> Graph:
+    """The graph of `checkpoint` for texts of up to `length` tokens (default: the most it was trained for).
+
+    head: where a language model's last product is made, on the host from spike counts or on the chip. Other readouts are always on the chip.
+    """
     c = checkpoint.config
     positions = c.max_length if length is None else length
     if not 1 <= positions <= c.max_length:
@@ -21,12 +27,22 @@ def build(checkpoint: Checkpoint, length: int | None) -> Graph:
     ops: list[Op] = [Source(name="x", axes="ie")]
     for n in range(c.layers):
         ops += _layer(checkpoint, f"layer.{n}", ops[-1].name)
-    wiring = Pool(checkpoint.codes("readout", c.hidden), first=c.readout == "first")
-    ops.append(Readout(name="readout", axes="c", inputs=(Edge(source=ops[-1].name, wiring=wiring),)))
-    return Graph(dims=dims, steps=c.steps, ops=tuple(ops), host=_host(checkpoint))
+    if c.readout != EACH or head == "chip":
+        ops.append(_readout(checkpoint, ops[-1].name))
+    return Graph(dims=dims, steps=c.steps, ops=tuple(ops), host=_host(checkpoint, head))
 
 
-def _host(checkpoint: Checkpoint) -> Host:
+def _readout(checkpoint: Checkpoint, last: str) -> Readout:
+    """One class for all positions together, or each position's logits over the vocabulary."""
+    c = checkpoint.config
+    if c.readout == EACH:
+        wiring = Matrix(checkpoint.tensors["head.weight"], np.ones(c.classes, np.int64))
+        return Readout(name="readout", axes="ic", inputs=(Edge(source=last, wiring=wiring),))
+    pool = Pool(checkpoint.codes("readout", c.hidden), first=c.readout == "first")
+    return Readout(name="readout", axes="c", inputs=(Edge(source=last, wiring=pool),))
+
+
+def _host(checkpoint: Checkpoint, head: str) -> Host:
     c, t = checkpoint.config, checkpoint.tensors
     tables = {name: t[f"embedding.{name}"] for name in ("token", "position", "segment", "projection", "bias")}
     front = FrontEnd(
@@ -34,12 +50,13 @@ def _host(checkpoint: Checkpoint) -> Host:
     )
     return Host(
         front=front,
-        class_bias=checkpoint.integers("readout.bias"),
+        class_bias=checkpoint.integers("head.bias" if c.readout == EACH else "readout.bias"),
         first_position_only=c.readout == "first",
         task=c.task,
         labels=c.labels,
         logit_scale=c.logit_scale,
         weights=c.weights,
+        head=t["head.weight"] if c.readout == EACH and head == "host" else None,
     )
 
 

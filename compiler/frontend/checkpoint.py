@@ -66,7 +66,12 @@ def _check_tensors(arrays: Arrays, config: CheckpointConfig, where: str) -> None
 
 
 def _check_values(name: str, found: NDArray[Any], where: str) -> None:
-    limits = {"vth": (0, arith.VTH_LIMIT), "gain": (-arith.WEIGHT_LIMIT, arith.WEIGHT_LIMIT), "skip": (0, arith.WEIGHT_LIMIT << arith.EXPONENT_LIMIT)}
+    limits = {
+        "vth": (0, arith.VTH_LIMIT),
+        "gain": (-arith.WEIGHT_LIMIT, arith.WEIGHT_LIMIT),
+        "weight": (-arith.WEIGHT_LIMIT, arith.WEIGHT_LIMIT),
+        "skip": (0, arith.WEIGHT_LIMIT << arith.EXPONENT_LIMIT),
+    }
     kind = name.rsplit(".", 1)[-1]
     low, high = limits.get(kind, (0, 0))
     if name.endswith(("score.gain", "context.gain")):

@@ -70,7 +70,8 @@ def _checks(graph: Graph, profile: HardwareProfile, op: Op) -> list[tuple[str, i
     """(what, value, limit) of every register that differs between populations."""
     vth_limit = (1 << profile.vth_bits) - 1
     if isinstance(op, Readout):
-        return [("vth that no input reaches", input_bounds(graph, op)[0] * graph.steps, vth_limit)]
+        weights = [(f"weight from {e.source}", _mantissa(e), (1 << (profile.weight_bits - 1)) - 1) for e in op.inputs if isinstance(e, Edge)]
+        return [("vth that no input reaches", input_bounds(graph, op)[0] * graph.steps, vth_limit), *weights]
     if not isinstance(op, Lif):
         return []
     checks = [("vth", op.vth, vth_limit), ("keep", op.keep, 1 << profile.decay_bits)]
@@ -81,9 +82,13 @@ def _checks(graph: Graph, profile: HardwareProfile, op: Op) -> list[tuple[str, i
         ]
     for edge in op.inputs:
         if isinstance(edge, Edge):
-            mantissa = abs(edge.wiring.gain).max() if isinstance(edge.wiring, Matrix) else getattr(edge.wiring, "mantissa", 1)
             checks += [
-                (f"weight from {edge.source}", abs(int(mantissa)), (1 << (profile.weight_bits - 1)) - 1),
+                (f"weight from {edge.source}", _mantissa(edge), (1 << (profile.weight_bits - 1)) - 1),
                 (f"weight exponent from {edge.source}", edge.exponent, profile.weight_exponent_max),
             ]
     return checks
+
+
+def _mantissa(edge: Edge) -> int:
+    """The largest weight mantissa of a projection, without its sign."""
+    return int(abs(edge.wiring.weights()).max()) if isinstance(edge.wiring, Matrix) else abs(getattr(edge.wiring, "mantissa", 1))

@@ -57,7 +57,7 @@ def _registers(op: Op) -> None:
 
 def _largest_mantissa(edge: Edge) -> int:
     if isinstance(edge.wiring, Matrix):
-        return int(np.abs(edge.wiring.gain).max())
+        return int(np.abs(edge.wiring.weights()).max())
     return abs(getattr(edge.wiring, "mantissa", 1))
 
 
@@ -71,7 +71,8 @@ def _readout(graph: Graph, op: Op) -> None:
     high, low = input_bounds(graph, op)
     for total, limit, what in ((high, arith.VTH_LIMIT, "fire"), (-low, arith.V_LIMIT // arith.ONE, "saturate")):
         if total * graph.steps > limit:
+            way_out = "leave the head on the host" if "i" in op.axes else "compile for a shorter --length, or read the first position only"
             raise RangeViolation(
                 f"{op.name}: some input makes the readout {what}: {total * graph.steps} synaptic units over {graph.steps} steps, allowed {limit}",
-                "compile for a shorter --length, or read the first position only",
+                way_out,
             )

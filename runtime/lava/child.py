@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from runtime import program_file
 from runtime.files import read_json, write_tensors
-from runtime.lava.host import Player
+from runtime.lava.host import Player, Recorder
 from runtime.lava.network import SpikingProgram
 from runtime.lava.plan import CHANNEL_SLOTS
 from runtime.lava.session import kill_session
@@ -34,7 +34,7 @@ def watch_parent(parent: int) -> None:
 
 
 def run(job: Path) -> None:
-    """Stream every sample through the network; write the readout's membranes."""
+    """Stream every sample through the network; write the readout's membranes, or to JOB/last.bits the last layer's spikes of every step."""
     settings = read_json(job / "job.json")
     program = program_file.load(job / "program.tsp")
     samples, record = settings["samples"], settings["record"]
@@ -47,6 +47,9 @@ def run(job: Path) -> None:
     ]
     for player, port in zip(players, (network.x, network.pad)):
         player.s_out.connect(port)
+    if program.readout is None:
+        counted = Recorder(str(job / "last.bits"), program.size(program.last), steps)
+        network.s_out.connect(counted.a_in)
     membranes, seconds = _stream(network, program, samples, steps)
     write_tensors(job / "answer.safetensors", {"membranes": membranes, "seconds": np.array([seconds])})
     network.stop()
@@ -55,12 +58,14 @@ def run(job: Path) -> None:
 def _stream(network: SpikingProgram, program: Program, samples: int, steps: int) -> tuple[NDArray[np.int64], float]:
     """Pause after each sample's last step at the readout to read its membranes; returns them and the seconds since the first."""
     config = Loihi2SimCfg(select_tag="fixed_pt", select_sub_proc_model=True)
-    membranes = np.zeros((samples, program.dims.classes), np.int64)
+    membranes = np.zeros((samples, 0 if program.readout is None else program.size(program.readout)), np.int64)
     done, start = 0, 0.0
     for n in range(samples):
-        until = (n + 1) * program.steps + program.readout.latency
+        until = (n + 1) * program.steps + program.answering.latency
         network.run(condition=RunSteps(until - done), run_cfg=config, compile_config={"pypy_channel_size": CHANNEL_SLOTS})
-        membranes[n], done = network.readout.get(), until
+        done = until
+        if program.readout is not None:
+            membranes[n] = network.readout.get()
         start = start or time.perf_counter()
     if steps > done:
         network.run(condition=RunSteps(steps - done), run_cfg=config)

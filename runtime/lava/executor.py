@@ -41,9 +41,9 @@ def run(program: Program, samples: Samples, record: bool = False, limit: float =
         job = Path(folder)
         _write_job(job, program, samples, fused, record)
         run_child(job, limit, "runtime.lava.child")
-        membranes = read_tensors(job / "answer.safetensors")[0]["membranes"]
+        read = _read(job, program, samples)
         spikes = _spikes(job, program, samples, fused) if record else None
-    return Result(program.logits(membranes, samples.lengths), spikes)
+    return Result(program, samples.lengths, read, spikes)
 
 
 def _preflight(fused: Plan, record: bool) -> None:
@@ -73,12 +73,13 @@ def _write_job(job: Path, program: Program, samples: Samples, fused: Plan, recor
         if p.role == SOURCE:
             spikes = samples.source(p.name)
             packed(spikes.reshape(-1, spikes.shape[-1])).tofile(job / f"{p.name}.bits")
-    if record:
-        steps = len(samples) * program.steps + program.depth
-        for group in fused.groups:
-            if group.key.role != SOURCE:
-                with open(job / f"{group.name}.bits", "wb") as out:
-                    out.truncate(steps * ((group.size + 7) // 8))
+    recorded = {g.name: g.size for g in fused.groups if record and g.key.role != SOURCE}
+    if program.readout is None:
+        recorded["last"] = program.size(program.last)
+    steps = len(samples) * program.steps + program.depth
+    for name, size in recorded.items():
+        with open(job / f"{name}.bits", "wb") as out:
+            out.truncate(steps * ((size + 7) // 8))
 
 
 def run_child(job: Path, limit: float, module: str) -> None:
@@ -118,6 +119,17 @@ def _environment() -> dict[str, str]:
 def _last_words(log: IO[str]) -> str:
     log.seek(0)
     return ([line.strip() for line in log if line.strip()] or ["none"])[-1]
+
+
+def _read(job: Path, program: Program, samples: Samples) -> NDArray[np.int64]:
+    """`Result.read`: the readout's membranes, or the last layer's recorded spikes counted over each sample's window."""
+    if program.readout is not None:
+        membranes = read_tensors(job / "answer.safetensors")[0]["membranes"]
+        return samples.real_rows(membranes) if program.each else membranes
+    steps = len(samples) * program.steps
+    rows = np.fromfile(job / "last.bits", np.uint8).reshape(steps + program.depth, -1)[program.last.latency :][:steps]
+    bits = np.unpackbits(rows, axis=1, count=program.size(program.last))
+    return samples.real_rows(bits.reshape(len(samples), program.steps, -1).sum(1, dtype=np.int64))
 
 
 def _spikes(job: Path, program: Program, samples: Samples, fused: Plan) -> dict[str, NDArray[np.uint8]]:

@@ -50,7 +50,7 @@ class SpikingProgram(AbstractProcess):
 
     Ports: `x` takes the encoder's spikes (positions * hidden) and `pad` the mask (positions), one sample after another, T steps each,
     the first at time step 1; `s_out` gives the last layer's spikes. Var `readout`: the class membranes, whose latency is
-    `program.readout.latency`. Run with `Loihi2SimCfg(select_tag="fixed_pt", select_sub_proc_model=True)`.
+    `program.readout.latency`; there is none where the host has a head. Run with `Loihi2SimCfg(select_tag="fixed_pt", select_sub_proc_model=True)`.
     """
 
     def __init__(self, program: Program, record: Path | None = None, steps: int = 0) -> None:
@@ -60,7 +60,8 @@ class SpikingProgram(AbstractProcess):
         self.x = InPort(shape=(sizes["x"],))
         self.pad = InPort(shape=(sizes.get("pad", program.dims.positions),))
         self.s_out = OutPort(shape=(_last(fused, program).size,))
-        self.readout = Var(shape=(program.dims.classes,), init=0)
+        if program.readout is not None:
+            self.readout = Var(shape=(program.size(program.readout),), init=0)
 
 
 def to_lava(program: Program) -> SpikingProgram:
@@ -69,8 +70,7 @@ def to_lava(program: Program) -> SpikingProgram:
 
 
 def _last(fused: Plan, program: Program) -> Group:
-    source = program.inputs(program.readout.name)[0].source
-    return next(g for g in fused.groups if source in g.offsets)
+    return next(g for g in fused.groups if program.last.name in g.offsets)
 
 
 @implements(proc=SpikingProgram)
@@ -91,8 +91,9 @@ class SpikingProgramModel(AbstractSubProcessModel):
         for name, process in made.items():
             setattr(self, name, process)
         made[_last(fused, program).name].s_out.connect(proc.out_ports.s_out)
-        home = next(g for g in fused.groups if program.readout.name in g.offsets)
-        proc.vars.readout.alias(made[home.name].vars.v)
+        if program.readout is not None:
+            home = next(g for g in fused.groups if program.readout.name in g.offsets)
+            proc.vars.readout.alias(made[home.name].vars.v)
 
     def _join(self, proc: Any, made: dict[str, Any], link: Link, number: int) -> None:
         process = synapses(link)

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime import arith, program_file
+from runtime.compare import require_equal_answers
 from runtime.errors import ExecutorError, MismatchError
 from runtime.files import write_atomic
 from runtime.lava.delay import delay, total_steps, wait
 from runtime.lava.executor import run_child
 from runtime.program import SOURCE, Program, Result, Samples, packed
-from runtime.wiring import Pool
+from runtime.wiring import Matrix, Pool
 
 
 def run(program: Program, samples: Samples, adapter_steps: int, limit: float) -> Result:
@@ -27,10 +28,10 @@ def run(program: Program, samples: Samples, adapter_steps: int, limit: float) ->
         if not (job / "last.bits").exists():
             raise ExecutorError("the board's run ended without recording a spike train")
         bits = np.fromfile(job / "last.bits", np.uint8).reshape(total_steps(program, len(samples), adapter_steps), -1)
-    name = last(program)
+    name = program.last.name
     start = delay(adapter_steps, program.steps) + program.by_name[name].latency + adapter_steps
     windows = bits[start : start + len(samples) * program.steps].reshape(len(samples), program.steps, -1)
-    return Result(program.logits(membranes(program, windows), samples.lengths), {name: windows})
+    return Result(program, samples.lengths, answer(program, samples, windows), {name: windows})
 
 
 def _write_job(job: Path, program: Program, samples: Samples, adapter_steps: int) -> None:
@@ -43,33 +44,29 @@ def _write_job(job: Path, program: Program, samples: Samples, adapter_steps: int
             packed(np.concatenate([silent, spikes.reshape(-1, spikes.shape[-1])])).tofile(job / f"{p.name}.bits")
 
 
-def last(program: Program) -> str:
-    """The population that the readout hears."""
-    return program.inputs(program.readout.name)[0].source
-
-
-def membranes(program: Program, windows: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """(samples, classes) the readout's membranes from the last layer's bit-packed windows: it integrates without leak."""
-    synapse = program.inputs(program.readout.name)[0]
-    assert isinstance(synapse.wiring, Pool)
-    spikes = np.unpackbits(windows, axis=-1, count=program.size(program.by_name[synapse.source]))
-    grid = spikes.reshape(*spikes.shape[:2], program.dims.positions, -1).astype(np.int64)
-    total = grid[:, :, 0].sum(1) if synapse.wiring.first else grid.sum((1, 2))
-    return (total @ synapse.wiring.codes.T.astype(np.int64)) << (synapse.exponent + arith.INPUT_SHIFT)
+def answer(program: Program, samples: Samples, windows: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """`Result.read` from the last layer's bit-packed windows: a readout integrates without leak."""
+    counts = np.unpackbits(windows, axis=-1, count=program.size(program.last)).sum(1, dtype=np.int64)
+    read = program.readout
+    if read is None:
+        return samples.real_rows(counts)
+    (synapse,) = program.inputs(read.name)
+    assert isinstance(synapse.wiring, Matrix | Pool)
+    grid = counts.reshape(len(counts), program.dims.positions, -1)
+    heard = grid if program.each else grid[:, 0] if program.host.first_position_only else grid.sum(1)
+    found = (heard @ synapse.wiring.weights().T.astype(np.int64)) << (synapse.exponent + arith.INPUT_SHIFT)
+    return samples.real_rows(found) if program.each else found
 
 
 def require_equal(program: Program, expected: Result, got: Result, names: tuple[str, str]) -> int:
     """Raise `MismatchError` at the last layer's first spike, or else the first logit, that differs; return the number of cells compared."""
     assert expected.spikes is not None and got.spikes is not None
-    name = last(program)
+    name = program.last.name
     a, b = (np.unpackbits(spikes[name], axis=-1, count=program.size(program.by_name[name])) for spikes in (expected.spikes, got.spikes))
     wrong = np.argwhere(a != b)
     if len(wrong):
         sample, step, neuron = (int(i) for i in wrong[0])
         found = f"{names[0]} {a[sample, step, neuron]} != {names[1]} {b[sample, step, neuron]}"
         raise MismatchError(f"sample {sample}, step {step}, {name}[{neuron}]: {found}")
-    differing = np.argwhere(expected.logits != got.logits)
-    if len(differing):
-        n, c = (int(i) for i in differing[0])
-        raise MismatchError(f"sample {n}, logit {c}: {names[0]} {expected.logits[n, c]} != {names[1]} {got.logits[n, c]}")
+    require_equal_answers(expected, got, names)
     return int(a.size)

@@ -72,7 +72,7 @@ class Plan:
 def plan(program: Program) -> Plan:
     """Fuse `program`. Deterministic: groups in order of their first population. The last layer stays alone: it is an output port."""
     by_key: dict[Key | str, list[Population]] = {}
-    last = program.inputs(program.readout.name)[0].source
+    last = program.last.name
     for p in program.populations:
         by_key.setdefault(p.name if p.role == SOURCE or p.name == last else _key(p, program), []).append(p)
     groups = tuple(_group(program, _name(members, n), members) for n, members in enumerate(by_key.values()))

@@ -36,7 +36,8 @@ def measure(program: Program, plan: Plan, samples: Samples, buffers: Buffers, us
     found = {name: _tally(samples, buffers[place.buffer], place, apart, using) for name, place in plan.places.items()}
     found["pad"] = _padding(program, samples)
     found |= _coincidences(program, plan, samples, buffers, using)
-    found[program.readout.name] = _total(0)
+    if program.readout is not None:
+        found[program.readout.name] = _total(0)
     spikes = {p.name: found[plan.repeats.get(p.name, p.name)] for p in program.populations}
     return Activity(
         samples=len(samples),

@@ -10,18 +10,20 @@ from collections.abc import Collection
 from types import ModuleType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime import arith, bits
 from runtime.errors import InputError
 from runtime.program import Program, Result, Samples
 from runtime.simulator import activity, counting, kernels, layout, plain, recorded
-from runtime.simulator.layout import Attention, Linear
+from runtime.simulator.layout import Attention, Counts, Linear, Readout
 
 MEMORY = 256 << 20  # bytes of spikes at once, all threads together, unless told otherwise
 _TOKENS = 1024  # of a batch: enough to amortise Python, few enough to stay in a core's cache and to share out evenly
 MOST_THREADS = 256
 
 Buffers = dict[str, bits.Words]
+Ints = NDArray[np.int64]
 
 
 def run(program: Program, samples: Samples, record: bool | Collection[str] = False, count: bool = False, plainly: bool = False) -> Result:
@@ -36,15 +38,25 @@ def run(program: Program, samples: Samples, record: bool | Collection[str] = Fal
         run_stage(program, stage, samples, buffers, using)
         if not (record or count):
             buffers = {name: words for name, words in buffers.items() if used.get(name, -1) > n}
-    membranes = np.zeros((len(samples), program.dims.classes), np.int64)
-    read = plan.readout
-    using.pool(buffers[read.source.buffer], read.source.first, samples.starts, read.positive, read.negative, read.only_first, membranes)
-    logits = program.logits(membranes << arith.INPUT_SHIFT, samples.lengths)
     return Result(
-        logits,
+        program,
+        samples.lengths,
+        read_out(plan.readout, samples, buffers, using),
         recorded.windows(program, plan, samples, buffers, None if record is True else record) if record else None,
         activity.measure(program, plan, samples, buffers, plain if plainly else counting) if count else None,
     )
+
+
+def read_out(stage: Readout | Counts, samples: Samples, buffers: Buffers, using: ModuleType) -> Ints:
+    """`Result.read` from the last layer's spikes."""
+    source = stage.source
+    if isinstance(stage, Counts):
+        spikes = bits.unpack(buffers[source.buffer][..., source.first :], source.width)
+        counts = spikes.sum(1, dtype=np.int64)
+        return counts if stage.weights is None else (counts.astype(np.float32) @ stage.weights).astype(np.int64) << arith.INPUT_SHIFT
+    membranes = np.zeros((len(samples), len(stage.positive)), np.int64)
+    using.pool(buffers[source.buffer], source.first, samples.starts, stage.positive, stage.negative, stage.only_first, membranes)
+    return membranes << arith.INPUT_SHIFT
 
 
 def run_stage(program: Program, stage: Linear | Attention, samples: Samples, buffers: Buffers, using: ModuleType) -> None:

@@ -75,12 +75,21 @@ class Readout:
     only_first: bool
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Counts:
+    """Spikes over all steps of every position. weights: (in, classes) in synaptic units, where a readout on the chip hears them; no sum
+    reaches 2^17, so float32 holds all exactly."""
+
+    source: Place
+    weights: NDArray[np.float32] | None
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """Stages in order, where each population's spikes are, and the population that each relay repeats."""
 
     stages: tuple[Linear | Attention, ...]
-    readout: Readout
+    readout: Readout | Counts
     places: dict[str, Place]
     repeats: dict[str, str]
 
@@ -208,16 +217,20 @@ class _Builder:
         if arith.lif_scan(np.full((self.program.steps, len(bias)), drive, np.int64), bias, p.keep, p.vth).any():
             raise ExecutorError(f"{p.name}: fires at padded positions, which fast leaves out", "lower with silence-padding, or --executor reference")
 
-    def read_out(self) -> Readout:
+    def read_out(self) -> Readout | Counts:
         """The last stage."""
-        p = self.program.readout
+        source, p = self.places[self._origin(self.program.last.name)], self.program.readout
+        if p is None:
+            return Counts(source=source, weights=None)
         _check_range(self.program, p)
         (synapse,) = self.program.inputs(p.name)
-        assert isinstance(synapse.wiring, Pool)
-        codes = synapse.wiring.codes << synapse.exponent
-        if p.keep != arith.KEEP_ALL or np.abs(codes).max(initial=0) > 1:
+        assert isinstance(synapse.wiring, Pool | Matrix)
+        codes = synapse.wiring.weights().astype(np.int64) << synapse.exponent
+        each = isinstance(synapse.wiring, Matrix)
+        if p.keep != arith.KEEP_ALL or (not each and np.abs(codes).max(initial=0) > 1):
             raise ExecutorError(f"{p.name}: fast knows readouts of weights -1, 0 and 1 that keep all of their membrane", "--executor reference")
-        source = self.places[self._origin(synapse.source)]
+        if isinstance(synapse.wiring, Matrix):
+            return Counts(source=source, weights=np.ascontiguousarray(codes.T, np.float32))
         return Readout(source=source, positive=bits.pack(codes > 0), negative=bits.pack(codes < 0), only_first=synapse.wiring.first)
 
 

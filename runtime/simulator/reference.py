@@ -33,16 +33,13 @@ class Chip(Protocol):
 
 def drive(chip: Chip, program: Program, samples: Samples, record: bool) -> Result:
     """Step `chip` until the last sample's window at the readout ends; read each sample's answer as its window ends."""
-    windows = _Windows(program, len(samples)) if record else None
-    membranes = np.zeros((len(samples), program.dims.classes), np.int64)
+    windows, reading = _Windows(program, len(samples)) if record else None, _Reading(program, len(samples))
     for step in range(1, len(samples) * program.steps + program.depth + 1):
         chip.advance(step)
         if windows:
             windows.take(step, chip.spikes)
-        sample, phase = divmod(step - 1 - program.readout.latency, program.steps)
-        if phase == program.steps - 1 and sample >= 0:
-            membranes[sample] = chip.membrane(program.readout.name)
-    return Result(program.logits(membranes, samples.lengths), windows.done() if windows else None)
+        reading.take(step, chip)
+    return Result(program, samples.lengths, reading.of(samples), windows.done() if windows else None)
 
 
 def check_registers(program: Program) -> None:
@@ -122,6 +119,28 @@ def stream(samples: Samples, name: str) -> NDArray[np.bool_]:
     """(samples * steps, neurons) what the host plays, one row a step."""
     spikes = samples.source(name)
     return spikes.reshape(-1, spikes.shape[-1])
+
+
+class _Reading:
+    """The readout's membranes as each sample's window ends or, where there is no readout, the last layer's spikes counted over it."""
+
+    def __init__(self, program: Program, samples: int) -> None:
+        self.program, self.source = program, program.answering
+        self.found = np.zeros((samples, program.size(self.source)), np.int64)
+
+    def take(self, step: int, chip: Chip) -> None:
+        """Look at the chip after `step`."""
+        sample, phase = divmod(step - 1 - self.source.latency, self.program.steps)
+        if not 0 <= sample < len(self.found):
+            return
+        if self.source.role != READOUT:
+            self.found[sample] += chip.spikes[self.source.name]
+        elif phase == self.program.steps - 1:
+            self.found[sample] = chip.membrane(self.source.name)
+
+    def of(self, samples: Samples) -> NDArray[np.int64]:
+        """`Result.read`."""
+        return samples.real_rows(self.found) if self.program.each else self.found
 
 
 class _Windows:

@@ -46,8 +46,9 @@ def models_and_chips(draw):
         causal=draw(st.booleans()),
         window=draw(st.integers(1, 3)),
         weights=draw(st.sampled_from(["ternary", "binary"])),
-        readout=draw(st.sampled_from(["mean", "first"])),
+        readout=draw(st.sampled_from(["mean", "first", "each"])),
     )
+    config["causal"] |= config["readout"] == "each"
     memory = draw(st.sampled_from([1 << 10, 1 << 12, 1 << 15]))
     chip = dict(
         neurons_per_core=draw(st.sampled_from([3, 16, 64, 100])),
@@ -61,16 +62,16 @@ def models_and_chips(draw):
         chips_x=8,
         chips_y=8,
     )
-    return config, draw(st.integers(0, 2**31)), chip
+    return config, draw(st.integers(0, 2**31)), chip, draw(st.sampled_from(["host", "chip"]))
 
 
 @settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(models_and_chips())
 def test_every_neuron_and_synapse_is_on_one_core_within_every_limit(case):
-    config, seed, chip = case
+    config, seed, chip, head = case
     folder = Path(tempfile.mkdtemp())
     try:
-        program = lower(random_checkpoint.write(folder, seed, **config), "hala-point")
+        program = lower(random_checkpoint.write(folder, seed, **config), "hala-point", head=head)
     finally:
         shutil.rmtree(folder)
     profile = replace(load("loihi2"), name="drawn", **chip)

@@ -120,6 +120,7 @@ def test_tokenizer_beyond_the_embedding(vocabulary, tokens, small, shell):
     assert shell.lowering_refusal(small) == f"{small}/tokenizer.json: {tokens} tokens, the embedding has 40"
 
 
+LANGUAGE = {"readout": "each", "classes": 40, "causal": True, "labels": []}
 CONFIG = [
     *[
         ({name: value}, f"{name} is {value!r}, allowed {low}..{high}")
@@ -141,7 +142,7 @@ CONFIG = [
     *[({"hidden": value}, f"hidden is {value!r}, allowed 1..16384") for value in ("16", 16.0, True, None, [16], {})],
     ({"weights": "quaternary"}, "weights is 'quaternary', allowed ternary, binary"),
     ({"weights": 2}, "weights is 2, allowed ternary, binary"),
-    ({"readout": ["mean"]}, "readout is ['mean'], allowed mean, first"),
+    ({"readout": ["mean"]}, "readout is ['mean'], allowed mean, first, each"),
     ({"reset": "subtract"}, "reset is 'subtract', allowed zero"),
     ({"keep": 3072}, f"keep is 3072, needs {KINDS}, each 1..4096"),
     ({"keep": {"score": 1}}, f"keep is {{'score': 1}}, needs {KINDS}, each 1..4096"),
@@ -159,6 +160,9 @@ CONFIG = [
     ({"version": 1}, "format 'tritspike-checkpoint' version 1, this compiler reads 'tritspike-checkpoint' version 2"),
     ({"format": "bert"}, "format 'bert' version 2, this compiler reads 'tritspike-checkpoint' version 2"),
     ({"format": ["bert"], "version": None}, "format ['bert'] version None, this compiler reads 'tritspike-checkpoint' version 2"),
+    (LANGUAGE | {"classes": 7}, "7 classes for a vocabulary of 40; with readout each they are the same"),
+    (LANGUAGE | {"causal": False}, "causal is false; with readout each a position must not hear the token that it predicts"),
+    (LANGUAGE | {"labels": ["w"] * 40}, "40 labels; with readout each the classes are tokens and have none"),
 ]
 
 

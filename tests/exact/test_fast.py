@@ -45,9 +45,10 @@ def cases(draw):
         weights=draw(st.sampled_from(["ternary", "binary"])),
         window=draw(st.integers(1, 4)),
         causal=draw(st.booleans()),
-        readout=draw(st.sampled_from(["mean", "first"])) if poolable else "first",
+        readout=draw(st.sampled_from(["mean", "first", "each"] if poolable else ["first", "each"])),
         keep={kind: draw(st.sampled_from([1, 3072, 3277, 4095, 4096]) | st.integers(1, 4096)) for kind in random_checkpoint.KINDS},
     )
+    config["causal"] |= config["readout"] == "each"
     return config, draw(st.integers(0, 2**31)), count, draw(st.integers(1, 4)), draw(st.booleans())
 
 

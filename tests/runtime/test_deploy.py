@@ -122,7 +122,7 @@ def test_dry_run_with_everything_present_runs_nothing(program, shell, ready, mon
 def test_a_lost_spike_is_named(program, shell, ready, monkeypatch):
     loaded = program_file.load(program)
     samples = Encoder(loaded).samples([([1, 5, 6, 2], [0] * 4)], 4)
-    spikes = reference.run(loaded.at_length(4), samples, True).spikes[on_board.last(loaded)]
+    spikes = reference.run(loaded.at_length(4), samples, True).spikes[loaded.last.name]
     sample, step, neuron = np.argwhere(np.unpackbits(spikes, axis=-1))[0]
     monkeypatch.setenv("STAND_IN_FLIP", str(neuron))
     monkeypatch.setattr("runtime.deploy._samples", lambda o, encoder: (loaded.at_length(4), samples))
@@ -138,13 +138,13 @@ def test_an_adapter_of_another_length_is_found(program, shell, ready):
 
 
 def test_the_answer_is_the_readout_s_from_the_last_layer(tmp_path):
-    for changes in ({}, {"readout": "first"}):
-        program = lower(random_checkpoint.write(tmp_path / str(len(changes)), 6, **changes), "loihi2")
+    for readout, head in (("mean", "host"), ("first", "host"), ("each", "host"), ("each", "chip")):
+        program = lower(random_checkpoint.write(tmp_path / f"{readout}-{head}", 6, readout=readout), "loihi2", head=head)
         encoder = Encoder(program)
         samples = encoder.samples(encoder.tokens(random_checkpoint.texts(2, 4, 12)))
         expected = reference.run(program, samples, True)
-        found = on_board.membranes(program, expected.spikes[on_board.last(program)])
-        assert (program.logits(found, samples.lengths) == expected.logits).all()
+        found = on_board.answer(program, samples, expected.spikes[program.last.name])
+        assert (found == expected.read).all() and (program.logits(found, samples.lengths) == expected.logits).all()
 
 
 @pytest.mark.parametrize("adapter", range(9))
@@ -206,7 +206,7 @@ def test_a_changed_expectation_is_found_even_where_the_manifest_is_redone(unpack
     from safetensors.numpy import load_file, save_file
 
     arrays = load_file(unpacked / "expected.safetensors")
-    arrays["logits"] = arrays["logits"] + 1
+    arrays["read"] = arrays["read"] + 1
     save_file(arrays, unpacked / "expected.safetensors")
     manifest = json.loads((unpacked / "MANIFEST.json").read_text())
     manifest["expected.safetensors"] = hashlib.sha256((unpacked / "expected.safetensors").read_bytes()).hexdigest()
