@@ -12,7 +12,7 @@ from models.data import Batch, Corpus, pack
 from models.load import load_student
 from models.spiking_bert import SpikingBert
 from runtime import glue, program_file
-from runtime.program import Population, Program, Result
+from runtime.program import Program, Result
 from runtime.simulator import fast
 from runtime.text import Encoder
 
@@ -48,7 +48,7 @@ def compare(checkpoint: Path, program_path: Path, data: str, limit: int | None =
     for at in range(0, len(order), _BATCH):
         chosen = [tokens[n] for n in order[at : at + _BATCH]]
         length = len(chosen[-1][0])
-        expected = fast.run(program.at_length(length), encoder.samples(chosen, length), record=[_last(program).name])
+        expected = fast.run(program.at_length(length), encoder.samples(chosen, length), record=[program.last.name])
         found = _agreement(student, program.at_length(length), _corpus(chosen), expected)
         spikes, logits = spikes + found[0], logits + found[1]
     return Equality(len(tokens), spikes, logits)
@@ -69,15 +69,10 @@ def _agreement(student: SpikingBert, program: Program, corpus: Corpus, expected:
     return len(corpus) - len(wrong), int((total.long().numpy() == expected.logits).all(1).sum())
 
 
-def _last(program: Program) -> Population:
-    """The population that the readout hears."""
-    return program.by_name[program.inputs(program.readout.name)[0].source]
-
-
 def _last_layer(program: Program, expected: Result, batch: Batch) -> np.ndarray:
     """(tokens, T, hidden) of the population that the readout hears."""
     assert expected.spikes is not None
-    last = _last(program)
+    last = program.last
     bits = np.unpackbits(expected.spikes[last.name], axis=-1, count=program.size(last))
     grid = bits.reshape(*bits.shape[:2], program.dims.positions, -1)
     return np.asarray(grid[batch.sentence.numpy(), :, batch.positions.numpy()])

@@ -13,16 +13,18 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from models.bispikclm import SpikingLM
 from models.spiking import Synapses, rounded
-from models.spiking_bert import Layer, SpikingBert
+from models.spiking_bert import Layer, SpikingBert, SpikingEncoder
 from runtime.checkpoint import CheckpointConfig, pack_codes
 from runtime.files import Arrays, write_atomic, write_tensors
 
 _INT8 = 127
+Student = SpikingBert | SpikingLM
 
 
 @torch.no_grad()
-def export(student: SpikingBert, tokenizer: Tokenizer, task: str, labels: tuple[str, ...], folder: Path, card: dict[str, Any]) -> None:
+def export(student: Student, tokenizer: Tokenizer, task: str, labels: tuple[str, ...], folder: Path, card: dict[str, Any]) -> None:
     """Write config.json, model.safetensors, tokenizer.json and card.json into `folder`, each atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.no_padding()
@@ -37,24 +39,31 @@ def _json(value: dict[str, Any]) -> bytes:
     return (json.dumps(value, indent=1) + "\n").encode()
 
 
-def checkpoint_config(student: SpikingBert, task: str, labels: tuple[str, ...]) -> CheckpointConfig:
+def checkpoint_config(student: Student, task: str, labels: tuple[str, ...]) -> CheckpointConfig:
     """The checkpoint's config of a folded student."""
     shared = {f.name: getattr(student.config, f.name) for f in fields(student.config)}
     return CheckpointConfig(**shared, task=task, labels=labels, embedding_shift=student.embedding.shift, logit_scale=float(student.logit_scale))
 
 
 @torch.no_grad()
-def tensors(student: SpikingBert) -> Arrays:
+def tensors(student: Student) -> Arrays:
     """Every tensor of the checkpoint, by name."""
     assert student.scale is not None, "fold the student first"
     out = _embedding(student, student.scale)
     for n, layer in enumerate(student.blocks()):
         out |= {f"layer.{n}.{name}": array for name, array in _layer(layer, student.config.weights, student.scale).items()}
+    return out | _answer(student)
+
+
+def _answer(student: Student) -> Arrays:
+    if isinstance(student, SpikingLM):
+        weight, bias = student.integer_head()
+        return {"head.weight": _ints(weight).astype(np.int8), "head.bias": _ints(bias)}
     codes = student.quantise(student.readout)
-    return out | {"readout.codes": _packed(codes, student.config.weights), "readout.bias": _ints(student.integer_bias())}
+    return {"readout.codes": _packed(codes, student.config.weights), "readout.bias": _ints(student.integer_bias())}
 
 
-def _embedding(student: SpikingBert, scale: int) -> Arrays:
+def _embedding(student: SpikingEncoder, scale: int) -> Arrays:
     part = student.embedding
     tables: Arrays = {f"embedding.{name}": _int8(getattr(part, name) * part.table_scale) for name in ("token", "position", "segment")}
     return tables | {

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from models.data import Batch
 from models.spiking import Synapses
-from models.spiking_bert import SpikingBert
+from models.spiking_bert import SpikingEncoder
 from runtime import arith
 
 
 @torch.no_grad()
-def recalibrate(student: SpikingBert, batches: Iterable[Batch]) -> None:
+def recalibrate(student: SpikingEncoder, batches: Iterable[Batch]) -> None:
     """Replace batch norm's running statistics by the plain average over `batches` (real tokens only, as packed)."""
     norms = [m for m in student.modules() if isinstance(m, nn.BatchNorm1d)]
     for norm in norms:
@@ -22,12 +22,12 @@ def recalibrate(student: SpikingBert, batches: Iterable[Batch]) -> None:
         norm.momentum = None
     student.train()
     for batch in batches:
-        student.spikes(batch)
+        student(batch)
     student.eval()
 
 
 @torch.no_grad()
-def scale_limits(student: SpikingBert) -> list[tuple[int, str, str]]:
+def scale_limits(student: SpikingEncoder) -> list[tuple[int, str, str]]:
     """(largest S, population, limit that binds it), smallest first. S is synaptic units in one threshold; vth = S."""
     found = []
     for name, part in student.named_modules():
@@ -48,7 +48,7 @@ def _limits(part: Synapses) -> dict[str, float]:
 
 
 @torch.no_grad()
-def population_spikes(student: SpikingBert, batches: Iterable[Batch]) -> list[dict[str, Tensor]]:
+def population_spikes(student: SpikingEncoder, batches: Iterable[Batch]) -> list[dict[str, Tensor]]:
     """`by_population` of each batch."""
     out = []
     for batch in batches:

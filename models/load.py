@@ -5,26 +5,53 @@ from __future__ import annotations
 import math
 from dataclasses import fields
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from models.bispikclm import SpikingLM
 from models.spiking import Synapses, Weight
-from models.spiking_bert import BertConfig, Embedding, Layer, SpikingBert
+from models.spiking_bert import BertConfig, Embedding, Layer, SpikingBert, SpikingEncoder
 from runtime import arith
-from runtime.checkpoint import CheckpointConfig, config_from_json, unpack_codes
+from runtime.checkpoint import EACH, CheckpointConfig, config_from_json, unpack_codes
 from runtime.errors import InputError
 from runtime.files import Arrays, read_json, read_tensors
+
+Some = TypeVar("Some", bound=SpikingEncoder)
 
 
 @torch.no_grad()
 def load_student(folder: Path) -> SpikingBert:
     """The folded student of a checkpoint whose populations share one threshold, as ours do; `InputError` where they do not."""
+    student, arrays, config = _filled(SpikingBert, folder)
+    student.quantise = _as_stored
+    student.readout.copy_(_codes(arrays, "readout", config.hidden, config.weights))
+    student.readout_bias.copy_(torch.from_numpy(arrays["readout.bias"]) / (arith.ONE * config.steps))
+    student.logit_scale.fill_(config.logit_scale)
+    return student.eval()
+
+
+@torch.no_grad()
+def load_language_model(folder: Path) -> SpikingLM:
+    """The same of a language model's checkpoint."""
+    student, arrays, config = _filled(SpikingLM, folder)
+    student.head.copy_(torch.from_numpy(arrays["head.weight"]))
+    student.head_bias.copy_(torch.from_numpy(arrays["head.bias"]) / arith.ONE)
+    student.head_scale, student.unit = 1.0, config.steps / config.logit_scale
+    del student.norm
+    return student.eval()
+
+
+def _filled(kind: type[Some], folder: Path) -> tuple[Some, Arrays, CheckpointConfig]:
+    """A student with everything but its readout."""
     config = config_from_json(read_json(folder / "config.json"), f"{folder}/config.json")
+    if (config.readout == EACH) != issubclass(kind, SpikingLM):
+        raise InputError(f"{folder}: its readout is {config.readout!r}, {'a language model' if config.readout == EACH else 'a classifier'}")
     arrays, _ = read_tensors(folder / "model.safetensors")
-    student = SpikingBert(BertConfig(**{f.name: getattr(config, f.name) for f in fields(BertConfig)}))
+    student = kind(BertConfig(**{f.name: getattr(config, f.name) for f in fields(BertConfig)}))
     thresholds = {int(array[0]) for name, array in arrays.items() if name.endswith(".vth")}
     if len(thresholds) != 1:
         raise InputError(f"{folder}: populations have {len(thresholds)} different thresholds; integer mode trains with one")
@@ -32,11 +59,7 @@ def load_student(folder: Path) -> SpikingBert:
     _fill_embedding(student.embedding, arrays, config, student.scale)
     for n, layer in enumerate(student.blocks()):
         _fill_layer(layer, {k[len(f"layer.{n}.") :]: v for k, v in arrays.items() if k.startswith(f"layer.{n}.")}, config, student.scale)
-    student.quantise = _as_stored
-    student.readout.copy_(_codes(arrays, "readout", config.hidden, config.weights))
-    student.readout_bias.copy_(torch.from_numpy(arrays["readout.bias"]) / (arith.ONE * config.steps))
-    student.logit_scale.fill_(config.logit_scale)
-    return student.eval()
+    return student, arrays, config
 
 
 def _as_stored(weight: Tensor) -> Tensor:

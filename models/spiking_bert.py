@@ -45,7 +45,7 @@ class BertConfig:
     max_length: int = 56
     embedding_rank: int = 128
     weights: str = "ternary"
-    readout: str = "mean"  # or "first": the [CLS] position alone
+    readout: str = "mean"  # or "first": the [CLS] position alone; "each": every position (`bispikclm.py`)
     window: int = 1  # positions that `hidden` hears: its own and the next ones (before it, where causal)
     causal: bool = False
     reset: str = "zero"
@@ -151,18 +151,14 @@ def _sums(left: Tensor, right: Tensor) -> Tensor:
     return (left @ right).float()
 
 
-class SpikingBert(nn.Module):
-    """The encoder with its host front end and readout."""
+class SpikingEncoder(nn.Module):
+    """Host front end and layers: everything but what is read out."""
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.config = config
         self.embedding = Embedding(config)
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
-        self.readout = nn.Parameter(torch.randn(config.classes, config.hidden) / math.sqrt(config.hidden))
-        self.readout_bias = nn.Parameter(torch.zeros(config.classes))
-        self.logit_scale = nn.Parameter(torch.tensor(0.1))
-        self.quantise = QUANTISERS[config.weights]
         self.scale: int | None = None
 
     def blocks(self) -> Iterator[Layer]:
@@ -190,6 +186,17 @@ class SpikingBert(nn.Module):
             if probes is not None and probe is not None:
                 probes.append(probe)
         return x
+
+
+class SpikingBert(SpikingEncoder):
+    """The encoder with a readout for the whole text."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__(config)
+        self.readout = nn.Parameter(torch.randn(config.classes, config.hidden) / math.sqrt(config.hidden))
+        self.readout_bias = nn.Parameter(torch.zeros(config.classes))
+        self.logit_scale = nn.Parameter(torch.tensor(0.1))
+        self.quantise = QUANTISERS[config.weights]
 
     def integer_bias(self) -> Tensor:
         """Class biases in units of 1/64 per valid position (T steps included)."""

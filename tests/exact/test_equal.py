@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from compiler.lower import lower
 from models.data import Corpus, pack
-from models.load import load_student
+from models.load import load_language_model, load_student
+from runtime import arith
 from runtime.compare import require_equal
 from runtime.errors import MismatchError
 from runtime.program import LIF
@@ -45,20 +46,22 @@ def models_and_texts(draw):
         weights=draw(st.sampled_from(["ternary", "binary"])),
         window=draw(st.integers(1, 4)),
         causal=draw(st.booleans()),
-        readout=draw(st.sampled_from(["mean", "first"])),
+        readout=draw(st.sampled_from(["mean", "first", "each"])),
         keep=keep,
     )
-    return config, draw(st.integers(0, 2**31)), draw(st.integers(1, 4))
+    config["causal"] |= config["readout"] == "each"
+    head = draw(st.sampled_from(["host", "chip"])) if hidden * steps <= arith.VTH_LIMIT // 60 else "host"  # random heads have weights up to 60
+    return config, draw(st.integers(0, 2**31)), draw(st.integers(1, 4)), head
 
 
 @settings(max_examples=CASES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(models_and_texts())
 def test_torch_reference_fast_and_lava_models_agree(case):
-    config, seed, count = case
+    config, seed, count, head = case
     folder = Path(tempfile.mkdtemp())
     try:
         path = random_checkpoint.write(folder, seed, **config)
-        program = lower(path, "kapoho-point")
+        program = lower(path, "kapoho-point", head=head)
         _all_agree(path, program, random_checkpoint.tokens(seed, count, config["max_length"]))
     finally:
         shutil.rmtree(folder)
@@ -78,12 +81,13 @@ def _all_agree(path, program, tokens):
 
 def _torch_agrees(path, program, tokens, expected):
     """Logits, and every spike of every population that torch has, at every step."""
-    student = load_student(path)
+    student = (load_language_model if program.each else load_student)(path)
     starts = np.cumsum([0, *(len(ids) for ids, _ in tokens)])
     corpus = Corpus(*(np.concatenate([pair[side] for pair in tokens]) for side in (0, 1)), starts)
     batch, probes = pack(corpus, range(len(tokens))), []
     with torch.no_grad():
-        total, _ = student.counts(student.spikes(batch, probes), batch)
+        spikes = student.spikes(batch, probes)
+        total = student.integer_logits(spikes) if program.each else student.counts(spikes, batch)[0]
     assert total.long().tolist() == expected.logits.tolist()
     for n, probe in enumerate(probes[1:]):
         for name in ("query", "key", "value", "context", "attended", "hidden", "output"):
