@@ -57,8 +57,16 @@ class Encoder:
         segments = np.fromiter(chain.from_iterable(s for _, s in tokens), np.int64)
         lengths = np.array([len(ids) for ids, _ in tokens], np.int64)
         places = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return Samples(self.words(ids, segments, places), lengths, length, len(front.bias))
+
+    def words(self, ids: NDArray[np.int64], segments: NDArray[np.int64], places: NDArray[np.int64]) -> bits.Words:
+        """(tokens, steps, words) spikes of tokens at positions. Raises `InputError` for ids that the program has no row for."""
+        front = self.program.host.front
+        if len(ids) and not 0 <= ids.min() <= ids.max() < len(front.token):
+            wrong = ids[(ids < 0) | (ids >= len(front.token))][0]
+            raise InputError(f"token {wrong} is outside the vocabulary, 0..{len(front.token) - 1}")
         rows = front.token[ids].astype(np.int16) + front.position[places] + front.segment[segments]
-        return Samples(encode(front, rows, self.program.steps), lengths, length, len(front.bias))
+        return encode(front, rows, self.program.steps)
 
 
 def tokenizer_from(text: str, where: str) -> Tokenizer:

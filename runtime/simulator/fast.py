@@ -66,17 +66,19 @@ def run_stage(program: Program, stage: Linear | Attention, samples: Samples, buf
     for name, words in layout.buffer_words(program, stage, longest):
         buffers[name] = np.zeros((*shape, words), np.uint64)
     if isinstance(stage, Linear):
-        _linear(stage, samples, buffers, using)
+        linear(stage, np.repeat(np.arange(len(samples)), samples.lengths), buffers, using)
     else:
-        _attend(program, stage, samples, buffers, using)
+        attend(program, stage, samples.starts, buffers, using)
 
 
-def _linear(stage: Linear, samples: Samples, buffers: Buffers, using: ModuleType) -> None:
+def linear(stage: Linear, text: Ints, buffers: Buffers, using: ModuleType, begin: int = 0) -> None:
+    """Rows from `begin` on of the stage's buffer, from all rows of its sources. text: (rows,) the text that each belongs to."""
     source, skip = stage.source, stage.skip
     heard, first, inputs = buffers[source.buffer], source.first, source.width
     if stage.offsets != (0,):
-        heard = side_by_side(heard[..., first : first + bits.words(inputs)], stage.offsets, samples)
+        heard = side_by_side(heard[..., first : first + bits.words(inputs)], stage.offsets, text)
         first, inputs = 0, heard.shape[2] * bits.WORD
+    heard = heard[begin:]
     using.linear(
         heard,
         first,
@@ -87,19 +89,18 @@ def _linear(stage: Linear, samples: Samples, buffers: Buffers, using: ModuleType
         stage.bias,
         stage.keep,
         stage.vth,
-        buffers[skip.buffer],
+        buffers[skip.buffer][begin:],
         skip.first,
         stage.skip_gain,
         stage.bounded,
-        buffers[stage.buffer],
+        buffers[stage.buffer][begin:],
     )
 
 
-def side_by_side(words: bits.Words, offsets: tuple[int, ...], samples: Samples) -> bits.Words:
+def side_by_side(words: bits.Words, offsets: tuple[int, ...], text: Ints) -> bits.Words:
     """(tokens, steps, words) -> (tokens, steps, offsets * words): what each token hears at each offset, silence beyond its text."""
     tokens, steps, each = words.shape
     out = np.zeros((tokens, steps, len(offsets) * each), np.uint64)
-    text = np.repeat(np.arange(len(samples)), samples.lengths)
     for n, offset in enumerate(offsets):
         at = np.arange(max(-offset, 0), min(tokens - offset, tokens))
         at = at[text[at] == text[at + offset]]
@@ -107,13 +108,14 @@ def side_by_side(words: bits.Words, offsets: tuple[int, ...], samples: Samples) 
     return out
 
 
-def _attend(program: Program, stage: Attention, samples: Samples, buffers: Buffers, using: ModuleType) -> None:
-    dims = program.dims
+def attend(program: Program, stage: Attention, starts: Ints, buffers: Buffers, using: ModuleType, begin: int = 0) -> None:
+    """Positions from `begin` on of every text, which hear all of its positions (where causal, those up to their own)."""
+    dims, how = program.dims, (stage.score, stage.context)
     scores = buffers[stage.scores]
     buffers[stage.scores] = scores = scores.reshape(*scores.shape[:2], dims.heads, -1)
     query, key, value = (buffers[side.buffer] for side in stage.sides)
     firsts = np.array([side.first for side in stage.sides], np.int64)
-    using.attend(query, key, value, firsts, samples.starts, dims.head_dim, dims.causal, stage.score, stage.context, scores, buffers[stage.buffer])
+    using.attend(query, key, value, firsts, starts, dims.head_dim, dims.causal, begin, *how, scores, buffers[stage.buffer])
 
 
 def batch_tokens(program: Program, threads: int, memory: int) -> int:

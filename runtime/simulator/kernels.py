@@ -289,11 +289,14 @@ def context_one(scores: Any, token: int, head: int, width: int, values: Any, how
             put(out, token, t, head * width + part, fired, min(64, width - part))
 
 
-@kernel(f"void({SPIKES}, {SPIKES}, {SPIKES}, {ROWS}, {ROWS}, int64, boolean, {LANES}, {LANES}, uint64[:,:,:,::1], {SPIKES})")
-def attend(q: Any, k: Any, v: Any, firsts: Any, starts: Any, width: int, causal: bool, score: Any, context: Any, scores: Any, out: Any) -> None:
+@kernel(f"void({SPIKES}, {SPIKES}, {SPIKES}, {ROWS}, {ROWS}, int64, boolean, int64, {LANES}, {LANES}, uint64[:,:,:,::1], {SPIKES})")
+def attend(
+    q: Any, k: Any, v: Any, firsts: Any, starts: Any, width: int, causal: bool, begin: int, score: Any, context: Any, scores: Any, out: Any
+) -> None:
     """Spiking attention, each text by itself: scores = LIF(g * q AND k over channels), out = LIF(g' * scores AND v over keys).
 
     q, k, v: spikes, each from its word in `firsts`; heads lie end to end, `width` channels each. starts: (texts + 1,) rows.
+    begin: position of each text before which no query is answered.
     score, context: (gain in membrane units, keep, vth, bounded) int32. scores: (rows, steps, heads, words of keys); out: spikes, zero at first.
     """
     steps, heads = scores.shape[1], scores.shape[2]
@@ -306,7 +309,7 @@ def attend(q: Any, k: Any, v: Any, firsts: Any, starts: Any, width: int, causal:
         for head in range(heads):
             gather_keys(k, firsts[1], start, length, head, width, keys)
             gather_values(v, firsts[2], start, length, head, width, values)
-            for i in range(length):
+            for i in range(begin, length):
                 score_one(q, firsts[0], start + i, i, head, width, causal, keys, score, scores)
                 context_one(scores, start + i, head, width, values, context, out)
 

@@ -61,6 +61,7 @@ def attend(
     starts: Ints,
     width: int,
     causal: bool,
+    begin: int,
     score: NDArray[np.int32],
     context: NDArray[np.int32],
     scores: Words,
@@ -74,10 +75,10 @@ def attend(
         seen = _lif(queries @ keys.swapaxes(-1, -2), score)
         if causal:
             seen &= np.tril(np.ones((b - a, b - a), np.bool_))
-        scores[a:b, :, :, : words(b - a)] = pack(seen).transpose(2, 0, 1, 3)
+        scores[a + begin : b, :, :, : words(b - a)] = pack(seen).transpose(2, 0, 1, 3)[begin:]
         gathered = _lif(seen.astype(np.int64) @ values, context)
         found = pack(gathered.transpose(2, 0, 1, 3).reshape(b - a, scores.shape[1], heads * width))
-        out[a:b, :, : found.shape[-1]] = found
+        out[a + begin : b, :, : found.shape[-1]] = found[begin:]
 
 
 def _lif(counts: Ints, how: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -80,7 +80,7 @@ def test_linear_at_large_fan_in(inputs):
 def test_attention(seed, heads, width, causal, keep, other_keep):
     rng = np.random.default_rng(seed)
     steps, starts = int(rng.integers(1, 5)), _starts(rng, (0, 1, 5, 63, 64, 65, 130))
-    rows, blocks = int(starts[-1]), bits.words(int(np.diff(starts).max()))
+    rows, blocks, begin = int(starts[-1]), bits.words(int(np.diff(starts).max())), int(rng.choice([1, 5, 64, 200]))
     sides = [beside(rng, spikes(rng, rows, steps, heads * width)) for _ in range(3)]
     firsts = np.array([first for _, first in sides], np.int64)
     score = np.array([rng.integers(1, 9000), keep, rng.integers(0, 9000), rng.integers(0, 2)], np.int32)
@@ -88,7 +88,11 @@ def test_attention(seed, heads, width, causal, keep, other_keep):
     found = []
     for module in (kernels, plain):
         scores, out = np.zeros((rows, steps, heads, blocks), np.uint64), np.zeros((rows, steps, bits.words(heads * width)), np.uint64)
-        module.attend(*(words for words, _ in sides), firsts, starts, width, causal, score, context, scores, out)
+        module.attend(*(words for words, _ in sides), firsts, starts, width, causal, 0, score, context, scores, out)
+        later = np.zeros_like(scores), np.zeros_like(out)
+        module.attend(*(words for words, _ in sides), firsts, starts, width, causal, begin, score, context, *later)
+        answered = np.concatenate([np.arange(n) >= begin for n in np.diff(starts)])
+        assert all((part[answered] == whole[answered]).all() and not part[~answered].any() for part, whole in zip(later, (scores, out)))
         found.append((scores, out))
     assert all((a == b).all() for a, b in zip(*found))
     (query, _), (key, _), (value, _) = sides
