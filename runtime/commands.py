@@ -1,4 +1,4 @@
-"""What `python -m runtime` does: classify, glue, verify, inspect; `deploy` and `compare` have files of their own."""
+"""What `python -m runtime` does: classify, glue, verify, inspect; the other commands have files of their own."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from runtime import executors, glue, map_report, mapping, program_file
 from runtime.cli import console, run_command
 from runtime.compare import require_equal
 from runtime.deploy import deploy
-from runtime.errors import MismatchError
+from runtime.errors import InputError, MismatchError
 from runtime.executors import Answers, Executor, How
 from runtime.files import require_writable, write_atomic
+from runtime.language_commands import generate, perplexity
 from runtime.options import BESIDE, parser
 from runtime.program import Activity, Program
 from runtime.sampling import chosen_tokens, told_warnings
@@ -34,13 +35,20 @@ _VERIFY_CHUNK = 32  # samples compared at once: every spike of every population 
 
 def classify(o: argparse.Namespace, out: Console) -> int:
     """Print label and scores for each text."""
-    encoder = Encoder(program_file.load(o.program))
+    encoder = _classifier(o)
     answers = _answers(encoder, o.text, o)
     scores = encoder.program.scores(answers.logits, answers.lengths)
     for text, integers, floats in zip(o.text, answers.logits, scores):
         answer = encoder.program.host.labels[int(integers.argmax())] if encoder.program.host.labels else f"{floats[0]:.3f}"
         out.print(f"{answer}  {_probability(floats) if encoder.program.host.labels else ''}  {text}", soft_wrap=True)
     return 0
+
+
+def _classifier(o: argparse.Namespace) -> Encoder:
+    program = program_file.load(o.program)
+    if program.each:
+        raise InputError(f"{o.program}: a language model, which has no label for a text", "generate or perplexity")
+    return Encoder(program)
 
 
 def _probability(scores: np.ndarray) -> str:
@@ -58,7 +66,7 @@ def _answers(encoder: Encoder, texts: Sequence[Text], o: argparse.Namespace, ste
 def evaluate(o: argparse.Namespace, out: Console) -> int:
     """Score a program on a GLUE split."""
     require_writable(o.json)
-    encoder, task = Encoder(program_file.load(o.program)), glue.task_named(o.task)
+    encoder, task = _classifier(o), glue.task_named(o.task)
     glue.require_task(task, encoder.program.host.task, o.program)
     examples = glue.read(task, o.data, o.split, o.limit)
     start = time.perf_counter()
@@ -155,7 +163,16 @@ def inspect(o: argparse.Namespace, out: Console) -> int:
     return 0
 
 
-_ACTIONS = {"classify": classify, "glue": evaluate, "verify": verify, "inspect": inspect, "deploy": deploy, "compare": compare}
+_ACTIONS = {
+    "classify": classify,
+    "glue": evaluate,
+    "perplexity": perplexity,
+    "generate": generate,
+    "verify": verify,
+    "inspect": inspect,
+    "deploy": deploy,
+    "compare": compare,
+}
 
 
 def main(argv: list[str]) -> int:

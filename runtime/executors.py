@@ -68,6 +68,8 @@ def answer(encoder: Encoder, texts: Iterable[Text], name: str, how: How | None =
     which changes no answer: padded positions are silent, and every proof for the compiled length holds for fewer positions.
     """
     how = how or How()
+    if encoder.program.each:
+        raise InputError("a language model has no label for a text", "runtime/language.py")
     tokens = _tokens(encoder, texts, how.strict)
     if name == "fast":
         return streamed(encoder, tokens, how, step)

@@ -45,13 +45,17 @@ def _unicode(text: str) -> str:
 
 
 def _run_arguments(command: argparse.ArgumentParser) -> None:
+    _engine_arguments(command)
+    command.add_argument("--strict", action="store_true", help="refuse texts longer than the compiled length instead of cutting them")
+
+
+def _engine_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--executor", choices=list(executors.EXECUTORS), default="fast")
     command.add_argument("--threads", type=int, default=fast.cores(), help="of fast (default: all cores, here %(default)s)")
     command.add_argument(
         "--memory", type=int, default=fast.MEMORY >> 20, metavar="MIB", help="most spikes that fast holds at once (default: %(default)s)"
     )
     _time_limit(command)
-    command.add_argument("--strict", action="store_true", help="refuse texts longer than the compiled length instead of cutting them")
 
 
 def _time_limit(command: argparse.ArgumentParser) -> None:
@@ -139,10 +143,39 @@ def _deploy_arguments(command: argparse.ArgumentParser) -> None:
 
 def _sample_arguments(command: argparse.ArgumentParser) -> None:
     source = command.add_mutually_exclusive_group()
-    source.add_argument("--data", help="GLUE folder: sentences of the program's own task")
+    source.add_argument("--data", help="GLUE folder: sentences of the program's own task; for a language model a text file")
     source.add_argument("--random", type=_at_least(1), default=8, metavar="N", help="random token sequences (default: 8)")
     command.add_argument("--limit", type=_at_least(1))
     command.add_argument("--seed", type=_at_least(0), default=0)
+
+
+def _perplexity_arguments(command: argparse.ArgumentParser) -> None:
+    _program_argument(command)
+    command.add_argument("--data", type=Path, required=True, metavar="FILE", help="a UTF-8 text")
+    command.add_argument("--stride", type=_at_least(1), help="tokens between windows: smaller gives longer pasts (default: half the window)")
+    command.add_argument("--json", type=Path, metavar="OUT")
+    _engine_arguments(command)
+
+
+def _generate_arguments(command: argparse.ArgumentParser) -> None:
+    _program_argument(command)
+    command.add_argument("prompt", type=_unicode)
+    command.add_argument("--tokens", type=_at_least(1), default=64, metavar="N", help="most that are added (default: %(default)s)")
+    command.add_argument("--temperature", type=_number(0, math.inf), default=0.0, help="0 takes the likeliest token (default)")
+    command.add_argument("--top-p", type=_number(0, 1), default=1.0, help="sample among the likeliest tokens that share this much (default: 1)")
+    command.add_argument("--seed", type=_at_least(0), default=0)
+    command.add_argument("--executor", choices=list(executors.EXECUTORS), default="fast")
+    command.add_argument("--strict", action="store_true", help="refuse a prompt longer than the window instead of forgetting its beginning")
+    _time_limit(command)
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        if not low <= float(text) <= high or math.isinf(float(text)):
+            raise argparse.ArgumentTypeError(f"{text} is not a number in {low:g}..{high:g}")
+        return float(text)
+
+    return number
 
 
 BESIDE = Path()  # in place of a mapping's path: beside the program, by its name
@@ -158,6 +191,8 @@ def _inspect_arguments(command: argparse.ArgumentParser) -> None:
 _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "classify": ("label texts", _text_arguments),
     "glue": ("score a GLUE task", _glue_arguments),
+    "perplexity": ("score a language model on a text", _perplexity_arguments),
+    "generate": ("continue a text", _generate_arguments),
     "compare": ("hold two models against each other", _compare_arguments),
     "verify": ("compare executors spike by spike", _verify_arguments),
     "inspect": ("print the populations, and the mapping", _inspect_arguments),

@@ -6,11 +6,13 @@ import argparse
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
-from runtime import glue
+from runtime import glue, language
+from runtime.errors import DataError
 from runtime.text import Encoder, Tokens
 
 
@@ -21,11 +23,20 @@ def told_warnings() -> Iterator[None]:
         warnings.simplefilter("always", UserWarning)
         yield
     for warning in caught:
-        Console(stderr=True, highlight=False).print(f"warning: {warning.message}", soft_wrap=True)
+        told(str(warning.message))
+
+
+def told(message: str) -> None:
+    """A warning on stderr."""
+    Console(stderr=True, highlight=False).print(f"warning: {message}", soft_wrap=True)
 
 
 def chosen_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
-    """By the options data, random, limit and seed."""
+    """By the options data, random, limit and seed. A language model's data is a text file, read in whole windows one after another."""
+    if o.data is not None and encoder.program.each:
+        ids, longest = language.whole(encoder, read_text(Path(o.data))).ids, encoder.program.dims.positions
+        parts = [ids[at : at + longest] for at in range(0, len(ids), longest)]
+        return [(part, [0] * len(part)) for part in parts[: o.limit or 64]]
     if o.data is not None:
         examples = glue.read(glue.task_named(encoder.program.host.task), o.data, "dev", o.limit or 64)
         with told_warnings():
@@ -33,3 +44,16 @@ def chosen_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
     rng, longest = np.random.default_rng(o.seed), encoder.program.dims.positions
     lengths = rng.integers(1, longest + 1, o.limit or o.random)
     return [(rng.integers(0, len(encoder.program.host.front.token), n).tolist(), [0] * n) for n in lengths.tolist()]
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 file. Raises `DataError`."""
+    try:
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from None
+    except OSError as error:
+        raise DataError(f"{path}: {(error.strerror or 'unreadable').lower()}", "--data is a text file") from None
+    if not text.strip():
+        raise DataError(f"{path}: the file is empty")
+    return text

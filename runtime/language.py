@@ -1,0 +1,218 @@
+"""What a language model is asked: how well it predicts a text, and what comes next. Logits are the program's; the rest is float64 on the host."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime import executors
+from runtime.errors import InputError
+from runtime.executors import Executor, How
+from runtime.parallel import ordered_map
+from runtime.program import Program
+from runtime.simulator import fast
+from runtime.simulator.growing import Growing
+from runtime.text import Encoder
+
+_BLOCK = 256  # rows of logits over the vocabulary at once
+
+
+def require_language_model(program: Program, where: str) -> None:
+    """`InputError` for a program that labels whole texts."""
+    if not program.each:
+        raise InputError(f"{where}: compiled for {program.host.task}, which labels whole texts: it predicts no tokens", "classify or glue")
+
+
+def log_shares(program: Program, logits: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(rows, vocabulary) logits -> the log of each token's probability."""
+    scores = program.scores(logits, np.ones(len(logits), np.int64))
+    scores -= scores.max(1, keepdims=True)
+    return scores - np.log(np.exp(scores).sum(1, keepdims=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Tokens that are read at once; targets: (scored,) the tokens that follow the last ones of them."""
+
+    ids: Sequence[int]
+    targets: NDArray[np.int64]
+
+
+def windows(ids: Sequence[int], length: int, stride: int, first: int = 1) -> Iterator[Window]:
+    """Windows of `length` tokens, `stride` apart, in which every token from number `first` on is predicted once, with the longest past it has."""
+    if not 1 <= stride <= length:
+        raise InputError(f"stride {stride}, allowed 1..{length}, the window")
+    done = max(first, 1)
+    for start in range(0, len(ids), stride):
+        stop = min(start + length, len(ids) - 1)
+        if done <= stop:
+            yield Window(ids[start:stop], np.array(ids[done : stop + 1], np.int64))
+            done = stop + 1
+
+
+@dataclass(frozen=True)
+class Score:
+    """nats: minus the summed log probability of `tokens` tokens, which spell `words` words (between white space) of `size` bytes."""
+
+    nats: float
+    tokens: int
+    words: int
+    size: int
+
+    def figures(self) -> dict[str, float]:
+        """Perplexity a token and a word, and bits a byte."""
+        return {
+            "per_token": math.exp(self.nats / self.tokens),
+            "per_word": math.exp(self.nats / self.words),
+            "bits_per_byte": self.nats / math.log(2) / self.size,
+        }
+
+
+def score(encoder: Encoder, text: str, stride: int, name: str, how: How, step: Callable[[int], None] = lambda n: None) -> Score:
+    """How well `text` is predicted. Where the tokenizer begins a text with a token of its own every token counts, else all but the first."""
+    read = whole(encoder, text)
+    first = max(read.own, 1)
+    if len(read.ids) <= first:
+        raise InputError(f"a text of {len(read.ids)} tokens: there is none to predict")
+    nats: list[float] = []
+    batches = _batches(encoder, windows(read.ids, encoder.program.dims.positions, stride, first), name, how)
+    for some in ordered_map(partial(_nats, encoder, executors.executor(name, how.limit)), batches, how.threads if name == "fast" else 1):
+        nats += some
+        step(len(some))
+    scored = text if read.own else text[read.starts[first] :]
+    return Score(math.fsum(nats), len(nats), len(scored.split()), len(scored.encode()))
+
+
+@dataclass(frozen=True)
+class Read:
+    """Tokens of a text, not cut; the first `own` of them the tokenizer put before it. starts: where each begins in the text, in characters."""
+
+    ids: list[int]
+    own: int
+    starts: list[int]
+
+
+def whole(encoder: Encoder, text: str) -> Read:
+    """`text` as tokens, without what the tokenizer puts behind a text: it goes on."""
+    encoder.tokenizer.no_truncation()
+    found = encoder.tokenizer.encode(text)
+    inside = [n for n, special in enumerate(found.special_tokens_mask) if not special]
+    own, stop = (inside[0], inside[-1] + 1) if inside else (0, 0)
+    return Read(found.ids[:stop], own, [start for start, _ in found.offsets[:stop]])
+
+
+def _batches(encoder: Encoder, found: Iterator[Window], name: str, how: How) -> Iterator[list[Window]]:
+    """Windows that go through an executor together."""
+    size = fast.batch_tokens(encoder.program, how.threads, how.memory) if name == "fast" else encoder.program.dims.positions
+    batch: list[Window] = []
+    for window in found:
+        if sum(len(w.ids) for w in batch) + len(window.ids) > size:
+            yield batch
+            batch = []
+        batch.append(window)
+    yield batch
+
+
+def _nats(encoder: Encoder, run: Executor, batch: list[Window]) -> list[float]:
+    """Minus the log probability of each token that is predicted."""
+    samples = encoder.samples([(list(w.ids), [0] * len(w.ids)) for w in batch])
+    read = run(encoder.program, samples).read
+    rows = np.concatenate([np.arange(end - len(w.targets), end) for w, end in zip(batch, samples.starts[1:])])
+    targets = np.concatenate([w.targets for w in batch])
+    nats: list[float] = []
+    for at in range(0, len(rows), _BLOCK):
+        some = slice(at, at + _BLOCK)
+        found = log_shares(encoder.program, encoder.program.logits(read[rows[some]], samples.lengths))
+        nats += (-found[np.arange(len(found)), targets[some]]).tolist()
+    return nats
+
+
+def held_from(tokens: int, window: int) -> int:
+    """The first token that a window still holds when `tokens` were read: a full one starts again from its last half."""
+    step = window - window // 2
+    return 0 if tokens <= window else -(-(tokens - window) // step) * step
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """temperature 0 takes the likeliest token, and of equals the first; top_p: of the likeliest tokens that share so much of the probability."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+class Sampler:
+    """Picks tokens; the same seed and logits give the same tokens."""
+
+    def __init__(self, program: Program, how: Sampling) -> None:
+        self.program, self.how, self.rng = program, how, np.random.default_rng(how.seed)
+
+    def pick(self, logits: NDArray[np.int64]) -> int:
+        """The next token of (vocabulary,) logits."""
+        if self.how.temperature == 0:
+            return int(logits.argmax())
+        order = np.argsort(-logits, kind="stable")
+        scores = self.program.scores(logits[None, order] - logits.max(), np.ones(1, np.int64))[0] / self.how.temperature
+        shares = np.cumsum(np.exp(scores))
+        kept = shares[: int(np.searchsorted(shares, self.how.top_p * shares[-1])) + 1]
+        return int(order[min(int(np.searchsorted(kept, self.rng.random() * kept[-1], "right")), len(kept) - 1)])
+
+
+class Predictor:
+    """Logits of the next token, by running all that the window holds."""
+
+    def __init__(self, encoder: Encoder, run: Executor) -> None:
+        self.encoder, self.run = encoder, run
+
+    def next(self, ids: Sequence[int]) -> NDArray[np.int64]:
+        """(vocabulary,) integer logits of what follows `ids`."""
+        held = list(ids[held_from(len(ids), self.encoder.program.dims.positions) :])
+        program = self.encoder.program.at_length(len(held))
+        samples = self.encoder.samples([(held, [0] * len(held))], len(held))
+        result = self.run(program, samples)
+        return program.logits(result.read[-1:], samples.lengths)[0]
+
+
+class GrowingPredictor(Predictor):
+    """The same logits from `Growing`: only what was not read yet is run. `ids` must begin with those of the call before."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__(encoder, fast.run)
+        self.growing, self.first = Growing(encoder.program), 0
+
+    def next(self, ids: Sequence[int]) -> NDArray[np.int64]:
+        """(vocabulary,) integer logits of what follows `ids`."""
+        first = held_from(len(ids), self.encoder.program.dims.positions)
+        if first != self.first:
+            self.growing.restart()
+            self.first = first
+        new = np.array(ids[first + self.growing.length :], np.int64)
+        places = self.growing.length + np.arange(len(new))
+        read = self.growing.add(self.encoder.words(new, 0 * new, places))
+        return self.encoder.program.logits(read[-1:], np.ones(1, np.int64))[0]
+
+
+def predictor(encoder: Encoder, name: str, limit: float) -> Predictor:
+    """The predictor of an executor."""
+    return GrowingPredictor(encoder) if name == "fast" else Predictor(encoder, executors.executor(name, limit))
+
+
+def generate(predict: Predictor, ids: Sequence[int], tokens: int, sampler: Sampler) -> Iterator[int]:
+    """Up to `tokens` tokens that follow `ids`, as they are found; fewer where the model ends the text with a special token."""
+    read, ends = list(ids), _ends(predict.encoder)
+    for _ in range(tokens):
+        token = sampler.pick(predict.next(read))
+        if token in ends:
+            return
+        read.append(token)
+        yield token
+
+
+def _ends(encoder: Encoder) -> set[int]:
+    return {number for number, token in encoder.tokenizer.get_added_tokens_decoder().items() if token.special}

@@ -1,0 +1,110 @@
+"""Prompts and texts that a language model cannot take, and programs given to the other kind's commands."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import random_checkpoint
+from command import RUNTIME
+
+from compiler.lower import lower
+from runtime import executors, program_file
+from runtime.errors import InputError
+from runtime.text import Encoder
+
+SIX = "w1 w2 w3 w4 w5 w6"  # and [CLS] before them: 7 tokens
+LONG = "the prompt has 7 tokens, the window holds 6"
+
+
+@pytest.fixture()
+def language(tmp_path):
+    path = tmp_path / "lm.tsp"
+    small = dict(readout="each", layers=1, hidden=4, heads=1, head_dim=2, ffn=2, steps=2, max_length=6)
+    program_file.save(lower(random_checkpoint.write(tmp_path / "lm", **small), "loihi2"), path)
+    return path
+
+
+def test_a_long_prompt_slides_and_says_so(language, shell):
+    code, out, err = shell.run(RUNTIME, "generate", language, SIX, "--tokens", 2)
+    assert (code, err) == (0, f"warning: {LONG}: the first 3 are forgotten\n") and out.startswith(SIX + " ")
+
+
+def test_a_long_prompt_is_refused_when_strict(language, shell):
+    expected = f"{LONG} (hint: lower the checkpoint with a larger --length)"
+    assert shell.refusal(RUNTIME, "generate", language, SIX, "--strict") == expected
+
+
+@pytest.mark.parametrize("prompt", ["", "   ", "\n"])
+def test_an_empty_prompt(prompt, language, shell):
+    assert shell.refusal(RUNTIME, "generate", language, prompt) == "the prompt is empty (hint: give it at least one word)"
+
+
+@pytest.mark.parametrize("token", [40, -1, 10**6])
+def test_a_token_outside_the_vocabulary(token, language):
+    encoder = Encoder(program_file.load(language))
+    with pytest.raises(InputError, match=rf"^token {token} is outside the vocabulary, 0\.\.39$"):
+        encoder.samples([([1, token], [0, 0])])
+
+
+@pytest.mark.parametrize("command", [("classify", "w1"), ("glue", "--task", "stsb", "--data", "nowhere")])
+def test_a_language_model_has_no_labels(command, language, shell):
+    found = shell.refusal(RUNTIME, command[0], language, *command[1:])
+    assert found == f"{language}: a language model, which has no label for a text (hint: generate or perplexity)"
+
+
+def test_nor_has_it_through_the_api(language):
+    with pytest.raises(InputError, match=r"^a language model has no label for a text"):
+        executors.answer(Encoder(program_file.load(language)), ["w1"], "fast")
+
+
+@pytest.mark.parametrize("command", [("generate", "w1"), ("perplexity", "--data", "nowhere")])
+def test_an_encoder_predicts_no_tokens(command, program, shell):
+    found = shell.refusal(RUNTIME, command[0], program, *command[1:])
+    assert found == f"{program}: compiled for sst2, which labels whole texts: it predicts no tokens (hint: classify or glue)"
+
+
+def test_texts_that_are_none(language, shell, tmp_path):
+    text = tmp_path / "text.txt"
+    assert shell.refusal(RUNTIME, "perplexity", language, "--data", text) == f"{text}: no such file or directory (hint: --data is a text file)"
+    text.write_text(" \n")
+    assert shell.refusal(RUNTIME, "perplexity", language, "--data", text) == f"{text}: the file is empty"
+    text.write_bytes(b"w1 \xff")
+    assert shell.refusal(RUNTIME, "perplexity", language, "--data", text) == f"{text}: not UTF-8 text: invalid start byte at byte 3"
+    text.write_text("w1 w2")
+    assert shell.refusal(RUNTIME, "perplexity", language, "--data", text, "--stride", 7) == "stride 7, allowed 1..6, the window"
+
+
+@pytest.mark.parametrize(
+    "options, expected",
+    [
+        (("--tokens", 0), "--tokens: 0 is below 1"),
+        (("--temperature", "-1"), "--temperature: -1 is not a number in 0..inf"),
+        (("--temperature", "nan"), "--temperature: nan is not a number in 0..inf"),
+        (("--temperature", "inf"), "--temperature: inf is not a number in 0..inf"),
+        (("--top-p", "1.5"), "--top-p: 1.5 is not a number in 0..1"),
+        (("--seed", "-1"), "--seed: -1 is below 0"),
+    ],
+)
+def test_option_out_of_range(options, expected, language, shell):
+    code, out, err = shell.run(RUNTIME, "generate", language, "w1", *options)
+    assert (code, out, err.splitlines()[-1]) == (2, "", f"python -m runtime generate: error: argument {expected}")
+
+
+def test_a_head_whose_sums_no_readout_holds_is_refused(tmp_path, shell):
+    """On the chip: on the host there is no register to leave."""
+    head = np.full((40, 16), 127, np.int8)
+    folder = random_checkpoint.write(tmp_path / "loud", readout="each", steps=64, layers=1, tensors={"head.weight": head})
+    assert shell.run(("compiler/lower.py",), folder, "--out", tmp_path / "host.tsp")[::2] == (0, "")
+    expected = "readout: some input makes the readout fire: 130048 synaptic units over 64 steps, allowed 131071"
+    assert shell.run(("compiler/lower.py",), folder, "--out", tmp_path / "chip.tsp", "--head", "chip")[0] == 0
+    wide = random_checkpoint.write(
+        tmp_path / "wide", readout="each", steps=64, layers=1, hidden=17, tensors={"head.weight": np.full((40, 17), 127, np.int8)}
+    )
+    expected = expected.replace("130048", str(127 * 17 * 64))
+    assert shell.lowering_refusal(wide, "--head", "chip") == f"{expected} (hint: leave the head on the host)"
+
+
+def test_a_head_beyond_its_weights_is_refused(tmp_path, shell):
+    folder = random_checkpoint.write(tmp_path / "c", readout="each", tensors={"head.weight": np.full((40, 16), -128, np.int8)})
+    expected = f"{folder}/model.safetensors: tensor head.weight holds -128..-128, allowed -127..127"
+    assert shell.lowering_refusal(folder) == expected
