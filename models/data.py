@@ -52,12 +52,13 @@ def sentences_of(paths: Sequence[Path], count: int, words: tuple[int, int] = (4,
 
     Their order is random, so a smaller `count` gives the first of the same sentences. Raises `DataError`.
     """
-    found = [s for path in paths for line in _lines(path) for s in _sentences(line, words)]
+    found = [s for path in paths for line in read_lines(path) for s in _sentences(line, words)]
     order = np.random.default_rng(seed).permutation(len(found))[:count]
     return [found[i] for i in order]
 
 
-def _lines(path: Path) -> list[str]:
+def read_lines(path: Path) -> list[str]:
+    """Lines of a UTF-8 text file, plain or .xz. Raises `DataError`."""
     if not path.is_file():
         raise DataError(f"{path}: no such file", "a text file with one text a line, plain or .xz")
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 import torch
 from rich.progress import track
 from tokenizers import Tokenizer
+from torch import Tensor
 
 from models.data import Batch, Corpus, length_sorted_batches, pack
 from runtime.errors import FileError
@@ -48,21 +51,60 @@ class Teacher:
         self.tokenizer.save(str(folder / "tokenizer.json"))
 
 
+@dataclass(frozen=True, eq=False)
+class CausalTeacher(Teacher):
+    """A causal language model. Its answer at a position is what it expects next; of a vocabulary padded beyond the tokenizer's, no more."""
+
+    def outputs(self, batch: Batch, states: bool = False) -> Any:
+        """`transformers` output for a packed batch; with `states`, every layer's hidden states and attention maps."""
+        return self.model(batch.grid(batch.ids), attention_mask=batch.mask(), output_hidden_states=states, output_attentions=states)
+
+    def token_logits(self, out: Any, batch: Batch) -> Tensor:
+        """(tokens, vocabulary) float32 of what `outputs` gave."""
+        return out.logits[..., : self.tokenizer.get_vocab_size()].flatten(0, 1)[batch.place].float()
+
+
+def load_causal_teacher(source: str) -> CausalTeacher:
+    """A causal language model (GPT-2, OPT, Llama, ...) from a folder or hub name. Raises `FileError`."""
+    from transformers import AutoModelForCausalLM
+
+    with _told(source, "a causal language model"):
+        model, own = _eager(AutoModelForCausalLM, source), Path(source) / "tokenizer.json"
+        # a tokenizer.json by itself is ours, and says all; transformers would build the usual one for the kind of model
+        alone = own.exists() and not own.with_name("tokenizer_config.json").exists()
+        return CausalTeacher(model, Tokenizer.from_file(str(own)) if alone else _tokenizer(source))
+
+
 def load_teacher(source: str, labels: int | None = None) -> Teacher:
     """From a folder or hub name. `labels` sets the size of a fresh classifier (1: regression). Raises `FileError`."""
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers import AutoModelForSequenceClassification
+
+    # a checkpoint of another task has another classifier: a fresh one takes its place
+    extra = {} if labels is None else {"num_labels": labels, "ignore_mismatched_sizes": True}
+    with _told(source, "a sequence classifier"):
+        return Teacher(_eager(AutoModelForSequenceClassification, source, **extra), _tokenizer(source))
+
+
+def _eager(kind: Any, source: str, **extra: Any) -> Any:
+    """With eager attention: the only kind that hands out attention maps, which distillation reads."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()
-    # a checkpoint of another task has another classifier: a fresh one takes its place
-    extra = {} if labels is None else {"num_labels": labels, "ignore_mismatched_sizes": True}
+    return kind.from_pretrained(source, attn_implementation="eager", **extra).eval()
+
+
+def _tokenizer(source: str) -> Tokenizer:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(source).backend_tokenizer
+
+
+@contextmanager
+def _told(source: str, what: str) -> Iterator[None]:
     try:
-        # eager attention: the only kind that hands out attention maps, which distillation reads
-        model = AutoModelForSequenceClassification.from_pretrained(source, attn_implementation="eager", **extra)
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        yield
     except (OSError, ValueError, KeyError) as error:
-        raise FileError(f"{source}: not a sequence classifier that transformers reads: {_first_line(error)}") from None
-    return Teacher(model.eval(), tokenizer.backend_tokenizer)
+        raise FileError(f"{source}: not {what} that transformers reads: {_first_line(error)}") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,186 @@
+"""Train a causal teacher from scratch: a GPT-2 on WikiText and other text, with a byte-level BPE vocabulary made from the same.
+
+    python -m models.train_teacher --data WIKITEXT --out DIR [--unlabelled FILE ...] [--hidden 256 --layers 4 ...]
+
+The model kept is the one of the lowest perplexity on WikiText's validation file, its only choice. Deterministic on one thread; a killed
+run goes on where it stopped when the same command is given again. The float student's distillation reads the folder that it writes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.progress import track
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from models import state
+from models.data import Batch
+from models.streams import START, Stream, reviews, scored_batches, stream_of, train_tokenizer, wikitext
+from models.teacher import CausalTeacher
+from runtime.cli import run_command
+from runtime.files import make_folder, write_atomic
+
+_VALID = 400  # windows that perplexity is measured on along the way
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is made of; the whole of it goes into the card."""
+
+    data: str
+    out: str
+    unlabelled: list[str] = field(default_factory=list)
+    lines: int = 50_000  # of the unlabelled files
+    share: float = 0.5  # of a batch's texts that come from WikiText
+    vocabulary: int = 8000
+    hidden: int = 256
+    layers: int = 4
+    heads: int = 4
+    length: int = 128
+    steps: int = 20_000
+    batch: int = 16
+    rate: float = 6e-4
+    warm_up: int = 200
+    dropout: float = 0.1
+    check_every: int = 1000
+    seed: int = 0
+
+
+def perplexity(logits: Callable[[Batch], Tensor], stream: Stream, length: int, limit: int = sys.maxsize, size: int = 16) -> float:
+    """Per token over the first `limit` windows of a stream, half a window apart. logits: (tokens, vocabulary) of a batch."""
+    total, tokens = 0.0, 0
+    with torch.no_grad():
+        for batch, rows, targets in scored_batches(stream, length, max(1, length // 2), limit, size):
+            total += float(nn.functional.cross_entropy(logits(batch)[rows], targets, reduction="sum"))
+            tokens += len(rows)
+    return math.exp(total / tokens)
+
+
+class Training:
+    """One run: its teacher, its streams and its card."""
+
+    def __init__(self, options: Options) -> None:
+        torch.manual_seed(options.seed)
+        self.options, self.out = options, Path(options.out)
+        own, others = wikitext(Path(options.data), "train"), reviews([Path(p) for p in options.unlabelled], options.lines)
+        tokenizer = self._tokenizer(own, others)
+        self.teacher = CausalTeacher(_gpt2(options, tokenizer), tokenizer)
+        self.streams = [stream_of(tokenizer, texts, options.length) for texts in (own, others) if texts]
+        self.valid = stream_of(tokenizer, wikitext(Path(options.data), "valid"), options.length)
+        self.card: dict[str, Any] = {"curve": [], "minutes": 0.0}
+
+    def _tokenizer(self, own: list[str], others: list[str]) -> Tokenizer:
+        """Made once; a resumed run reads it back."""
+        path = self.out / "tokenizer.json"
+        if not path.exists():
+            make_folder(self.out)
+            write_atomic(path, train_tokenizer([*own, *others], self.options.vocabulary).to_str().encode())
+        return Tokenizer.from_file(str(path))
+
+    def run(self) -> None:
+        """All steps; the best so far lies in the out folder."""
+        o, live = self.options, state.Live(self.out / "live", self.teacher.model, nn.Module(), self.options.rate)
+        first = live.resume(self.card)
+        start, spent = time.time(), self.card["minutes"]
+        for step in track(range(first, o.steps), description="teacher", total=o.steps, completed=first):
+            live.set_rate(o.rate * min((step + 1) / o.warm_up, 1.0) * (1 - step / o.steps))
+            loss = self._loss(step)
+            live.step(loss)
+            if (step + 1) % o.check_every == 0 or step + 1 == o.steps:
+                self._check(step + 1, float(loss.detach()))
+                self.card["minutes"] = round(spent + (time.time() - start) / 60, 1)
+                live.keep(self.card, step + 1)
+
+    def _loss(self, step: int) -> Tensor:
+        o, rng = self.options, np.random.default_rng([self.options.seed, step])
+        counts = [round(o.batch * o.share), o.batch - round(o.batch * o.share)] if len(self.streams) == 2 else [o.batch]
+        torch.manual_seed(o.seed + 1_000_003 * step)  # dropout of this step, whatever came before it in this process
+        parts = [s.crops(rng, n, o.length) for s, n in zip(self.streams, counts) if n]
+        self.teacher.model.train()
+        losses = []
+        for batch, targets in parts:
+            with torch.autocast("cpu", torch.bfloat16):  # products 2-3 times as fast as float32; the weights stay float32
+                out = self.teacher.outputs(batch)
+            losses.append(nn.functional.cross_entropy(self.teacher.token_logits(out, batch), targets, reduction="sum"))
+        return torch.stack(losses).sum() / (o.batch * o.length)
+
+    def valid_perplexity(self, limit: int = sys.maxsize) -> float:
+        """On WikiText's validation file."""
+        self.teacher.model.eval()
+        return perplexity(lambda b: self.teacher.token_logits(self.teacher.outputs(b), b), self.valid, self.options.length, limit)
+
+    def _check(self, step: int, loss: float) -> None:
+        found = round(self.valid_perplexity(_VALID), 4)
+        self.card["curve"].append([step, round(loss, 4), found])
+        print(f"step {step}: loss {loss:.4f} validation perplexity {found:.3f}", file=sys.stderr, flush=True)
+        if found == min(point[2] for point in self.card["curve"]):
+            self.teacher.save(self.out)
+
+
+def _gpt2(o: Options, tokenizer: Tokenizer) -> Any:
+    from transformers import GPT2Config, GPT2LMHeadModel
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    start = tokenizer.token_to_id(START)
+    config = GPT2Config(
+        vocab_size=tokenizer.get_vocab_size(),
+        n_positions=o.length,
+        n_embd=o.hidden,
+        n_layer=o.layers,
+        n_head=o.heads,
+        bos_token_id=start,
+        eos_token_id=start,
+        resid_pdrop=o.dropout,
+        embd_pdrop=o.dropout,
+        attn_pdrop=o.dropout,
+    )
+    return GPT2LMHeadModel(config)
+
+
+def train(options: Options, command: str) -> float:
+    """The whole run; the best validation perplexity, of the model that it leaves in the out folder."""
+    run = Training(options)
+    run.run()
+    best = min(point[2] for point in run.card["curve"])
+    card = {"command": command, "options": vars(options), "valid_perplexity": best, "windows": _VALID, **run.card}
+    write_atomic(run.out / "card.json", (json.dumps(card, indent=1) + "\n").encode())
+    return float(best)
+
+
+def _options(argv: list[str]) -> tuple[Options, int]:
+    parser = argparse.ArgumentParser(prog="python -m models.train_teacher", description=__doc__)
+    for name in ("data", "out"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--unlabelled", nargs="+", default=[], help="text files, plain or .xz, one text a line")
+    sizes = ("vocabulary", "hidden", "layers", "heads", "length")
+    for name in ("lines", "share", *sizes, "steps", "batch", "rate", "warm_up", "dropout", "check_every", "seed"):
+        default = getattr(Options, name)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    parser.add_argument("--threads", type=int, default=1, help="one gives the same weights every time (default)")
+    found = vars(parser.parse_args(argv))
+    threads = found.pop("threads")
+    return Options(**found), threads
+
+
+def main(argv: list[str]) -> None:
+    """The command."""
+    options, threads = _options(argv)
+    torch.set_num_threads(threads)
+    found = train(options, "python -m models.train_teacher " + " ".join(argv))
+    print(f"validation perplexity {found:.3f}")
+
+
+if __name__ == "__main__":
+    run_command(main)
