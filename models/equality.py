@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from models.bispikclm import SpikingLM
 from models.data import Batch, Corpus, pack
-from models.load import load_student
+from models.load import load_language_model, load_student
 from models.spiking_bert import SpikingBert
 from runtime import glue, program_file
 from runtime.program import Program, Result
+from runtime.sampling import file_windows
 from runtime.simulator import fast
-from runtime.text import Encoder
+from runtime.text import Encoder, Tokens
 
 _BATCH = 16
 
@@ -38,11 +40,11 @@ class Equality:
 
 @torch.no_grad()
 def compare(checkpoint: Path, program_path: Path, data: str, limit: int | None = None) -> Equality:
-    """Count agreement over the dev set of the program's task."""
-    student, program = load_student(checkpoint), program_file.load(program_path)
+    """Count agreement over the dev set of the program's task; for a language model over whole windows of a text file, 64 where no limit is given."""
+    program = program_file.load(program_path)
+    student = (load_language_model if program.each else load_student)(checkpoint)
     encoder = Encoder(program)
-    examples = glue.read(glue.task_named(program.host.task), data, "dev", limit)
-    tokens = encoder.tokens([e.text for e in examples])
+    tokens = file_windows(encoder, Path(data), limit) if program.each else _dev_set(encoder, data, limit)
     order = sorted(range(len(tokens)), key=lambda n: len(tokens[n][0]))
     spikes = logits = 0
     for at in range(0, len(order), _BATCH):
@@ -54,19 +56,26 @@ def compare(checkpoint: Path, program_path: Path, data: str, limit: int | None =
     return Equality(len(tokens), spikes, logits)
 
 
+def _dev_set(encoder: Encoder, data: str, limit: int | None) -> list[Tokens]:
+    examples = glue.read(glue.task_named(encoder.program.host.task), data, "dev", limit)
+    return encoder.tokens([e.text for e in examples])
+
+
 def _corpus(tokens: list[tuple[list[int], list[int]]]) -> Corpus:
     starts = np.cumsum([0, *(len(ids) for ids, _ in tokens)])
     return Corpus(np.concatenate([ids for ids, _ in tokens]), np.concatenate([s for _, s in tokens]), starts)
 
 
-def _agreement(student: SpikingBert, program: Program, corpus: Corpus, expected: Result) -> tuple[int, int]:
+def _agreement(student: SpikingBert | SpikingLM, program: Program, corpus: Corpus, expected: Result) -> tuple[int, int]:
     """(sentences with equal last-layer spikes, with equal logits) in one batch."""
     batch = pack(corpus, range(len(corpus)))
     ours = student.spikes(batch)
-    total, _ = student.counts(ours, batch)
+    total = student.integer_logits(ours) if isinstance(student, SpikingLM) else student.counts(ours, batch)[0]
     theirs = _last_layer(program, expected, batch)
     wrong = np.unique(batch.sentence.numpy()[(ours.float().numpy().swapaxes(0, 1) != theirs).any((1, 2))])
-    return len(corpus) - len(wrong), int((total.long().numpy() == expected.logits).all(1).sum())
+    same = (total.long().numpy() == expected.logits).all(1)
+    rows = batch.sentence.numpy() if program.each else np.arange(len(corpus))
+    return len(corpus) - len(wrong), len(corpus) - len(np.unique(rows[~same]))
 
 
 def _last_layer(program: Program, expected: Result, batch: Batch) -> np.ndarray:

@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from models.bispikclm import language_config
 from models.distil import LossWeights
+from models.spad import SpadWeights
 from models.spiking_bert import BertConfig
 from models.start import Start
 from runtime.errors import FileError, InputError
@@ -17,6 +19,8 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+LANGUAGE = "lm"  # the task of a causal language model
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,12 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The TOML file: task, [model], [start], [loss], [schedule]."""
+    """The TOML file: task, [model], [start], [loss] (of a language model `SpadWeights`), [schedule]."""
 
     task: str
     model: dict[str, Any]
     start: Start = field(default_factory=Start)
-    loss: LossWeights = field(default_factory=LossWeights)
+    loss: LossWeights | SpadWeights = field(default_factory=LossWeights)
     schedule: Schedule = field(default_factory=Schedule)
 
 
@@ -60,9 +64,11 @@ def read_recipe(path: Path) -> Recipe:
 
 def recipe_from(raw: dict[str, Any]) -> Recipe:
     """The recipe of a parsed TOML file. Raises `KeyError` or `TypeError` on what is missing or unknown."""
-    BertConfig(vocabulary=1, classes=1, **raw.get("model", {}))  # refuses keys it does not know
-    parts = Start(**raw.get("start", {})), LossWeights(**raw.get("loss", {})), Schedule(**raw.get("schedule", {}))
-    return Recipe(raw["task"], raw.get("model", {}), *parts)
+    model, loss = raw.get("model", {}), raw.get("loss", {})
+    causal = raw["task"] == LANGUAGE
+    _ = language_config(1, **model) if causal else BertConfig(vocabulary=1, classes=1, **model)  # refuses keys it does not know
+    terms = SpadWeights(**loss) if causal else LossWeights(**loss)
+    return Recipe(raw["task"], model, Start(**raw.get("start", {})), terms, Schedule(**raw.get("schedule", {})))
 
 
 def varied(recipe: Recipe, settings: Sequence[str]) -> Recipe:

@@ -167,6 +167,11 @@ class SpikingEncoder(nn.Module):
             assert isinstance(layer, Layer)
             yield layer
 
+    @property
+    def threshold(self) -> float:
+        """One threshold in the units of drives: 1, or 1/64 synaptic units after `fold`."""
+        return 1.0 if self.scale is None else float(self.scale * arith.ONE)
+
     def fold(self, scale: int) -> None:
         """From float student to integers at `scale` synaptic units a threshold (one for all populations: they share vth)."""
         for part in self.modules():

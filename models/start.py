@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.bispikclm import SpikingLM
 from models.data import Corpus, length_sorted_batches, pack
-from models.spiking_bert import Layer, SpikingBert
+from models.spiking_bert import Layer, SpikingBert, SpikingEncoder
 from models.teacher import Teacher
 from runtime.errors import InputError
 from runtime.files import read_json, read_tensors
 
 _TABLES = ("words", "context", "both")
-_OUTPUT = ("readout", "logit_scale")
+_OUTPUT = ("readout", "logit_scale", "head", "norm.")
 _MARKS = 16  # channels that tell a text of a pair: as many -1 outweigh what some 256 random weights add up to (a deviation of about 5)
 _ALWAYS = 4  # values of each head that say only that there was a match
 _MARK = 3.0  # in an embedding row, whose other entries have a variance of 1; int8 tables reach about 8
@@ -46,10 +47,10 @@ class Start:
 
 
 @torch.no_grad()
-def start_student(student: SpikingBert, teacher: Teacher, corpus: Corpus, start: Start) -> None:
-    """Set what `start` describes; the rest of the student stays as it was made."""
-    share = torch.bincount(torch.from_numpy(corpus.ids).long(), minlength=student.config.vocabulary).float()
-    parts = [_unit(part, share / share.sum()) for part in _tables(teacher, start.embedding)]
+def start_student(student: SpikingEncoder, teacher: Teacher, ids: np.ndarray, start: Start) -> None:
+    """Set what `start` describes; the rest of the student stays as it was made. ids: all tokens that it will be trained on."""
+    share = torch.bincount(torch.from_numpy(ids).long(), minlength=student.config.vocabulary).float()
+    parts = [_unit(part[: len(share)], share / share.sum()) for part in _tables(teacher, start.embedding)]
     _start_embedding(student, torch.cat(parts, 1), share / share.sum())
     for layer in student.blocks():
         if start.alike:
@@ -70,7 +71,15 @@ def start_regression(student: SpikingBert, targets: Tensor) -> None:
     student.readout_bias.fill_(float(targets.mean() / student.logit_scale))
 
 
-def start_from(student: SpikingBert, run: Path, task: str) -> None:
+@torch.no_grad()
+def start_head(student: SpikingLM, ids: np.ndarray) -> None:
+    """Begin by saying how often each token occurs; half a count for those that do not."""
+    counts = torch.bincount(torch.from_numpy(ids).long(), minlength=student.config.vocabulary).float() + 0.5
+    student.head_bias.copy_((counts / counts.sum()).log())
+    student.head.mul_(0.1)
+
+
+def start_from(student: SpikingEncoder, run: Path, task: str) -> None:
     """Everything that an earlier run's float student had learned; its readout only where the task was the same. Raises `InputError`."""
     tensors, _ = read_tensors(run / "float.safetensors")
     earlier = {k[len("student.") :]: torch.from_numpy(v.copy()) for k, v in tensors.items() if k.startswith("student.")}
@@ -110,7 +119,7 @@ def alone(teacher: Teacher) -> Tensor:
     return out
 
 
-def _start_embedding(student: SpikingBert, centred: Tensor, share: Tensor) -> None:
+def _start_embedding(student: SpikingEncoder, centred: Tensor, share: Tensor) -> None:
     """The directions of most variance over the corpus; the projection gives each an ON and an OFF channel."""
     part, rank = student.embedding, student.config.embedding_rank
     _, directions = torch.linalg.eigh((centred * share[:, None]).T @ centred)
@@ -121,7 +130,7 @@ def _start_embedding(student: SpikingBert, centred: Tensor, share: Tensor) -> No
     part.projection.copy_(rows[: student.config.hidden])
 
 
-def _mark_segments(student: SpikingBert) -> None:
+def _mark_segments(student: SpikingEncoder) -> None:
     """The last channels of x say which text of a pair a token is in: `_MARKS` fire at every step in the first, as many in the second."""
     part, rank, own = student.embedding, student.config.embedding_rank, student.config.hidden - 2 * _MARKS
     for table in (part.token, part.position, part.projection):
@@ -134,7 +143,7 @@ def _mark_segments(student: SpikingBert) -> None:
     part.norm.weight[own:] = 2  # batch norm leaves +-1 of a mark: twice that is above the threshold at once, or never
 
 
-def _tell_matches(student: SpikingBert) -> None:
+def _tell_matches(student: SpikingEncoder) -> None:
     """`_MARKS` channels that x leaves silent fire in `attended` where attention found something: the first values of each head always spike,
     and these channels hear them alone. How much of each text has its like in the other can then be read out from the first step on."""
     own = student.config.hidden - 3 * _MARKS

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.data import Batch, Corpus, pack, read_lines
 from runtime.errors import DataError, InputError
@@ -59,11 +62,17 @@ class Stream:
 
     ids: NDArray[np.int32]
 
-    def crops(self, rng: np.random.Generator, count: int, length: int) -> tuple[Batch, Tensor]:
-        """`count` random runs of `length` tokens as a packed batch, and (tokens,) what follows each."""
-        first = rng.integers(0, len(self.ids) - length, count)
-        at = (first[:, None] + np.arange(length)).ravel()
-        return batch_of([self.ids[at[n : n + length]] for n in range(0, len(at), length)]), torch.from_numpy(self.ids[at + 1].astype(np.int64))
+    def runs(self, rng: np.random.Generator, count: int, length: int) -> NDArray[np.int32]:
+        """(count, length) random runs of tokens."""
+        first = rng.integers(0, len(self.ids) - length + 1, count)
+        return self.ids[first[:, None] + np.arange(length)]
+
+
+def crops(streams: Sequence[Stream], share: float, rng: np.random.Generator, count: int, length: int) -> tuple[Batch, Tensor]:
+    """`count` runs of `length` tokens as one packed batch, and (tokens,) what follows each; of two streams the first gives the share `share`."""
+    counts = [count] if len(streams) == 1 else [round(count * share), count - round(count * share)]
+    runs = np.concatenate([s.runs(rng, n, length + 1) for s, n in zip(streams, counts)])
+    return batch_of(list(runs[:, :-1])), torch.from_numpy(runs[:, 1:].ravel().astype(np.int64))
 
 
 def batch_of(texts: Sequence[Sequence[int] | NDArray[np.int32]]) -> Batch:
@@ -86,9 +95,19 @@ def stream_of(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> Stream
 
 def scored_batches(stream: Stream, length: int, stride: int, limit: int, size: int) -> Iterator[tuple[Batch, NDArray[np.int64], Tensor]]:
     """(batch, rows to score, their targets) over the first `limit` windows, `size` at a time: every token once, as `runtime perplexity` does."""
-    found = [w for n, w in zip(range(limit), windows(stream.ids.tolist(), length, stride))]
+    found = list(islice(windows(stream.ids.tolist(), length, stride), limit))
     for at in range(0, len(found), size):
         some = found[at : at + size]
         ends = np.cumsum([len(w.ids) for w in some])
         rows = np.concatenate([np.arange(end - len(w.targets), end) for w, end in zip(some, ends)])
         yield batch_of([w.ids for w in some]), rows, torch.from_numpy(np.concatenate([w.targets for w in some]))
+
+
+@torch.no_grad()
+def perplexity(logits: Callable[[Batch], Tensor], stream: Stream, length: int, limit: int = sys.maxsize, size: int = 16) -> float:
+    """Per token over the first `limit` windows of a stream, half a window apart. logits: (tokens, vocabulary) of a batch."""
+    total, tokens = 0.0, 0
+    for batch, rows, targets in scored_batches(stream, length, max(1, length // 2), limit, size):
+        total += float(nn.functional.cross_entropy(logits(batch)[rows], targets, reduction="sum"))
+        tokens += len(rows)
+    return math.exp(total / tokens)

@@ -1,6 +1,6 @@
 """Train a spiking student and write its integer checkpoint.
 
-    python -m models.train --config models/configs/sst2.toml --teacher DIR --data DIR --out RUN
+    python -m models.train --config models/configs/sst2.toml|lm.toml --teacher DIR --data DIR --out RUN
         [--unlabelled FILE ...] [--cache DIR] [--from RUN] [--set KEY=VALUE ...] [--no-dev]
 
 Phase one trains floats with surrogate gradients; `fold` makes them integers; phase two trains on in the chip's own arithmetic, so
@@ -15,7 +15,7 @@ import argparse
 import copy
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,16 @@ from typing import Any
 import numpy as np
 import torch
 from rich.progress import track
+from torch import Tensor, nn
 
 from models import measure, state
-from models.data import Corpus, encode, length_sorted_batches, pack
-from models.distil import Distiller
+from models.bispikclm import SpikingLM
+from models.data import Batch, Corpus, encode, length_sorted_batches, pack
+from models.distil import Distiller, LossWeights
 from models.export import export
 from models.finetune_teacher import predictions
 from models.fold import population_spikes, recalibrate, scale_limits, spike_rates, spike_report
-from models.recipe import Recipe, Schedule, plain, read_recipe, varied
+from models.recipe import LANGUAGE, Recipe, Schedule, plain, read_recipe, varied
 from models.spiking_bert import BertConfig, SpikingBert
 from models.start import start_from, start_regression, start_student
 from models.teacher import Teacher, load_teacher
@@ -42,36 +44,49 @@ from runtime.files import make_folder, read_json, write_atomic
 _DRAWS = {"float": 0, "integer": 1, "calibration": 2}  # each draws its batches from random numbers of its own
 
 
-class Trainer:
-    """One run: its student, its data and its card, which is also the record that a resumed run reads."""
+class Phases:
+    """Both phases of a run. `card` is also the record that a resumed run reads; what is learned and judged is the subclass's."""
 
-    def __init__(self, recipe: Recipe, teacher: Teacher, material: Material, out: Path, earlier: Path | None = None) -> None:
+    student: SpikingBert | SpikingLM
+    distiller: nn.Module
+
+    def __init__(self, recipe: Recipe, out: Path) -> None:
         torch.manual_seed(recipe.schedule.seed)
-        self.recipe, self.out, self.task = recipe, out, glue.task_named(recipe.task)
-        self.material, self.set = material, material.training
-        model = BertConfig(vocabulary=teacher.tokenizer.get_vocab_size(), classes=max(1, len(self.task.labels)), **recipe.model)
-        self.student = SpikingBert(model)
-        start_student(self.student, teacher, self.set.corpus, recipe.start)
-        if not self.task.labels:
-            start_regression(self.student, self.set.soft)
-        if earlier is not None:
-            start_from(self.student, earlier, recipe.task)
-        self.distiller = Distiller(self.student, teacher, self.task, recipe.loss)
+        self.recipe, self.out = recipe, out
         self.card: dict[str, Any] = {"curves": {"float": [], "integer": []}, "minutes": 0.0, "recipe": plain(recipe)}
-        self.card |= {"vocabulary": model.vocabulary, "classes": model.classes}
+
+    def loss(self, name: str, step: int) -> Tensor:
+        """Of the step's own random batch."""
+        raise NotImplementedError
+
+    def check(self) -> float:
+        """How good the student is now, on text that it is chosen by."""
+        raise NotImplementedError
+
+    def distance(self) -> float | None:
+        """How far it is from its teacher, where that is measured."""
+        raise NotImplementedError
+
+    def calibration(self) -> Iterable[Batch]:
+        """Batches of what is trained on, for statistics."""
+        raise NotImplementedError
+
+    def probe(self) -> list[Batch]:
+        """Batches that spikes are counted on."""
+        raise NotImplementedError
 
     def float_phase(self) -> None:
         """Surrogate-gradient training, then statistics recomputed over the same mixture."""
         if not state.load(self.out / "float", self.student, self.card):
             self._phase("float", self.recipe.schedule.float_steps, self.recipe.schedule.rate)
-            recalibrate(self.student, self._calibration())
+            recalibrate(self.student, self.calibration())
             self.card |= {"held_out_float": self.check(), "distance_float": self.distance()}
             state.save(self.out / "float", self.student, self.card)
 
     def integer_phase(self) -> None:
         """Fold, report what folding costs, train on in integers."""
         self.student.eval()
-        probe = [pack(self.material.held, rows) for rows in length_sorted_batches(self.material.held, 32)[::6]]
+        probe = self.probe()
         before, limits = population_spikes(self.student, probe), scale_limits(self.student)
         self.student.fold(limits[0][0])
         cost = {
@@ -107,18 +122,51 @@ class Trainer:
             history.append({"phase": phase, "from_step": step, "schedule": current})
 
     def _update(self, live: state.Live, step: int, name: str) -> float:
-        schedule = self.recipe.schedule
-        rows = self._draw(name, step, schedule.batch)
         self.student.train()
-        loss = self.distiller(self.student, pack(self.set.corpus, rows), self.set.soft[rows], self.set.labels[rows], step)
+        loss = self.loss(name, step)
         live.step(loss)
         return float(loss.detach())
 
+    def random(self, name: str, step: int) -> np.random.Generator:
+        """Random numbers of one step of a phase."""
+        return np.random.default_rng([self.recipe.schedule.seed, _DRAWS[name], step])
+
+
+class Trainer(Phases):
+    """A classifier's run: its student and its data."""
+
+    student: SpikingBert
+
+    def __init__(self, recipe: Recipe, teacher: Teacher, material: Material, out: Path, earlier: Path | None = None) -> None:
+        super().__init__(recipe, out)
+        assert isinstance(recipe.loss, LossWeights)
+        self.task, self.material, self.set = glue.task_named(recipe.task), material, material.training
+        model = BertConfig(vocabulary=teacher.tokenizer.get_vocab_size(), classes=max(1, len(self.task.labels)), **recipe.model)
+        self.student = SpikingBert(model)
+        start_student(self.student, teacher, self.set.corpus.ids, recipe.start)
+        if not self.task.labels:
+            start_regression(self.student, self.set.soft)
+        if earlier is not None:
+            start_from(self.student, earlier, recipe.task)
+        self.distiller = Distiller(self.student, teacher, self.task, recipe.loss)
+        self.card |= {"vocabulary": model.vocabulary, "classes": model.classes}
+
+    def loss(self, name: str, step: int) -> Tensor:
+        """Of a batch drawn from the task's texts and the others."""
+        rows = self._draw(name, step, self.recipe.schedule.batch)
+        loss: Tensor = self.distiller(self.student, pack(self.set.corpus, rows), self.set.soft[rows], self.set.labels[rows], step)
+        return loss
+
+    def probe(self) -> list[Batch]:
+        """A sixth of the held-out slice."""
+        return [pack(self.material.held, rows) for rows in length_sorted_batches(self.material.held, 32)[::6]]
+
     def _draw(self, name: str, step: int, batch: int) -> np.ndarray:
         schedule = self.recipe.schedule
-        return self.set.draw(np.random.default_rng([schedule.seed, _DRAWS[name], step]), batch, schedule.task_share)
+        return self.set.draw(self.random(name, step), batch, schedule.task_share)
 
-    def _calibration(self) -> list[Any]:
+    def calibration(self) -> Iterable[Batch]:
+        """Of the same mixture."""
         return [pack(self.set.corpus, self._draw("calibration", n, 64)) for n in range(self.recipe.schedule.calibration_batches)]
 
     def check(self) -> float:
@@ -199,10 +247,20 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--threads", type=int, default=2)
     o = parser.parse_args(argv)
     torch.set_num_threads(o.threads)
-    recipe, out = varied(read_recipe(Path(o.config)), o.set), Path(o.out)
+    recipe, out, command = varied(read_recipe(Path(o.config)), o.set), Path(o.out), "python -m models.train " + " ".join(argv)
+    if recipe.task == LANGUAGE:
+        _train_language(recipe, o, command)
+        return
     source = source_of(recipe.schedule, o.data, o.unlabelled, o.cache or out / "cache")
-    card = train(recipe, o.teacher, source, out, "python -m models.train " + " ".join(argv), o.dev, o.earlier)
+    card = train(recipe, o.teacher, source, out, command, o.dev, o.earlier)
     print(" ".join(f"{name} {value:.4f}" for name, value in card.get("dev", {"held-out": card["held_out_integer"]}).items()))
+
+
+def _train_language(recipe: Recipe, o: argparse.Namespace, command: str) -> None:
+    from models import train_language  # it is built on this module
+
+    card = train_language.train(recipe, o.teacher, Path(o.data), o.unlabelled, Path(o.out), command, o.dev, o.earlier)
+    print(" ".join(f"{name} perplexity {card[name]:.3f}" for name in ("valid", "test") if name in card))
 
 
 if __name__ == "__main__":

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,8 +23,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from models import state
-from models.data import Batch
-from models.streams import START, Stream, reviews, scored_batches, stream_of, train_tokenizer, wikitext
+from models.streams import START, crops, perplexity, reviews, stream_of, train_tokenizer, wikitext
 from models.teacher import CausalTeacher
 from runtime.cli import run_command
 from runtime.files import make_folder, write_atomic
@@ -55,16 +52,6 @@ class Options:
     dropout: float = 0.1
     check_every: int = 1000
     seed: int = 0
-
-
-def perplexity(logits: Callable[[Batch], Tensor], stream: Stream, length: int, limit: int = sys.maxsize, size: int = 16) -> float:
-    """Per token over the first `limit` windows of a stream, half a window apart. logits: (tokens, vocabulary) of a batch."""
-    total, tokens = 0.0, 0
-    with torch.no_grad():
-        for batch, rows, targets in scored_batches(stream, length, max(1, length // 2), limit, size):
-            total += float(nn.functional.cross_entropy(logits(batch)[rows], targets, reduction="sum"))
-            tokens += len(rows)
-    return math.exp(total / tokens)
 
 
 class Training:
@@ -104,16 +91,12 @@ class Training:
 
     def _loss(self, step: int) -> Tensor:
         o, rng = self.options, np.random.default_rng([self.options.seed, step])
-        counts = [round(o.batch * o.share), o.batch - round(o.batch * o.share)] if len(self.streams) == 2 else [o.batch]
         torch.manual_seed(o.seed + 1_000_003 * step)  # dropout of this step, whatever came before it in this process
-        parts = [s.crops(rng, n, o.length) for s, n in zip(self.streams, counts) if n]
         self.teacher.model.train()
-        losses = []
-        for batch, targets in parts:
-            with torch.autocast("cpu", torch.bfloat16):  # products 2-3 times as fast as float32; the weights stay float32
-                out = self.teacher.outputs(batch)
-            losses.append(nn.functional.cross_entropy(self.teacher.token_logits(out, batch), targets, reduction="sum"))
-        return torch.stack(losses).sum() / (o.batch * o.length)
+        batch, targets = crops(self.streams, o.share, rng, o.batch, o.length)
+        with torch.autocast("cpu", torch.bfloat16):  # products 2-3 times as fast as float32; the weights stay float32
+            out = self.teacher.outputs(batch)
+        return nn.functional.cross_entropy(self.teacher.token_logits(out, batch), targets)
 
     def valid_perplexity(self, limit: int = sys.maxsize) -> float:
         """On WikiText's validation file."""

@@ -34,9 +34,7 @@ def told(message: str) -> None:
 def chosen_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
     """By the options data, random, limit and seed. A language model's data is a text file, read in whole windows one after another."""
     if o.data is not None and encoder.program.each:
-        ids, longest = language.whole(encoder, read_text(Path(o.data))).ids, encoder.program.dims.positions
-        parts = [ids[at : at + longest] for at in range(0, len(ids), longest)]
-        return [(part, [0] * len(part)) for part in parts[: o.limit or 64]]
+        return file_windows(encoder, Path(o.data), o.limit)
     if o.data is not None:
         examples = glue.read(glue.task_named(encoder.program.host.task), o.data, "dev", o.limit or 64)
         with told_warnings():
@@ -44,6 +42,13 @@ def chosen_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
     rng, longest = np.random.default_rng(o.seed), encoder.program.dims.positions
     lengths = rng.integers(1, longest + 1, o.limit or o.random)
     return [(rng.integers(0, len(encoder.program.host.front.token), n).tolist(), [0] * n) for n in lengths.tolist()]
+
+
+def file_windows(encoder: Encoder, path: Path, limit: int | None) -> list[Tokens]:
+    """The first `limit` (default: 64) runs of a text file's tokens that fill the compiled length, one after another."""
+    ids, longest = language.whole(encoder, read_text(path)).ids, encoder.program.dims.positions
+    parts = [ids[at : at + longest] for at in range(0, len(ids), longest)]
+    return [(part, [0] * len(part)) for part in parts[: limit or 64]]
 
 
 def read_text(path: Path) -> str:

@@ -9,23 +9,24 @@ import numpy as np
 import pytest
 import random_checkpoint
 import torch
+from tiny_language import tiny
 
 from models import train_teacher
-from models.streams import START, Stream, batch_of, require_same_tokenizer, reviews, scored_batches, stream_of, train_tokenizer, wikitext
+from models.streams import (
+    START,
+    Stream,
+    batch_of,
+    crops,
+    perplexity,
+    require_same_tokenizer,
+    reviews,
+    scored_batches,
+    stream_of,
+    train_tokenizer,
+    wikitext,
+)
 from models.teacher import CausalTeacher, load_causal_teacher
 from runtime.errors import DataError, FileError, InputError
-
-ARTICLE = " \n = {name} = \n \n {text} \n \n = = Part = = \n \n More of {name} . \n"
-
-
-@pytest.fixture(scope="session")
-def wiki(tmp_path_factory):
-    """WikiText's three files over a few words, in which the next word is easily guessed."""
-    folder, rng = tmp_path_factory.mktemp("wiki"), np.random.default_rng(0)
-    for split, count in (("train", 60), ("valid", 8), ("test", 8)):
-        texts = [" ".join(["one two three four", "five six seven"][k] for k in rng.integers(0, 2, 12)) for _ in range(count)]
-        (folder / f"wiki.{split}.tokens").write_text("".join(ARTICLE.format(name=f"Item {n}", text=t) for n, t in enumerate(texts)))
-    return folder
 
 
 def test_articles_are_cut_at_their_titles_and_nothing_is_lost(wiki):
@@ -48,10 +49,11 @@ def test_the_vocabulary_spells_any_bytes_and_comes_out_the_same_again(wiki):
         assert ids[0] == tokenizer.token_to_id(START) and tokenizer.decode(ids) == text
 
 
-def test_crops_are_followed_by_their_targets():
-    stream = Stream(np.arange(100, 200, dtype=np.int32))
-    batch, targets = stream.crops(np.random.default_rng(0), 5, 7)
+def test_crops_are_followed_by_their_targets_and_shared_out():
+    streams = [Stream(np.arange(first, first + 100, dtype=np.int32)) for first in (100, 300)]
+    batch, targets = crops(streams, 0.4, np.random.default_rng(0), 5, 7)
     assert batch.shape == (5, 7) and (targets == batch.ids + 1).all() and batch.positions.tolist() == list(range(7)) * 5
+    assert [int(n) for n in torch.bincount(batch.ids // 200)] == [14, 21]
 
 
 def test_scored_batches_predict_every_token_once():
@@ -76,19 +78,6 @@ def test_another_tokenizer_than_the_run_s_is_refused(wiki, tmp_path):
     require_same_tokenizer(tokenizer, path)
     with pytest.raises(InputError, match=r"tokenizer\.json: the student's tokens are not the teacher's"):
         require_same_tokenizer(random_checkpoint.small_tokenizer(), path)
-
-
-def tiny(kind, vocabulary):
-    """A randomly initialised model of two layers."""
-    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, OPTConfig, OPTForCausalLM
-
-    torch.manual_seed(0)
-    sizes = dict(vocab_size=vocabulary, hidden_size=32, num_hidden_layers=2, num_attention_heads=2)
-    if kind == "gpt2":
-        return GPT2LMHeadModel(GPT2Config(vocab_size=vocabulary, n_positions=32, n_embd=32, n_layer=2, n_head=2))
-    if kind == "opt":
-        return OPTForCausalLM(OPTConfig(**sizes, ffn_dim=64, max_position_embeddings=32, word_embed_proj_dim=32))
-    return LlamaForCausalLM(LlamaConfig(**sizes, intermediate_size=64, max_position_embeddings=32))
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "opt", "llama"])
@@ -146,5 +135,5 @@ def test_a_teacher_learns_and_a_killed_run_goes_on_to_the_same_weights(wiki, tmp
     teacher = load_causal_teacher(str(tmp_path / "whole"))
     assert teacher.tokenizer.get_vocab_size() == 280
     stream = stream_of(teacher.tokenizer, wikitext(wiki, "valid"), 16)
-    found = train_teacher.perplexity(lambda b: teacher.token_logits(teacher.outputs(b), b), stream, 16, 400)
+    found = perplexity(lambda b: teacher.token_logits(teacher.outputs(b), b), stream, 16, 400)
     assert found == pytest.approx(card["valid_perplexity"], rel=1e-3) and math.isfinite(found)

@@ -246,7 +246,7 @@ def test_a_student_may_start_from_what_the_teacher_makes_of_each_word(teacher, k
     size = len(random_checkpoint.WORDS)
     student = SpikingBert(BertConfig(vocabulary=size, classes=2, hidden=32, embedding_rank=16))
     corpus = encode(random_checkpoint.small_tokenizer(), random_checkpoint.texts(0, 20, 12), 12)
-    start_student(student, teacher, corpus, Start(embedding=kind, score=0.4, learned=False))
+    start_student(student, teacher, corpus.ids, Start(embedding=kind, score=0.4, learned=False))
     table = student.embedding.token.detach()
     assert table.isfinite().all() and len(table.unique(dim=0)) == size
     layer = next(student.blocks())

@@ -1,0 +1,117 @@
+"""Spike-aware alignment distillation (SpAD, after BiSpikCLM, arXiv 2605.13859): what a causal student learns from a causal teacher.
+
+    L = 0.2 embedding + 0.1 attention + 0.1 features + 0.3 tau^2 KL(logits) + 0.3 cross-entropy
+
+Attention and features are each g * RateMSE + (1 - g) * MSE. MSE compares the student's spike rates with the teacher's tensor; RateMSE with the
+spike rates that the tensor itself has as a constant current into the student's own LIF. Widths differ, so embedding and features go through
+learned maps; the student's layer n learns from the last teacher layer of the n-th of equal blocks. What the paper leaves open is fixed here:
+hidden states are standardised over their channels, attention is relative to a query's strongest key (an AND can say no more), and heads are averaged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.bispikclm import SpikingLM
+from models.data import Batch
+from models.distil import mean_rate
+from models.spiking import lif
+from models.teacher import CausalTeacher
+
+
+@dataclass(frozen=True)
+class SpadWeights:
+    """Weight of each term; a term of weight 0 is not computed, and without any of the first four the teacher is not run. `rate_mix`: g.
+    `rate` weighs what the mean spike rate has above `rate_target`."""
+
+    embedding: float = 0.2
+    attention: float = 0.1
+    features: float = 0.1
+    logits: float = 0.3
+    labels: float = 0.3
+    temperature: float = 2.0
+    rate_mix: float = 0.5
+    rate: float = 0.0
+    rate_target: float = 0.14
+
+    @property
+    def teacher(self) -> bool:
+        """Whether any term asks the teacher."""
+        return self.embedding + self.attention + self.features + self.logits > 0
+
+
+class SpadDistiller(nn.Module):
+    """The loss of one batch. Owns the learned maps, which are trained with the student and thrown away after."""
+
+    def __init__(self, student: SpikingLM, teacher: CausalTeacher, weights: SpadWeights) -> None:
+        super().__init__()
+        config, self.weights = teacher.model.config, weights
+        self.teacher = [teacher]  # in a list: its parameters are not ours to train or save
+        self.config, self.blocks = student.config, max(1, config.num_hidden_layers // student.config.layers)
+        width = teacher.model.get_input_embeddings().weight.shape[1]
+        self.embedding_map = nn.Linear(student.config.hidden, width)
+        self.feature_maps = nn.ModuleList(nn.Linear(student.config.hidden, config.hidden_size) for _ in range(2))  # to rates, to values
+
+    def forward(self, student: SpikingLM, batch: Batch, targets: Tensor) -> Tensor:
+        """Loss of a batch. targets: (tokens,) the token after each."""
+        w, probes = self.weights, list[dict[str, Tensor]]()
+        logits = student(batch, probes)
+        loss = torch.zeros(())
+        if w.labels:
+            loss = loss + w.labels * F.cross_entropy(logits, targets)
+        if w.rate:
+            loss = loss + w.rate * (mean_rate(probes, batch) - w.rate_target).clamp_min(0)
+        return loss + self._taught(student, batch, logits, probes) if w.teacher else loss
+
+    def _taught(self, student: SpikingLM, batch: Batch, logits: Tensor, probes: list[dict[str, Tensor]]) -> Tensor:
+        w, loss = self.weights, torch.zeros(())
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            out = self.teacher[0].outputs(batch, states=w.attention + w.features > 0)
+        if w.logits:
+            soft, tau = self.teacher[0].token_logits(out, batch), w.temperature
+            divergence = F.kl_div(F.log_softmax(logits / tau, -1), F.softmax(soft / tau, -1), reduction="batchmean")
+            loss = loss + w.logits * tau**2 * divergence
+        if w.embedding:
+            loss = loss + w.embedding * self._embedding(student, batch)
+        for layer, probe in enumerate(probes[1:], 1):
+            if w.features:
+                loss = loss + w.features / self.config.layers * self._features(probe["output"], out.hidden_states[layer * self.blocks], batch)
+            if w.attention:
+                loss = loss + w.attention / self.config.layers * self._attention(probe["score"], out.attentions[layer * self.blocks - 1], batch)
+        return loss
+
+    def _embedding(self, student: SpikingLM, batch: Batch) -> Tensor:
+        """MSE of the student's current, in thresholds, mapped to the teacher's standardised rows."""
+        current = student.embedding(batch) / student.threshold
+        rows = self.teacher[0].model.get_input_embeddings()(batch.ids).detach().float()
+        return F.mse_loss(self.embedding_map(current), _standard(rows))
+
+    def _features(self, spikes: Tensor, states: Tensor, batch: Batch) -> Tensor:
+        rates, values = spikes.float().mean(0), _standard(states.flatten(0, 1)[batch.place].float())
+        to_rates, to_values = self.feature_maps
+        return self._mixed(F.mse_loss(to_rates(rates), self._rates(values, "residual")), F.mse_loss(to_values(rates), values))
+
+    def _attention(self, scores: Tensor, probabilities: Tensor, batch: Batch) -> Tensor:
+        """scores: (T, texts, heads, queries, keys) spikes; probabilities: (texts, heads, queries, keys)."""
+        relative = probabilities.float() / probabilities.float().amax(-1, keepdim=True).clamp_min(1e-6)
+        rates, cells = scores.float().mean((0, 2)), batch.pairs().tril().float()
+        by_rate = (rates - self._rates(relative, "score").mean(1)).square()
+        by_value = (rates - relative.mean(1)).square()
+        return self._mixed((by_rate * cells).sum() / cells.sum(), (by_value * cells).sum() / cells.sum())
+
+    def _rates(self, current: Tensor, kind: str) -> Tensor:
+        """Spike rate of each element of a constant current, in thresholds, through the student's LIF of that kind."""
+        drive = current.detach().expand(self.config.steps, *current.shape).contiguous()
+        return lif(drive, self.config.keep[kind], None).float().mean(0)
+
+    def _mixed(self, by_rate: Tensor, by_value: Tensor) -> Tensor:
+        return self.weights.rate_mix * by_rate + (1 - self.weights.rate_mix) * by_value
+
+
+def _standard(values: Tensor) -> Tensor:
+    """Each row with mean 0 and variance 1: some channels of a transformer's states are hundreds of times the others."""
+    return F.layer_norm(values, values.shape[-1:])
