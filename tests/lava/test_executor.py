@@ -12,8 +12,9 @@ import pytest
 import random_checkpoint
 
 from compiler.lower import lower
-from runtime import executors, program_file
+from runtime import executors, language, program_file
 from runtime.compare import require_equal
+from runtime.language import Sampler, Sampling
 from runtime.lava import executor
 from runtime.lava.plan import plan
 from runtime.program import COINCIDENCE, RELAY, SOURCE
@@ -93,3 +94,22 @@ _USER = """
     np.save(folder / "out.npy", sink.data.get())
     network.stop()
 """
+
+
+@pytest.mark.parametrize("head", ["host", "chip"])
+def test_a_language_model_gives_every_spike_and_answer(tmp_path, head):
+    """Without a readout the last layer's spikes are recorded and counted; on the chip the head's membranes are read."""
+    program = lower(random_checkpoint.write(tmp_path / "c", 4, readout="each", window=2, max_length=6), "loihi2", head=head)
+    samples = Encoder(program).samples(random_checkpoint.tokens(2, 3, 6))
+    expected = reference.run(program, samples, record=True)
+    require_equal(program, expected, executor.run(program, samples, record=True), ("reference", "lava"))
+    assert (executor.run(program, samples).logits == expected.logits).all()
+
+
+def test_a_text_is_continued_on_lava_as_on_fast(tmp_path):
+    program = lower(random_checkpoint.write(tmp_path / "c", 4, readout="each", window=2, max_length=3, logit_scale=0.002), "loihi2")
+    found = []
+    for name in ("fast", "lava"):
+        predict, sampler = language.predictor(Encoder(program), name, 120), Sampler(program, Sampling(temperature=1.0, seed=2))
+        found.append(list(language.generate(predict, [5, 6], 3, sampler)))
+    assert found[0] == found[1] and len(found[0]) == 3
