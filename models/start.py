@@ -122,6 +122,9 @@ def alone(teacher: Teacher) -> Tensor:
 def _start_embedding(student: SpikingEncoder, centred: Tensor, share: Tensor) -> None:
     """The directions of most variance over the corpus; the projection gives each an ON and an OFF channel."""
     part, rank = student.embedding, student.config.embedding_rank
+    if centred.shape[1] < rank:
+        way_out = f"model.embedding_rank={centred.shape[1]}, or start.embedding='both', which takes two tables"
+        raise InputError(f"embedding_rank is {rank}, what the student starts from has {centred.shape[1]} columns", way_out)
     _, directions = torch.linalg.eigh((centred * share[:, None]).T @ centred)
     reduced = centred @ directions.flip(1)[:, :rank]
     part.token.copy_(reduced / (share @ reduced.square()).mean().sqrt())

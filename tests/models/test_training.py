@@ -241,6 +241,12 @@ def test_padding_in_the_attention_grid_changes_nothing(checkpoint):
     assert torch.equal(together, alone)
 
 
+def test_a_rank_beyond_the_teacher_s_table_is_refused(teacher):
+    student = SpikingBert(BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=2, hidden=32, embedding_rank=33))
+    with pytest.raises(InputError, match=r"^embedding_rank is 33, what the student starts from has 32 columns"):
+        start_student(student, teacher, np.arange(40), Start())
+
+
 @pytest.mark.parametrize("kind", ["context", "both"])
 def test_a_student_may_start_from_what_the_teacher_makes_of_each_word(teacher, kind):
     size = len(random_checkpoint.WORDS)
