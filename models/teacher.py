@@ -90,6 +90,7 @@ def _eager(kind: Any, source: str, **extra: Any) -> Any:
     from transformers.utils import logging
 
     logging.set_verbosity_error()
+    logging.disable_progress_bar()
     return kind.from_pretrained(source, attn_implementation="eager", **extra).eval()
 
 
