@@ -89,7 +89,7 @@ def start_from(student: SpikingEncoder, run: Path, task: str) -> None:
     wrong = [k for k, v in earlier.items() if k not in own or own[k].shape != v.shape]
     wrong += [k for k in own if k not in earlier and not k.startswith(_OUTPUT)]
     if wrong:
-        raise InputError(f"{run}: {wrong[0]} does not fit this recipe's [model]", "start from a run of the same sizes")
+        raise InputError(f"{run}: {min(wrong)} does not fit this recipe's [model]", "start from a run of the same sizes")
     student.load_state_dict(own | earlier)
 
 
