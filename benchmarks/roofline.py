@@ -19,7 +19,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from runtime import bits
-from runtime.simulator import kernels, layout
+from runtime.simulator import kernels, weights
 from runtime.simulator.lanes import WORDS, load_words, store
 
 SHAPES = ((384, 384), (384, 1536), (768, 768), (768, 3072), (3072, 768))  # inputs, neurons: MiniLM's and BERT-base's layers
@@ -94,8 +94,8 @@ def kernel(inputs: int, neurons: int, each: int, rate: float, threads: int) -> f
     codes = rng.choice([-1, 1] if each == 1 else [-1, 0, 1], (neurons, inputs)).astype(np.int8)
     words, full = bits.words(neurons), bits.words(neurons) * 64
     gain, bias = rng.integers(-60, 60, full).astype(np.int32) * 64, rng.integers(-3000, 3000, full).astype(np.int32)
-    keep, vth, table = np.full(words, 3072, np.int32), np.full(words, 200 * 64, np.int32), layout.table(codes, each)
-    signs = layout.signs(codes, each)
+    keep, vth, table = np.full(words, 3072, np.int32), np.full(words, 200 * 64, np.int32), weights.table(codes, each)
+    signs = weights.signs(codes, each)
     spikes = [bits.pack(rng.random((_ROWS, _STEPS, inputs)) < rate) for _ in range(threads)]
     outs = [np.zeros((_ROWS, _STEPS, words), np.uint64) for _ in range(threads)]
     seconds = on(threads, lambda t: kernels.linear(spikes[t], 0, inputs, table, signs, gain, bias, keep, vth, spikes[t], 0, 0, 1, outs[t]))

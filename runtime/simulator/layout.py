@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from runtime import arith, bits
 from runtime.errors import ExecutorError, RangeError
 from runtime.program import COINCIDENCE, LIF, READOUT, RELAY, Population, Program, Synapse
-from runtime.simulator import kernels
+from runtime.simulator import kernels, weights
 from runtime.simulator.lanes import BLOCK
 from runtime.wiring import Along, Matrix, Pool
 
@@ -184,7 +184,7 @@ class _Builder:
     def _linear(self, p: Population, inputs: list[Synapse]) -> Linear:
         matrices = [s.wiring for s in inputs if isinstance(s.wiring, Matrix)]
         source, matrix = self.places[self._origin(inputs[0].source)], matrices[0]
-        codes = matrix.codes if len(matrices) == 1 else np.concatenate([_whole_words(m.codes) for m in matrices], 1)
+        codes = matrix.codes if len(matrices) == 1 else np.concatenate([weights.whole_words(m.codes) for m in matrices], 1)
         each = 1 if all(m.codes.all() for m in matrices) else 2
         if codes.shape[1] > _INPUTS:
             raise ExecutorError(f"{p.name}: fan-in {codes.shape[1]}, fast knows up to {_INPUTS}", "--executor reference")
@@ -197,8 +197,8 @@ class _Builder:
         return Linear(
             source=source,
             offsets=tuple(m.offset for m in matrices),
-            table=table(codes, each),
-            signs=signs(codes, each),
+            table=weights.table(codes, each),
+            signs=weights.signs(codes, each),
             gain=gain,
             bias=bias,
             keep=np.full(full // bits.WORD, p.keep, np.int32),
@@ -242,11 +242,6 @@ def _is_linear(inputs: list[Synapse]) -> bool:
     return alike and inputs[: len(matrices)] == matrices and [type(s.wiring) for s in inputs[len(matrices) :]] in ([], [Along])
 
 
-def _whole_words(codes: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Columns up to a whole word of inputs; those beyond the last never spike, and weigh what keeps a binary matrix binary."""
-    return np.pad(codes, ((0, 0), (0, -codes.shape[1] % bits.WORD)), constant_values=1)
-
-
 def _weight(s: Synapse) -> int:
     """What one spike adds to a membrane."""
     assert isinstance(s.wiring, Along)
@@ -273,38 +268,6 @@ def _bounded(program: Program, p: Population) -> bool:
     return worst <= arith.V_LIMIT
 
 
-def table(codes: NDArray[np.int8], each: int) -> bits.Words:
-    """(blocks, inputs * each + 1, BLOCK) rows of bits, 64-byte aligned: a row is one cache line."""
-    neurons, inputs = codes.shape
-    blocks = -(-neurons // (bits.WORD * BLOCK))
-    padded = np.zeros((inputs * each + 1, blocks * bits.WORD * BLOCK), np.bool_)
-    padded[:-1:each, :neurons] = (codes > 0).T
-    if each == 2:
-        padded[1:-1:2] = True  # also beyond the last neuron, so that there too the two rows of a spike come to weight 0
-        padded[1:-1:2, :neurons] = (codes >= 0).T
-    out = _aligned((blocks, len(padded), BLOCK))
-    out[:] = bits.pack(padded).reshape(len(padded), blocks, BLOCK).swapaxes(0, 1)
-    return out
-
-
-def signs(codes: NDArray[np.int8], each: int) -> bits.Words:
-    """(each, words of neurons, words of inputs, 64): where a neuron's weights are 1, and where -1; 64 neurons' words side by side."""
-    neurons, inputs = codes.shape
-    padded = np.zeros((bits.words(neurons) * bits.WORD, inputs), np.int8)
-    padded[:neurons] = codes
-    packed = np.stack([bits.pack(padded == sign) for sign in (1, -1)[:each]])
-    out = _aligned((each, bits.words(neurons), bits.words(inputs), bits.WORD))
-    out[:] = packed.reshape(each, -1, bits.WORD, out.shape[2]).swapaxes(2, 3)
-    return out
-
-
-def _aligned(shape: tuple[int, ...]) -> bits.Words:
-    """Zeros that begin at a cache line."""
-    raw = np.zeros(int(np.prod(shape)) * 8 + 64, np.uint8)
-    start = -raw.ctypes.data % 64
-    return raw[start : start + int(np.prod(shape)) * 8].view(np.uint64).reshape(shape)
-
-
 def _alike(a: Linear, b: Linear) -> bool:
     """Whether both hear the same alone, through the same kind of weights."""
     return (a.source, a.offsets) == (b.source, b.offsets) and len(a.signs) == len(b.signs) and not a.skip_gain and not b.skip_gain
@@ -313,13 +276,13 @@ def _alike(a: Linear, b: Linear) -> bool:
 def _beside(a: Linear, b: Linear) -> Linear:
     """Both stages' columns, a's first."""
     words, rows = len(a.keep) + len(b.keep), a.table.shape[1]
-    table = _aligned((-(-words // BLOCK), rows, BLOCK))
+    table = weights.aligned((-(-words // BLOCK), rows, BLOCK))
     columns = [s.table.swapaxes(0, 1).reshape(rows, -1)[:, : len(s.keep)] for s in (a, b)]
     full = np.zeros((rows, table.shape[0] * BLOCK), np.uint64)
     full[:, :words] = np.concatenate(columns, 1)
     table[:] = full.reshape(rows, -1, BLOCK).swapaxes(0, 1)
     joined = {name: np.concatenate([getattr(a, name), getattr(b, name)]) for name in ("gain", "bias", "keep", "vth")}
-    both = _aligned((len(a.signs), words, *a.signs.shape[2:]))
+    both = weights.aligned((len(a.signs), words, *a.signs.shape[2:]))
     both[:, : len(a.keep)], both[:, len(a.keep) :] = a.signs, b.signs
     bounded = a.bounded and b.bounded
     return replace(a, table=table, signs=both, bounded=bounded, **joined)

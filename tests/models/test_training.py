@@ -16,6 +16,7 @@ from models.data import Corpus, encode, hold_out, pack, training_part
 from models.distil import LossWeights
 from models.equality import compare
 from models.export import tensors
+from models.fold import recalibrate
 from models.load import load_student
 from models.predict import predict
 from models.recipe import Recipe, Schedule
@@ -159,6 +160,30 @@ def test_a_run_starts_from_another_with_its_readout_only_for_the_same_task(task_
         assert np.array_equal(student.readout.detach(), tensors["student.readout"]) is same
     with pytest.raises(InputError, match=r"layers\.0\.hidden\..* does not fit this recipe's \[model\]"):
         start_from(SpikingBert(BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=2, **_recipe().model | {"ffn": 33})), earlier, "sst2")
+
+
+@torch.no_grad()
+def test_a_crossed_start_asks_across_the_pair_alone_and_says_where_it_found_something(teacher):
+    """Heads 0 and 1 see from the first text to the second and back; what spikes because of a match is told apart from what does not."""
+    config = BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=1, hidden=128, heads=2, head_dim=48, embedding_rank=32, max_length=24)
+    torch.manual_seed(0)
+    student = SpikingBert(config)
+    pairs = [(f"w{n} w{n + 1} w{n + 2} w{n + 3}", f"w{n + 18} w{n} w{n + 1} w{n + 19}") for n in range(16)]
+    corpus = encode(random_checkpoint.small_tokenizer(), pairs, 24)
+    start_student(student, teacher, corpus.ids, Start(embedding="words", score=0.075, context=1.05, learned=False, alike=True, crossed=True))
+    batch = pack(corpus, range(len(pairs)))
+    recalibrate(student, [batch])
+    probes = []
+    student.spikes(batch, probes)
+    second = batch.segments == 1
+    for name, open_to in (("query", (~second, second)), ("key", (second, ~second))):
+        first_head, other_head = probes[1][name].float().chunk(2, -1)
+        for head, here in ((first_head, open_to[0]), (other_head, open_to[1])):
+            assert head[:, here].mean() > 0.02 and head[:, ~here].sum() == 0
+    told = probes[1]["attended"][:, :, 128 - 48 : 128 - 32].float().mean(2)
+    found = (probes[1]["score"].float().sum((0, 2, 4)) > 0).flatten()[batch.place]  # (tokens,): some score of this position spikes
+    assert 0.1 < found.float().mean() < 0.9
+    assert told[:, found].mean() > 0.1 and told[:, ~found].sum() == 0
 
 
 def test_regression_starts_at_the_mean():

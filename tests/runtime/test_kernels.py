@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime import arith, bits
-from runtime.simulator import counting, kernels, layout, plain
+from runtime.simulator import counting, kernels, plain, weights
 
 KEEPS = st.sampled_from([1, 15, 16, 3072, 3277, 4095, 4096]) | st.integers(1, 4096)
 WIDTHS = st.sampled_from([1, 63, 64, 65, 128, 511, 512, 513, 600]) | st.integers(1, 700)
@@ -53,7 +53,7 @@ def test_linear(seed, inputs, neurons, each, keep, gain):
     x, first = beside(rng, spikes(rng, rows, steps, inputs))
     weight = int(rng.integers(-(1 << 22), 1 << 22)) * int(rng.integers(0, 2))
     out = np.zeros((rows, steps, words), np.uint64)
-    table, signs = layout.table(codes, each), layout.signs(codes, each)
+    table, signs = weights.table(codes, each), weights.signs(codes, each)
     both(kernels, "linear", x, first, inputs, table, signs, gains, biases, np.full(words, keep, np.int32), vth, skip, skip_first, weight, 0, out=out)
 
 
@@ -62,7 +62,7 @@ def test_linear_at_large_fan_in(inputs):
     """Weights all 1 or all -1, up to every plane of the vertical counter and beyond half of the inputs: a neuron fires where its sum passes."""
     codes = np.ones((512, inputs), np.int8)
     codes[256:] = -1
-    table, signs = layout.table(codes, 2), layout.signs(codes, 2)
+    table, signs = weights.table(codes, 2), weights.signs(codes, 2)
     for spiking in (0, 7, 63, 64, 255, 256, 257, 1024, 1536, 1537, 3072, inputs // 2, inputs // 2 + 1, inputs):
         x = bits.pack(np.arange(inputs)[None, None] < spiking)
         for threshold, fires in ((spiking - 1, True), (spiking, False)):
