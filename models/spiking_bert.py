@@ -62,7 +62,7 @@ class Embedding(nn.Module):
         super().__init__()
         rank = config.embedding_rank
         self.token = nn.Parameter(torch.randn(config.vocabulary, rank))
-        self.position = nn.Parameter(_waves(config.max_length, rank) * 0.5)
+        self.position = nn.Parameter(_waves(config.max_length, rank))
         self.segment = nn.Parameter(torch.randn(2, rank) * 0.1)
         self.projection = nn.Parameter(torch.randn(config.hidden, rank) / math.sqrt(rank))
         self.norm = nn.BatchNorm1d(config.hidden, momentum=0.02)

@@ -30,6 +30,7 @@ class Start:
     score, context: first synaptic weights in thresholds; a neuron needs more than 1/weight coincidences in a step to fire at once.
     learned: False keeps these two. One number serves a layer's every score and sums are whole numbers, so a learned one settles on an
     edge (just above 1/2: two coincidences fire), where each step of the optimiser may switch all scores between two behaviours.
+    position: amplitude of the position table's waves, beside token rows of variance 1; they make the same word elsewhere a little unlike itself.
     alike: key weights start as copies of the query's, so that every position begins by attending to what resembles it.
     crossed: for pairs; the first half of the heads begins by asking from the first text to the second alone, the other half back, and some
     channels say where they found something."""
@@ -38,6 +39,7 @@ class Start:
     score: float = 0.5
     context: float = 0.5
     learned: bool = True
+    position: float = 0.5
     alike: bool = False
     crossed: bool = False
 
@@ -52,6 +54,7 @@ def start_student(student: SpikingEncoder, teacher: Teacher, ids: np.ndarray, st
     share = torch.bincount(torch.from_numpy(ids).long(), minlength=student.config.vocabulary).float()
     parts = [_unit(part[: len(share)], share / share.sum()) for part in _tables(teacher, start.embedding)]
     _start_embedding(student, torch.cat(parts, 1), share / share.sum())
+    student.embedding.position.mul_(start.position)
     for layer in student.blocks():
         if start.alike:
             query, key, _ = layer.query_key_value.weight.chunk(3)
