@@ -19,7 +19,8 @@ Operations = dict[str, float]
 
 @dataclass(frozen=True)
 class FloatModel:
-    """An encoder with softmax attention: layers, hidden width, attention width, FFN width, positions that the FFN hears."""
+    """A transformer with softmax attention: layers, hidden width, attention width, FFN width, positions that the FFN hears; a causal one
+    asks no later positions, and `vocabulary` is what a language model's head multiplies for at every position."""
 
     name: str
     layers: int
@@ -27,12 +28,16 @@ class FloatModel:
     attention: int
     ffn: int
     window: int = 1
+    causal: bool = False
+    vocabulary: int = 0
 
     def multiplies(self, tokens: Sequence[int]) -> float:
-        """Multiply-accumulates a sentence, the mean over sentences of so many tokens: projections, scores, contexts, FFN; no embeddings."""
+        """Multiply-accumulates a sentence, the mean over sentences of so many tokens: projections, scores, contexts, FFN, a head
+        at every position; no embeddings."""
         n = np.asarray(tokens, np.float64)
         token = 4 * self.hidden * self.attention + (self.window + 1) * self.hidden * self.ffn
-        return float((self.layers * (n * token + 2 * n**2 * self.attention)).mean())
+        pairs = n * (n + 1) / 2 if self.causal else n**2
+        return float((self.layers * (n * token + 2 * pairs * self.attention) + n * self.hidden * self.vocabulary).mean())
 
 
 TEACHER = FloatModel("float teacher, all-MiniLM-L6-v2", 6, 384, 384, 1536)  # its published config
@@ -42,7 +47,8 @@ def same_size(program: Program) -> FloatModel:
     """A float model with the program's own widths."""
     d, inner = program.dims, [p.name for p in program.populations if p.axes == "if" and p.role == LIF]
     window = max(sum(isinstance(s.wiring, Matrix) for s in program.inputs(name)) for name in inner)
-    return FloatModel("float model of the same size", len(inner), d.hidden, d.heads * d.head_dim, d.ffn, window)
+    words = d.classes if program.each else 0
+    return FloatModel("float model of the same size", len(inner), d.hidden, d.heads * d.head_dim, d.ffn, window, d.causal, words)
 
 
 def neuron_updates(program: Program) -> dict[str, int]:
@@ -61,9 +67,15 @@ def operations(synaptic: float, updates: float, leaky: float) -> Operations:
     return _priced(synaptic + updates - leaky, leaky, 3 * synaptic + 2 * updates)
 
 
+def synaptic_events(program: Program, activity: Activity) -> float:
+    """A sentence's: on the chip and, where the host has the head, its row of weights, zeros too, for every spike of the last layer."""
+    head = 0 if program.host.head is None else activity.spikes[program.last.name] * program.dims.classes
+    return (sum(activity.events.values()) + head) / activity.samples
+
+
 def program_operations(program: Program, activity: Activity) -> Operations:
-    """The same of a program, from events that were counted at its compiled length."""
-    synaptic = sum(activity.events.values()) / activity.samples
+    """The same of a program, from events that were counted at its compiled length; a head on the host is priced as the chip's synapses."""
+    synaptic = synaptic_events(program, activity)
     return operations(synaptic, sum(neuron_updates(program).values()), leaky_updates(program))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from compiler.mapping.counts import neurobench
 from compiler.mapping.fit import Mapped
 from compiler.mapping.slicing import RESOURCES, limits
 from compiler.mapping.workload import Workload
-from runtime.operations import TEACHER, float_operations, operations, same_size
+from runtime.operations import TEACHER, FloatModel, float_operations, operations, same_size
+from runtime.program import Program
 
 _RANDOM = 10  # random placements whose mean the optimiser is compared with
 
@@ -21,7 +23,7 @@ def report(mapped: Mapped, workload: Workload) -> dict[str, Any]:
     """Utilisation, traffic, energy, time and counts; see `runtime/map_report.py` for how they are read."""
     partition, profile = mapped.partition, mapped.partition.profile
     found = events(mapped, workload.rates)
-    student = same_size(partition.program)
+    program = partition.program
     return {
         "profile": profile.name,
         "length": partition.program.dims.positions,
@@ -37,12 +39,25 @@ def report(mapped: Mapped, workload: Workload) -> dict[str, Any]:
         "seconds": timing(mapped, workload.rates),
         "45 nm": {
             "this program": operations(found.synaptic, found.active_updates + found.idle_updates, found.leaky_updates),
-            **{m.name: float_operations(m, workload.tokens) for m in (student, TEACHER)},
+            **{m.name: float_operations(m, workload.tokens) for m in _rivals(program)},
         },
-        "host": {"front end, 8-bit multiplies": float(partition.program.host.front.projection.size * np.mean(workload.tokens))},
+        "host": {name: size * float(np.mean(workload.tokens)) for name, size in _on_host(program).items()},
         "NeuroBench": neurobench(partition, found, workload.rates),
         "sample reset": "on the chip" if profile.sample_reset else "by host code, which is not part of this project",
     }
+
+
+def _rivals(program: Program) -> list[FloatModel]:
+    """Float models of what is on the chip: a head that the host has is left out. The teacher is an encoder's."""
+    student = same_size(program)
+    chip = student if program.host.head is None else replace(student, vocabulary=0)
+    return [chip] if program.each else [chip, TEACHER]
+
+
+def _on_host(program: Program) -> dict[str, int]:
+    """Multiplies of 8-bit numbers a token."""
+    head = program.host.head
+    return {"front end, 8-bit multiplies": program.host.front.projection.size} | ({} if head is None else {"head, 8-bit multiplies": head.size})
 
 
 def _resources(mapped: Mapped) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ import pytest
 import random_checkpoint
 
 from compiler.lower import lower
-from runtime.operations import TEACHER, FloatModel, float_operations, leaky_updates, neuron_updates, program_operations, same_size
+from runtime.operations import TEACHER, FloatModel, float_operations, leaky_updates, neuron_updates, program_operations, same_size, synaptic_events
 from runtime.program import COINCIDENCE, LIF, READOUT, RELAY, SOURCE
 from runtime.simulator import fast, reference
 from runtime.spike_rates import Count, mean, spike_counts
@@ -32,11 +32,13 @@ def test_the_float_teacher_is_counted_by_its_layers():
     assert TEACHER.multiplies([tokens]) == 6 * layer
     assert FloatModel("one", 1, 2, 3, 5).multiplies([1, 3]) == ((4 * 6 + 20) * 1 + 2 * 1 * 3 + (4 * 6 + 20) * 3 + 2 * 9 * 3) / 2
     assert float_operations(TEACHER, [tokens])["arithmetic pJ"] == pytest.approx(6 * layer * 4.6)
+    assert FloatModel("causal", 1, 2, 3, 5, causal=True, vocabulary=7).multiplies([4]) == (4 * 6 + 20) * 4 + 2 * 10 * 3 + 4 * 2 * 7
 
 
 def test_a_float_model_has_the_program_s_widths(ran):
     student = same_size(ran[0])
     assert (student.layers, student.hidden, student.attention, student.ffn, student.window) == (2, 16, 8, 24, 3)
+    assert student.causal == ran[0].dims.causal and student.vocabulary == 0
     assert student.multiplies([1]) == 2 * (4 * 16 * 8 + 3 * 16 * 24 + 24 * 16 + 2 * 8)
 
 
@@ -57,6 +59,19 @@ def test_a_program_is_priced_by_spikes_times_synapses(ran):
     assert found["accumulates"] == synaptic + updates - leaks and found["multiplies"] == leaks
     assert found["arithmetic pJ"] == pytest.approx(0.9 * (synaptic + updates - leaks) + 4.6 * leaks)
     assert found["with movement pJ"] == pytest.approx(found["arithmetic pJ"] + 5 * (3 * synaptic + 2 * updates))
+
+
+def test_a_head_costs_the_same_on_the_host_as_on_the_chip(tmp_path):
+    head = np.full((len(random_checkpoint.WORDS), 16), 3, np.int8)  # no zeros: the chip stores none, the host multiplies them
+    folder = random_checkpoint.write(tmp_path / "c", 4, {"head.weight": head}, readout="each")
+    counted = []
+    for head in ("host", "chip"):
+        program = lower(folder, "kapoho-point", head=head)
+        samples = Encoder(program).samples(TOKENS)
+        activity = fast.run(program, samples, count=True).activity
+        counted.append(synaptic_events(program, activity))
+        assert same_size(program).vocabulary == program.dims.classes
+    assert counted[0] == counted[1] > 0
 
 
 def test_spikes_are_the_reference_s_and_cells_are_real_positions(ran):
