@@ -26,7 +26,8 @@ SHIPPED = ("config.json", "model.safetensors", "tokenizer.json", "card.json")
 PROFILE = "hala-point"  # pairs of 128 tokens ask for more neurons than smaller boards have; what is computed does not depend on it
 
 
-def _run(*arguments: str) -> str:
+def run_python(*arguments: str) -> str:
+    """Run a command of ours; as it would be typed."""
     subprocess.run([sys.executable, *arguments], check=True)
     return " ".join(["python", *arguments])
 
@@ -34,7 +35,7 @@ def _run(*arguments: str) -> str:
 def _compared(a: Path, b: Path, task: str, data: str, made: Path) -> dict[str, Any]:
     report = made / "compare.json"
     sides = ("-m", "runtime", "compare", str(a), str(b), "--task", task, "--data", data)
-    command = _run(*sides, "--json", str(report), "--runs", str(made / "runs.db"))
+    command = run_python(*sides, "--json", str(report), "--runs", str(made / "runs.db"))
     return dict(json.loads(report.read_text())) | {"command": command}
 
 
@@ -58,7 +59,7 @@ def row(folder: Path, made: Path, data: str) -> dict[str, Any]:
     config = json.loads((folder / "config.json").read_text())
     task, program = config["task"], made / "programs" / f"{folder.name}.tsp"
     program.parent.mkdir(exist_ok=True)
-    _run(str(HERE.parent / "compiler" / "lower.py"), str(folder), "--profile", PROFILE, "--out", str(program))
+    run_python(str(HERE.parent / "compiler" / "lower.py"), str(folder), "--profile", PROFILE, "--out", str(program))
     chip = _compared(made / "teachers" / task, program, task, data, made)
     _note(folder, chip)
     train = _compared(made / "runs" / folder.name / "float.json", folder, task, data, made)

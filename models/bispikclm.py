@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from models.data import Batch
-from models.spiking import affine_of, rounded
+from models.spiking import affine_of, head_product, rounded
 from models.spiking_bert import BertConfig, SpikingEncoder
 from runtime import arith
 from runtime.checkpoint import EACH
@@ -68,6 +68,6 @@ class SpikingLM(SpikingEncoder):
         """(tokens, vocabulary) float logits of each token's next one."""
         counts = self.spikes(batch, probes).float().sum(0)
         if self.scale is None:
-            return self.norm(counts) @ self.head.T + self.head_bias
+            return head_product(self.norm(counts), self.head) + self.head_bias
         weight, bias = self.integer_head()
-        return (counts @ weight.T + bias / arith.ONE) / self.unit
+        return (head_product(counts, weight) + bias / arith.ONE) / self.unit

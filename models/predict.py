@@ -89,10 +89,10 @@ def _require_order(folder: Path, names: dict[int, str], task: glue.Task) -> None
 
 def _sizes(config: object) -> FloatModel | None:
     """The encoder's own sizes, by the names that BERT's family or DistilBERT's gives them; None where it has neither."""
-    widths = [getattr(config, name, None) for name in ("intermediate_size", "hidden_dim")]
-    found = [getattr(config, name, None) for name in ("num_hidden_layers", "hidden_size", "hidden_size")]
-    sizes = [*found, next(filter(None, widths), None)]
-    return FloatModel("float teacher", *(int(size) for size in sizes if size)) if all(sizes) else None
+    names = ("num_hidden_layers", "hidden_size", "intermediate_size", "hidden_dim")
+    layers, hidden, *widths = (int(getattr(config, name, None) or 0) for name in names)
+    ffn = max(widths)
+    return FloatModel("float teacher", layers, hidden, hidden, ffn) if layers and hidden and ffn else None
 
 
 def _parameters(model: nn.Module) -> int:

@@ -73,7 +73,7 @@ class SpadDistiller(nn.Module):
             out = self.teacher[0].outputs(batch, states=w.attention + w.features > 0)
         if w.logits:
             soft, tau = self.teacher[0].token_logits(out, batch), w.temperature
-            divergence = F.kl_div(F.log_softmax(logits / tau, -1), F.softmax(soft / tau, -1), reduction="batchmean")
+            divergence = F.kl_div(F.log_softmax(logits / tau, -1), F.log_softmax(soft / tau, -1), reduction="batchmean", log_target=True)
             loss = loss + w.logits * tau**2 * divergence
         if w.embedding:
             loss = loss + w.embedding * self._embedding(student, batch)

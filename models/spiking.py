@@ -146,6 +146,23 @@ def exact_product(spikes: Tensor, codes: Tensor) -> Tensor:
     return _Product.apply(spikes, codes)
 
 
+class _HeadProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, counts: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(counts.bfloat16(), weight.bfloat16())
+        return counts @ weight.T
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
+        (counts, weight), grad = ctx.saved_tensors, grads[0].bfloat16()
+        return (grad @ weight).float(), (grad.T @ counts).float()
+
+
+def head_product(counts: Tensor, weight: Tensor) -> Tensor:
+    """counts (tokens, D) times weights (vocabulary, D): float32, with gradients in bfloat16, which take half the time."""
+    return _HeadProduct.apply(counts, weight)
+
+
 def rounded(value: Tensor, limit: int) -> Tensor:
     """Nearest integer within +-limit, gradient straight through (and zero where clipped)."""
     return straight(value.clamp(-limit, limit), value.clamp(-limit, limit).round())

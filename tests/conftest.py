@@ -37,6 +37,11 @@ def glue_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def wikitext_dir() -> Path:
+    return _data("wikitext-2")
+
+
+@pytest.fixture(scope="session")
 def chip_trace() -> Path:
     return _data("loihi2_trace")
 

@@ -5,20 +5,17 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import lava_inline
 import numpy as np
 import pytest
 import random_checkpoint
-import torch
+from agreement import all_agree
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from compiler.lower import lower
-from models.data import Corpus, pack
-from models.load import load_language_model, load_student
 from runtime import arith
 from runtime.compare import require_equal
 from runtime.errors import MismatchError
@@ -68,36 +65,11 @@ def test_torch_reference_fast_and_lava_models_agree(case):
 
 
 def _all_agree(path, program, tokens):
-    samples = Encoder(program).samples(tokens)
-    expected = reference.run(program, samples, record=True)
-    for name, run in (("fast", fast.run), ("plain", partial(fast.run, plainly=True)), ("lava", lava_inline.run)):
-        require_equal(program, expected, run(program, samples, record=True), ("reference", name))
-    _torch_agrees(path, program, tokens, expected)
+    expected = all_agree(path, program, tokens)
     for p in program.populations:
         if p.role == LIF:
             rate = np.unpackbits(expected.spikes[p.name], axis=-1, count=program.size(p)).mean()
             activity["some" if 0 < rate < 1 else "none or all"] += 1
-
-
-def _torch_agrees(path, program, tokens, expected):
-    """Logits, and every spike of every population that torch has, at every step."""
-    student = (load_language_model if program.each else load_student)(path)
-    starts = np.cumsum([0, *(len(ids) for ids, _ in tokens)])
-    corpus = Corpus(*(np.concatenate([pair[side] for pair in tokens]) for side in (0, 1)), starts)
-    batch, probes = pack(corpus, range(len(tokens))), []
-    with torch.no_grad():
-        spikes = student.spikes(batch, probes)
-        total = student.integer_logits(spikes) if program.each else student.counts(spikes, batch)[0]
-    assert total.long().tolist() == expected.logits.tolist()
-    for n, probe in enumerate(probes[1:]):
-        for name in ("query", "key", "value", "context", "attended", "hidden", "output"):
-            population = program.by_name[f"layer.{n}.{name}"]
-            ours = np.unpackbits(expected.spikes[population.name], axis=-1, count=program.size(population))
-            ours = ours.reshape(len(tokens), program.steps, program.dims.positions, -1)
-            theirs = probe[name].float().numpy()
-            grid = ours[batch.sentence.numpy(), :, batch.positions.numpy()].swapaxes(0, 1)
-            assert (grid == theirs).all(), (population.name, np.argwhere(grid != theirs)[0])
-            assert ours.sum() == theirs.sum(), f"{population.name} fires at a padded position"
 
 
 def test_random_populations_neither_sleep_nor_saturate():

@@ -14,7 +14,7 @@ from runtime.commands import main
 from runtime.glue import task_named
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
-FOLDERS = sorted(ZOO.iterdir())
+FOLDERS = sorted(f for f in ZOO.iterdir() if not f.name.startswith("lm-"))
 _BYTES = 6 * 2**20
 
 
