@@ -47,11 +47,11 @@ TEACHERS = (
     TeacherRun("stsb", 3, 1e-4, 4),
     TeacherRun("cola", 4, 5e-5, 6),
     TeacherRun("mrpc", 3, 5e-5, 4, base="stsb"),
-    TeacherRun("rte", 3, 5e-5, 4, base="stsb"),
+    TeacherRun("rte", 4, 1e-4, 4, base="stsb"),
     TeacherRun("wnli", 3, 3e-5, 3),
 )
 
-_SHORTER = ("schedule.rate=1e-3",)  # it starts where the ternary one ended
+_SHORTER = ("schedule.rate=1e-3",)  # it starts where another one ended
 
 
 def _binary(task: str, *settings: str) -> StudentRun:
@@ -60,14 +60,15 @@ def _binary(task: str, *settings: str) -> StudentRun:
 
 STUDENTS = (
     StudentRun("sst2-ternary", "sst2"),
-    StudentRun("stsb-ternary", "stsb"),
+    StudentRun("stsb-start", "stsb"),
+    StudentRun("stsb-ternary", "stsb", "stsb-start", (*_SHORTER, "schedule.float_steps=1500", "schedule.integer_steps=500")),
     StudentRun("cola-ternary", "cola"),
-    *(StudentRun(f"{task}-ternary", task, "stsb-ternary") for task in ("mrpc", "rte", "wnli")),
+    *(StudentRun(f"{task}-ternary", task, "stsb-start") for task in ("mrpc", "rte", "wnli")),
     _binary("sst2", "schedule.float_steps=2200", "schedule.integer_steps=900"),
-    _binary("stsb", "schedule.float_steps=1000", "schedule.integer_steps=400"),
+    _binary("stsb", "schedule.float_steps=600", "schedule.integer_steps=300"),
     _binary("cola", "schedule.float_steps=1000", "schedule.integer_steps=500"),
     *(_binary(task, "schedule.float_steps=250", "schedule.integer_steps=150") for task in ("mrpc", "rte", "wnli")),
-    *(StudentRun(f"mrpc-ternary-{n}", "mrpc", "stsb-ternary", (f"schedule.seed={n}",)) for n in (1, 2)),
+    *(StudentRun(f"mrpc-ternary-{n}", "mrpc", "stsb-start", (f"schedule.seed={n}",)) for n in (1, 2)),
     *(StudentRun(f"cola-ternary-{n}", "cola", None, (f"schedule.seed={n}",)) for n in (1, 2)),
     StudentRun("sst2-ternary-1", "sst2", None, ("schedule.seed=1",)),
 )

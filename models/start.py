@@ -32,6 +32,8 @@ class Start:
     edge (just above 1/2: two coincidences fire), where each step of the optimiser may switch all scores between two behaviours.
     position: amplitude of the position table's waves, beside token rows of variance 1; they make the same word elsewhere a little unlike itself.
     alike: key weights start as copies of the query's, so that every position begins by attending to what resembles it.
+    steady: latent weights of the first layer's attention begin so many times larger. Their codes are the same, but as every step of Adam
+    is as long, they change so much more slowly: what `alike` and `crossed` set up outlives the steps in which the rest learns to use it.
     crossed: for pairs; the first half of the heads begins by asking from the first text to the second alone, the other half back, and some
     channels say where they found something."""
 
@@ -42,6 +44,7 @@ class Start:
     position: float = 0.5
     alike: bool = False
     crossed: bool = False
+    steady: float = 1.0
 
     def __post_init__(self) -> None:
         if self.embedding not in _TABLES:
@@ -66,6 +69,9 @@ def start_student(student: SpikingEncoder, teacher: Teacher, ids: np.ndarray, st
         _mark_segments(student)
         _tell_matches(student)
         _cross(next(student.blocks()))
+    first = next(student.blocks())
+    for part in (first.query_key_value, first.attended):
+        part.weight.mul_(start.steady)
 
 
 @torch.no_grad()

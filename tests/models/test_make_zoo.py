@@ -38,7 +38,7 @@ def test_teachers_commands_are_read_by_fine_tuning(teacher):
 
 def test_a_run_brings_what_it_starts_from_and_its_teachers():
     runs = make_zoo.needed(["mrpc-binary"])
-    assert [run.name for run in runs] == ["stsb-ternary", "mrpc-ternary", "mrpc-binary"]
+    assert [run.name for run in runs] == ["stsb-start", "mrpc-ternary", "mrpc-binary"]
     assert [t.task for t in make_zoo._teachers(runs)] == ["stsb", "mrpc"]
     assert make_zoo.needed([]) == list(make_zoo.STUDENTS)
     with pytest.raises(InputError, match="run 'x' is unknown"):
