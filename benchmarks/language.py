@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from tokenizers import Tokenizer
 from zoo import HERE, ZOO, install, run_python
 
@@ -103,12 +103,11 @@ def distinct_pairs(ids: list[int]) -> float:
     return len(set(pairs)) / len(pairs)
 
 
-@torch.no_grad()
 def continued(encoder: Encoder, teacher: CausalTeacher, prompt: str) -> dict[str, Any]:
-    """What the program writes behind a prompt, and what the teacher thinks of that."""
+    """What the program writes behind a prompt, and the teacher's perplexity of both, as far as its window reaches."""
     ids, own, _ = written(encoder, prompt, TOKENS)
     length = teacher.model.config.n_positions
-    stream = Stream(torch.tensor(ids[:length], dtype=torch.int32).numpy())
+    stream = Stream(np.array(ids[:length], np.int32))
     said = perplexity(lambda b: teacher.token_logits(teacher.outputs(b), b), stream, length)
     return {"prompt": prompt, "text": decoded(encoder.tokenizer, ids), "distinct-2": distinct_pairs(ids[own:]), "to the teacher": said}
 

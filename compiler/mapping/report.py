@@ -21,12 +21,11 @@ _RANDOM = 10  # random placements whose mean the optimiser is compared with
 
 def report(mapped: Mapped, workload: Workload) -> dict[str, Any]:
     """Utilisation, traffic, energy, time and counts; see `runtime/map_report.py` for how they are read."""
-    partition, profile = mapped.partition, mapped.partition.profile
+    partition, profile, program = mapped.partition, mapped.partition.profile, mapped.partition.program
     found = events(mapped, workload.rates)
-    program = partition.program
     return {
         "profile": profile.name,
-        "length": partition.program.dims.positions,
+        "length": program.dims.positions,
         "slices": len(partition),
         "cores": [len(mapped.core), profile.cores],
         "chips": [len(np.unique(mapped.core // profile.cores_per_chip)), profile.chips],

@@ -8,6 +8,7 @@ from command import LOWER, RUNTIME, Shell
 
 from runtime import mapping, program_file
 from runtime.compare import require_equal
+from runtime.operations import same_size
 from runtime.simulator import partitioned, reference
 from runtime.text import Encoder
 
@@ -29,6 +30,19 @@ def test_map_writes_mapping_and_picture_and_inspect_prints_the_same_tables(check
     tables = printed[printed.index("loihi2, 12 tokens") : printed.index(f"{tmp_path}/p.map")]
     assert tables in again
     assert shell.run(RUNTIME, "inspect", out, "--map", tmp_path / "p.map")[1] == again
+
+
+@pytest.mark.parametrize("head", ["host", "chip"])
+def test_a_language_model_is_set_beside_a_float_model_of_what_is_on_the_chip(shell, tmp_path, head):
+    folder = random_checkpoint.write(tmp_path / "c", readout="each")
+    code, printed, err = shell.run(LOWER, folder, "--profile", "kapoho-point", "--out", tmp_path / "p.tsp", "--map", "--head", head)
+    assert (code, err) == (0, "") and "MiniLM" not in printed
+    program, report = program_file.load(tmp_path / "p.tsp"), mapping.load(tmp_path / "p.map", program_file.load(tmp_path / "p.tsp")).report
+    size = program.dims.hidden * program.dims.classes
+    rival, tokens = same_size(program), report["tokens"]
+    multiplies = report["45 nm"][rival.name]["multiplies"]
+    assert rival.multiplies([tokens]) - multiplies == pytest.approx(tokens * size if head == "host" else 0)
+    assert report["host"].get("head, 8-bit multiplies", 0) == (tokens * size if head == "host" else 0)
 
 
 def test_the_written_mapping_runs_core_by_core(checkpoint, shell, tmp_path):

@@ -186,6 +186,21 @@ def test_a_crossed_start_asks_across_the_pair_alone_and_says_where_it_found_some
     assert told[:, found].mean() > 0.1 and told[:, ~found].sum() == 0
 
 
+def test_a_steady_start_changes_no_code_and_position_is_an_amplitude(teacher):
+    corpus, made = encode(random_checkpoint.small_tokenizer(), [("w1 w2", "w2 w3")], 24), []
+    for start in (Start(), Start(steady=20.0, position=0.125)):
+        torch.manual_seed(0)
+        config = BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=1, hidden=32, heads=2, head_dim=8, embedding_rank=16, max_length=24)
+        made.append(SpikingBert(config))
+        start_student(made[-1], teacher, corpus.ids, start)
+    (first, later), (steady, same) = (list(student.blocks()) for student in made)
+    for name in ("query_key_value", "attended"):
+        assert torch.equal(getattr(first, name).codes(), getattr(steady, name).codes())
+        assert torch.equal(getattr(first, name).weight * 20, getattr(steady, name).weight)
+        assert torch.equal(getattr(later, name).weight, getattr(same, name).weight)
+    assert torch.equal(made[0].embedding.position, made[1].embedding.position * 4)
+
+
 def test_regression_starts_at_the_mean():
     student = SpikingBert(BertConfig(vocabulary=9, classes=1, hidden=16, embedding_rank=4))
     start_regression(student, torch.tensor([[2.0], [3.0]]))
