@@ -10,16 +10,35 @@ from torch.nn import functional as F
 
 from models.data import Batch
 from models.finetune_teacher import task_loss
-from models.spiking_bert import SpikingBert
+from models.spiking_bert import SpikingBert, SpikingEncoder
 from models.teacher import Teacher
 from runtime.glue import Task
 
 
-@dataclass(frozen=True)
-class LossWeights:
+@dataclass(frozen=True, kw_only=True)
+class SpikePrice:
+    """What spikes cost in training. `rate` weighs what the mean spike rate has above `rate_target`; `operations` what the share of synapses that
+    are reached in a step has above `operations_target`: a spike counts as much as the row of weights that it sets off, zeros too."""
+
+    rate: float = 0.0
+    rate_target: float = 0.14
+    operations: float = 0.0
+    operations_target: float = 0.14
+
+    def price(self, student: SpikingEncoder, probes: list[dict[str, Tensor]], batch: Batch) -> Tensor:
+        """Of a batch; a term of weight 0 is not computed."""
+        terms = [torch.zeros(())]
+        if self.rate:
+            terms.append(self.rate * (mean_rate(probes, batch) - self.rate_target).clamp_min(0))
+        if self.operations:
+            terms.append(self.operations * (operation_rate(probes, student.driven()) - self.operations_target).clamp_min(0))
+        return torch.stack(terms).sum()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossWeights(SpikePrice):
     """Weight of each term; a term of weight 0 is not computed. `states_every`: hidden and attention terms on every n-th step only,
-    since the teacher must then be run (its logits are cached, its hidden states are gigabytes). `rate` weighs what the mean spike
-    rate has above `rate_target`."""
+    since the teacher must then be run (its logits are cached, its hidden states are gigabytes)."""
 
     logits: float = 1.0
     labels: float = 0.2
@@ -27,8 +46,6 @@ class LossWeights:
     attention: float = 0.0
     temperature: float = 2.0
     states_every: int = 4
-    rate: float = 0.0
-    rate_target: float = 0.14
 
 
 class Distiller(nn.Module):
@@ -54,8 +71,7 @@ class Distiller(nn.Module):
         known = ~labels.isnan()
         if self.weights.labels and known.any():
             loss = loss + self.weights.labels * task_loss(self.task, logits[known], labels[known]) * known.float().mean()
-        if self.weights.rate:
-            loss = loss + self.weights.rate * (mean_rate(probes, batch) - self.weights.rate_target).clamp_min(0)
+        loss = loss + self.weights.price(student, probes, batch)
         return loss + self._states(probes, batch) if self.wants_states(step) else loss
 
     def _soft(self, logits: Tensor, soft: Tensor) -> Tensor:
@@ -89,6 +105,13 @@ def mean_rate(probes: list[dict[str, Tensor]], batch: Batch) -> Tensor:
     cells = batch.shape[0] * batch.shape[1] ** 2 / torch.bincount(batch.sentence).square().sum()  # silent cells count as score's too
     rates = [v.mean(dtype=torch.float32) * (cells if k == "score" else 1) for probe in probes for k, v in probe.items() if k != "counts"]
     return torch.stack(rates).mean()
+
+
+def operation_rate(probes: list[dict[str, Tensor]], driven: list[dict[str, int]]) -> Tensor:
+    """Share of the synapses behind these populations that are reached in a step (`SpikingEncoder.driven`)."""
+    spikes = [(probe[name], fan) for probe, fans in zip(probes, driven, strict=True) for name, fan in fans.items()]
+    reached = [s.mean(dtype=torch.float32) * s.shape[-1] * fan for s, fan in spikes]
+    return torch.stack(reached).sum() / sum(s.shape[-1] * fan for s, fan in spikes)
 
 
 def _centred(scores: Tensor, mask: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Fine-tune a float teacher on a GLUE task: `python -m models.finetune_teacher --base DIR --task sst2 --data DIR --out DIR`.
 
-The checkpoint kept is the best on a slice held out of *train*; dev is scored once, at the end.
+Several `--rate`s are tried one after another. The checkpoint kept is the best, of all rates and all checks, on a slice held out of *train*;
+dev is scored once, at the end. Each rate's own best stays in OUT/rate-R, and a rate that is there already is not trained again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +22,10 @@ from models.data import Corpus, encode, pack, shuffled_batches, training_part
 from models.teacher import Teacher, load_teacher
 from runtime import glue
 from runtime.cli import run_command
-from runtime.files import write_atomic
+from runtime.errors import InputError
+from runtime.files import read_json, write_atomic
 
+_NOT_THE_RUN = ("out", "dev", "rates")  # options that one rate's training does not depend on
 _WARM_UP = 0.06  # share of the steps with a rising rate; BERT's fine-tuning recipe
 
 
@@ -34,54 +38,82 @@ class Options:
     data: str
     out: str
     epochs: float = 1.0
-    rate: float = 5e-5
+    rates: tuple[float, ...] = (5e-5,)
     batch: int = 32
     max_length: int = 64
     checks: int = 4
     held_out: int = 1000
     seed: int = 0
+    apart: bool = False  # the two texts of a pair are embedded apart and compared (`compared.py`)
     dev: bool = True  # False leaves dev unscored: a search must not look at it
 
 
 def finetune(options: Options, command: str) -> dict[str, float]:
-    """Train, keep the best on the held-out slice, score dev once, write `card.json`. Returns dev's metrics, or the slice's without dev."""
-    torch.manual_seed(options.seed)
+    """Train at every rate, keep the best on the held-out slice, score dev once, write `card.json`.
+    Returns dev's metrics, or the slice's without dev."""
     task = glue.task_named(options.task)
-    teacher = load_teacher(options.base, max(1, len(task.labels)))
     train, held = training_part(task, options.data, options.held_out)
-    start = time.time()
-    curve = _train(teacher, task, train, held, options)
-    best = load_teacher(options.out)
-    metrics = evaluate(best, task, glue.read(task, options.data) if options.dev else held, options.max_length)
+    cards = [_try(rate, task, train, held, options) for rate in options.rates]
+    best = max(cards, key=lambda card: max(card["held_out_curve"]))
+    teacher = load_teacher(str(_folder(options, best["rate"])))
+    teacher.save(Path(options.out))
+    metrics = evaluate(teacher, task, glue.read(task, options.data) if options.dev else held, options.max_length)
     card = {
         "command": command,
         "options": vars(options),
         "train_examples": len(train),
-        "held_out_curve": curve,
+        "tries": cards,
+        "rate": best["rate"],
         "dev" if options.dev else "held_out": metrics,
-        "minutes": round((time.time() - start) / 60, 1),
     }
     write_atomic(Path(options.out) / "card.json", (json.dumps(card, indent=1) + "\n").encode())
     return metrics
 
 
-def _train(teacher: Teacher, task: glue.Task, train: list[glue.Example], held: list[glue.Example], o: Options) -> list[float]:
+def _folder(o: Options, rate: float) -> Path:
+    return Path(o.out) / f"rate-{rate:g}"
+
+
+def _try(rate: float, task: glue.Task, train: list[glue.Example], held: list[glue.Example], o: Options) -> dict[str, Any]:
+    """The card of one rate's run, whose best is saved beside it. Cards that are there already must be of the same options."""
+    path, said = _folder(o, rate) / "card.json", {k: v for k, v in vars(o).items() if k not in _NOT_THE_RUN}
+    if path.exists():
+        card: dict[str, Any] = read_json(path)
+        if card.get("options") != said:
+            raise InputError(f"{path.parent}: trained with other options: {card.get('options')}", "another --out")
+        return card
+    torch.manual_seed(o.seed)
+    start, teacher = time.time(), load_teacher(o.base, max(1, len(task.labels)), o.apart)
+    curve = _train(teacher, task, train, held, o, rate)
+    card = {"rate": rate, "options": said, "held_out_curve": curve, "minutes": round((time.time() - start) / 60, 1)}
+    write_atomic(path, (json.dumps(card, indent=1) + "\n").encode())
+    return card
+
+
+def _train(teacher: Teacher, task: glue.Task, train: list[glue.Example], held: list[glue.Example], o: Options, rate: float) -> list[float]:
     corpus = encode(teacher.tokenizer, [e.text for e in train], o.max_length)
     labels = torch.tensor([e.label for e in train])
     steps = max(1, int(o.epochs * len(corpus) / o.batch))
-    optimiser = torch.optim.AdamW(teacher.model.parameters(), lr=o.rate, weight_decay=0.01, fused=True)
+    curve: list[float] = []
+    if teacher.apart:
+        teacher.start_classifier(corpus, labels)
+        _check(teacher, task, held, o, rate, curve)
+    optimiser = torch.optim.AdamW(teacher.model.parameters(), lr=rate, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: min(s / (_WARM_UP * steps + 1), 1 - s / (steps + 1)))
     batches = shuffled_batches(corpus, steps, o.batch, o.seed)
-    curve: list[float] = []
-    for step in track(range(1, steps + 1), description=f"teacher {o.task}"):
+    for step in track(range(1, steps + 1), description=f"teacher {o.task}, rate {rate:g}"):
         _update(teacher, task, corpus, batches[step - 1], labels, optimiser)
         schedule.step()
         if step % max(1, steps // o.checks) == 0:
-            curve.append(evaluate(teacher, task, held, o.max_length)[task.metrics[0]])
-            print(f"step {step}: held-out {task.metrics[0]} {curve[-1]:.4f}", file=sys.stderr)
-            if curve[-1] == max(curve):
-                teacher.save(Path(o.out))
+            _check(teacher, task, held, o, rate, curve)
     return curve
+
+
+def _check(teacher: Teacher, task: glue.Task, held: list[glue.Example], o: Options, rate: float, curve: list[float]) -> None:
+    curve.append(evaluate(teacher, task, held, o.max_length)[task.metrics[0]])
+    print(f"held-out {task.metrics[0]} {curve[-1]:.4f}", file=sys.stderr, flush=True)
+    if curve[-1] == max(curve):
+        teacher.save(_folder(o, rate))
 
 
 def _update(teacher: Teacher, task: glue.Task, corpus: Corpus, rows: np.ndarray, labels: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
@@ -118,11 +150,14 @@ def _options(argv: list[str]) -> Options:
     parser = argparse.ArgumentParser(prog="python -m models.finetune_teacher", description=__doc__)
     for name in ("base", "task", "data", "out"):
         parser.add_argument(f"--{name}", required=True)
-    for name in ("epochs", "rate", "batch", "max_length", "checks", "held_out", "seed"):
+    parser.add_argument("--rate", dest="rates", type=float, nargs="+", default=list(Options.rates))
+    for name in ("epochs", "batch", "max_length", "checks", "held_out", "seed"):
         default = getattr(Options, name)
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    parser.add_argument("--apart", action="store_true", help="embed the two texts of a pair apart and compare them, as a sentence encoder would")
     parser.add_argument("--no-dev", dest="dev", action="store_false", help="leave dev unscored, for searches")
-    return Options(**vars(parser.parse_args(argv)))
+    found = vars(parser.parse_args(argv))
+    return Options(**found | {"rates": tuple(found["rates"])})
 
 
 def main(argv: list[str]) -> None:

@@ -23,13 +23,13 @@ CONFIGS = Path(os.path.relpath(Path(__file__).resolve().parent / "configs"))  # 
 
 @dataclass(frozen=True)
 class TeacherRun:
-    """Fine-tuning of one teacher. `base` is another teacher's task, or None for the pretrained encoder."""
+    """Fine-tuning of one teacher, the best of `rates`. `apart`: it embeds the texts of a pair apart, as it was pretrained to."""
 
     task: str
     epochs: float
-    rate: float
+    rates: tuple[float, ...]
     checks: int
-    base: str | None = None
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class StudentRun:
 
 
 TEACHERS = (
-    TeacherRun("sst2", 2, 5e-5, 6),
-    TeacherRun("stsb", 3, 1e-4, 4),
-    TeacherRun("cola", 4, 5e-5, 6),
-    TeacherRun("mrpc", 3, 5e-5, 4, base="stsb"),
-    TeacherRun("rte", 4, 1e-4, 4, base="stsb"),
-    TeacherRun("wnli", 3, 3e-5, 3),
+    TeacherRun("sst2", 2, (5e-5,), 6),
+    TeacherRun("stsb", 3, (1e-4,), 4),
+    TeacherRun("cola", 5, (5e-5, 1e-4), 5),
+    TeacherRun("mrpc", 3, (2e-5, 1e-4), 3, apart=True),
+    TeacherRun("rte", 3, (2e-5, 1e-4), 3, apart=True),
+    TeacherRun("wnli", 2, (3e-5,), 2, apart=True),
 )
 
 _SHORTER = ("schedule.rate=1e-3",)  # it starts where another one ended
@@ -63,12 +63,12 @@ STUDENTS = (
     StudentRun("stsb-start", "stsb"),
     StudentRun("stsb-ternary", "stsb", "stsb-start", (*_SHORTER, "schedule.float_steps=1500", "schedule.integer_steps=500")),
     StudentRun("cola-ternary", "cola"),
-    *(StudentRun(f"{task}-ternary", task, "stsb-start") for task in ("mrpc", "rte", "wnli")),
+    *(StudentRun(f"{task}-ternary", task, "stsb-ternary") for task in ("mrpc", "rte", "wnli")),
     _binary("sst2", "schedule.float_steps=2200", "schedule.integer_steps=900"),
     _binary("stsb", "schedule.float_steps=600", "schedule.integer_steps=300"),
     _binary("cola", "schedule.float_steps=1000", "schedule.integer_steps=500"),
     *(_binary(task, "schedule.float_steps=250", "schedule.integer_steps=150") for task in ("mrpc", "rte", "wnli")),
-    *(StudentRun(f"mrpc-ternary-{n}", "mrpc", "stsb-start", (f"schedule.seed={n}",)) for n in (1, 2)),
+    *(StudentRun(f"mrpc-ternary-{n}", "mrpc", "stsb-ternary", (f"schedule.seed={n}",)) for n in (1, 2)),
     *(StudentRun(f"cola-ternary-{n}", "cola", None, (f"schedule.seed={n}",)) for n in (1, 2)),
     StudentRun("sst2-ternary-1", "sst2", None, ("schedule.seed=1",)),
 )
@@ -94,9 +94,18 @@ class Places:
 
 def teacher_command(run: TeacherRun, at: Places) -> list[str]:
     """Arguments of `models.finetune_teacher`."""
-    base = at.base if run.base is None else str(at.teacher(run.base))
-    numbers = ["--epochs", str(run.epochs), "--rate", str(run.rate), "--checks", str(run.checks), "--max-length", "128"]
-    return ["--base", base, "--task", run.task, "--data", at.data, "--out", str(at.teacher(run.task)), *numbers, "--no-dev"]
+    numbers = [
+        *(["--apart"] if run.apart else []),
+        "--epochs",
+        str(run.epochs),
+        "--rate",
+        *map(str, run.rates),
+        "--checks",
+        str(run.checks),
+        "--max-length",
+        "128",
+    ]
+    return ["--base", at.base, "--task", run.task, "--data", at.data, "--out", str(at.teacher(run.task)), *numbers, "--no-dev"]
 
 
 def student_command(run: StudentRun, at: Places, dev: bool) -> list[str]:
@@ -119,12 +128,6 @@ def needed(names: list[str]) -> list[StudentRun]:
     return [run for run in STUDENTS if run.name in wanted]
 
 
-def _teachers(runs: list[StudentRun]) -> list[TeacherRun]:
-    tasks = {run.task for run in runs}
-    bases = {t.base for t in TEACHERS if t.task in tasks}
-    return [t for t in TEACHERS if t.task in tasks | bases]
-
-
 def _make(module: str, arguments: list[str]) -> None:
     print(f"python -m {module} {' '.join(arguments)}", flush=True)
     if subprocess.run([sys.executable, "-m", module, *arguments]).returncode:
@@ -142,7 +145,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--dev", action="store_true", help="score dev, once, at the end of each student's run")
     o = parser.parse_args(argv)
     at, runs = Places(o.base, o.data, tuple(o.unlabelled), o.out), needed(o.names)
-    for teacher in _teachers(runs):
+    for teacher in (t for t in TEACHERS if t.task in {run.task for run in runs}):
         if not (at.teacher(teacher.task) / "card.json").exists():
             _make("models.finetune_teacher", teacher_command(teacher, at))
     for run in runs:

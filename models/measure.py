@@ -6,12 +6,16 @@ never trained on tells recipes apart with far fewer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from models.data import Corpus, length_sorted_batches, pack
 from models.spiking_bert import SpikingBert
+
+_SHIFTS, _NEIGHBOURS = 37, 5  # candidates 2.5 % of the texts apart, each judged over 10 %
 
 
 @torch.no_grad()
@@ -35,6 +39,16 @@ def distance(student: np.ndarray, teacher: np.ndarray) -> float:
 def agreement(student: np.ndarray, teacher: np.ndarray) -> float:
     """Share of texts that both put into the same class."""
     return float((student.argmax(1) == teacher.argmax(1)).mean())
+
+
+def best_shift(logits: np.ndarray, judge: Callable[[np.ndarray], float]) -> float:
+    """What to add to the second of two classes' logits so that `judge` (of 0/1 answers) is highest: F1 and Matthews are not best where accuracy is.
+    Candidates answer 1 for 5 to 95 % of the texts; each counts as the mean over its neighbours, for the slice that judges is small."""
+    needed = logits[:, 0] - logits[:, 1]
+    shifts = np.quantile(needed, np.linspace(0.05, 0.95, _SHIFTS))
+    found = [judge((needed < shift).astype(np.float64)) for shift in shifts]
+    smooth = np.convolve(found, np.full(_NEIGHBOURS, 1 / _NEIGHBOURS), "valid")
+    return float(shifts[_NEIGHBOURS // 2 + int(smooth.argmax())])
 
 
 def mean_rate(rates: dict[str, float]) -> float:

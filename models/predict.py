@@ -25,13 +25,13 @@ from models.fold import by_population
 from models.load import load_student
 from models.recipe import recipe_from
 from models.spiking_bert import BertConfig, SpikingBert
-from models.teacher import load_teacher
+from models.teacher import Teacher, load_teacher
 from runtime import arith, glue
 from runtime.checkpoint import CheckpointConfig, config_from_json
 from runtime.cli import run_command
 from runtime.errors import FileError, InputError
 from runtime.files import read_bytes, read_json
-from runtime.operations import FloatModel, float_operations
+from runtime.operations import FloatModel, Operations, float_operations
 from runtime.spike_rates import Count, Counts
 from runtime.text import tokenizer_from
 from runtime.versus import side as side_file
@@ -60,7 +60,7 @@ def _teacher(folder: Path, asked: Asked) -> Side:
         raise InputError(f"{folder}: {teacher.model.config.num_labels} outputs, {asked.task.name} has {classes}")
     _require_order(folder, teacher.model.config.id2label, asked.task)
     corpus = encode(teacher.tokenizer, [e.text for e in asked.examples], _TEACHER_LENGTH)
-    logits, tokens, sizes = teacher.logits(corpus), np.diff(corpus.starts), _sizes(teacher.model.config)
+    logits, tokens = teacher.logits(corpus), np.diff(corpus.starts)
     return Side(
         source=str(folder),
         kind=TEACHER,
@@ -69,8 +69,18 @@ def _teacher(folder: Path, asked: Asked) -> Side:
         guesses=_guesses(asked.task, logits),
         logits=logits,
         tokens=tokens,
-        operations=None if sizes is None else float_operations(sizes, tokens.tolist()),
+        operations=_operations(teacher, corpus),
     )
+
+
+def _operations(teacher: Teacher, corpus: Corpus) -> Operations | None:
+    """Those of a text; a teacher that reads the texts of a pair apart does not attend from one to the other, and reads one more [CLS]."""
+    sizes, tokens = _sizes(teacher.model.config), np.diff(corpus.starts)
+    if sizes is None or not teacher.apart:
+        return None if sizes is None else float_operations(sizes, tokens.tolist())
+    second = np.add.reduceat(corpus.segments.astype(np.int64), corpus.starts[:-1])
+    found = float_operations(sizes, [*(tokens - second), *(second + 1)])
+    return {name: 2 * count for name, count in found.items()}
 
 
 def _require_classifier(folder: Path) -> None:

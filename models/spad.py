@@ -18,15 +18,14 @@ from torch.nn import functional as F
 
 from models.bispikclm import SpikingLM
 from models.data import Batch
-from models.distil import mean_rate
+from models.distil import SpikePrice
 from models.spiking import lif
 from models.teacher import CausalTeacher
 
 
-@dataclass(frozen=True)
-class SpadWeights:
-    """Weight of each term; a term of weight 0 is not computed, and without any of the first four the teacher is not run. `rate_mix`: g.
-    `rate` weighs what the mean spike rate has above `rate_target`."""
+@dataclass(frozen=True, kw_only=True)
+class SpadWeights(SpikePrice):
+    """Weight of each term; a term of weight 0 is not computed, and without any of the first four the teacher is not run. `rate_mix`: g."""
 
     embedding: float = 0.2
     attention: float = 0.1
@@ -35,8 +34,6 @@ class SpadWeights:
     labels: float = 0.3
     temperature: float = 2.0
     rate_mix: float = 0.5
-    rate: float = 0.0
-    rate_target: float = 0.14
 
     @property
     def teacher(self) -> bool:
@@ -63,8 +60,7 @@ class SpadDistiller(nn.Module):
         loss = torch.zeros(())
         if w.labels:
             loss = loss + w.labels * F.cross_entropy(logits, targets)
-        if w.rate:
-            loss = loss + w.rate * (mean_rate(probes, batch) - w.rate_target).clamp_min(0)
+        loss = loss + w.price(student, probes, batch)
         return loss + self._taught(student, batch, logits, probes) if w.teacher else loss
 
     def _taught(self, student: SpikingLM, batch: Batch, logits: Tensor, probes: list[dict[str, Tensor]]) -> Tensor:

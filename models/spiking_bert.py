@@ -167,6 +167,14 @@ class SpikingEncoder(nn.Module):
             assert isinstance(layer, Layer)
             yield layer
 
+    def driven(self) -> list[dict[str, int]]:
+        """How many synapses each population's spikes reach, by its channel's rows: for the input and for each layer, as `spikes` fills its probes.
+        Coincidence neurons are left out: one or two synapses a spike and pair of positions."""
+        c = self.config
+        width = c.heads * c.head_dim
+        layer = {"context": c.hidden, "attended": c.window * c.ffn, "hidden": c.hidden, "output": 3 * width}
+        return [{"x": 3 * width}, *({**layer} for _ in range(c.layers - 1)), {**layer, "output": c.classes}]
+
     @property
     def threshold(self) -> float:
         """One threshold in the units of drives: 1, or 1/64 synaptic units after `fold`."""

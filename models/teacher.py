@@ -17,6 +17,8 @@ from torch import Tensor
 from models.data import Batch, Corpus, length_sorted_batches, pack
 from runtime.errors import FileError
 
+_COMPARED = "ComparedForSequenceClassification"  # of compared.py, which is imported when it is needed: transformers takes seconds
+
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
@@ -24,6 +26,11 @@ class Teacher:
 
     model: Any
     tokenizer: Tokenizer
+
+    @property
+    def apart(self) -> bool:
+        """Whether it reads the texts of a pair one by one."""
+        return type(self.model).__name__ == _COMPARED
 
     def outputs(self, batch: Batch, states: bool = False) -> Any:
         """`transformers` output for a packed batch; with `states`, every layer's hidden states and attention maps."""
@@ -34,6 +41,16 @@ class Teacher:
             output_hidden_states=states,
             output_attentions=states,
         )
+
+    @torch.no_grad()
+    def start_classifier(self, corpus: Corpus, labels: Tensor, size: int = 64) -> None:
+        """Of a teacher that reads pairs apart: a linear probe of what it makes of them before it is fine-tuned."""
+        self.model.eval()
+        features = torch.empty(len(corpus), self.model.classifier.in_features)
+        for rows in track(length_sorted_batches(corpus, size), description="embed"):
+            batch = pack(corpus, rows)
+            features[rows] = self.model.features(batch.grid(batch.ids), batch.mask(), batch.grid(batch.segments).bool())
+        self.model.start_classifier(features, labels)
 
     @torch.no_grad()
     def logits(self, corpus: Corpus, label: str = "teacher", size: int = 64) -> np.ndarray:
@@ -75,14 +92,19 @@ def load_causal_teacher(source: str) -> CausalTeacher:
         return CausalTeacher(model, Tokenizer.from_file(str(own)) if alone else _tokenizer(source))
 
 
-def load_teacher(source: str, labels: int | None = None) -> Teacher:
-    """From a folder or hub name. `labels` sets the size of a fresh classifier (1: regression). Raises `FileError`."""
-    from transformers import AutoModelForSequenceClassification
+def load_teacher(source: str, labels: int | None = None, apart: bool = False) -> Teacher:
+    """From a folder or hub name. `labels` sets the size of a fresh classifier (1: regression), which with `apart`, or where the source itself
+    does, reads the texts of a pair apart (`compared.py`). Raises `FileError`."""
+    from transformers import AutoConfig, AutoModelForSequenceClassification
 
-    # a checkpoint of another task has another classifier: a fresh one takes its place
-    extra = {} if labels is None else {"num_labels": labels, "ignore_mismatched_sizes": True}
+    from models.compared import ComparedForSequenceClassification
+
     with _told(source, "a sequence classifier"):
-        return Teacher(_eager(AutoModelForSequenceClassification, source, **extra), _tokenizer(source))
+        config = AutoConfig.from_pretrained(source, **({} if labels is None else {"num_labels": labels}))
+        apart = apart or _COMPARED in (config.architectures or ())
+        kind = ComparedForSequenceClassification if apart else AutoModelForSequenceClassification
+        # a checkpoint of another task has another classifier: a fresh one takes its place
+        return Teacher(_eager(kind, source, config=config, ignore_mismatched_sizes=labels is not None), _tokenizer(source))
 
 
 def _eager(kind: Any, source: str, **extra: Any) -> Any:

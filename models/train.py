@@ -75,11 +75,15 @@ class Phases:
         """Batches that spikes are counted on."""
         raise NotImplementedError
 
+    def settle(self) -> None:
+        """Last choices of a phase, made on text that it is chosen by; none where a subclass has none."""
+
     def float_phase(self) -> None:
         """Surrogate-gradient training, then statistics recomputed over the same mixture."""
         if not state.load(self.out / "float", self.student, self.card):
             self._phase("float", self.recipe.schedule.float_steps, self.recipe.schedule.rate)
             recalibrate(self.student, self.calibration())
+            self.settle()
             self.card |= {"held_out_float": self.check(), "distance_float": self.distance()}
             state.save(self.out / "float", self.student, self.card)
 
@@ -96,6 +100,7 @@ class Phases:
         }
         self.card |= {"fold": cost, "held_out_folded": self.check()}
         self._phase("integer", self.recipe.schedule.integer_steps, self.recipe.schedule.integer_rate)
+        self.settle()
         rates = spike_rates(population_spikes(self.student, probe))
         self.card |= {"held_out_integer": self.check(), "distance_integer": self.distance()}
         self.card |= {"spike_rates": rates, "mean_spike_rate": round(measure.mean_rate(rates), 4)}
@@ -168,6 +173,18 @@ class Trainer(Phases):
     def calibration(self) -> Iterable[Batch]:
         """Of the same mixture."""
         return [pack(self.set.corpus, self._draw("calibration", n, 64)) for n in range(self.recipe.schedule.calibration_batches)]
+
+    def settle(self) -> None:
+        """Where the task is judged by F1 or Matthews: shift the second class's bias to where that is highest."""
+        if len(self.task.labels) == 2 and self.task.metrics[0] != "accuracy":
+            found = measure.logits(self.student, self.material.held)
+            shift = measure.best_shift(found, self._judge)
+            with torch.no_grad():
+                self.student.readout_bias[1] += shift / float(self.student.logit_scale)
+            self.card.setdefault("shifts", []).append(round(shift, 4))
+
+    def _judge(self, guess: np.ndarray) -> float:
+        return glue.score(self.task, [float(g) for g in guess], self.material.held_labels)[self.task.metrics[0]]
 
     def check(self) -> float:
         """The task's first metric on the held-out slice."""

@@ -9,7 +9,7 @@ import torch
 
 from models import measure, training_set
 from models.data import Corpus, encode, pack, shuffled_batches
-from models.distil import mean_rate
+from models.distil import SpikePrice, mean_rate, operation_rate
 from models.fold import population_spikes, spike_rates
 from models.load import load_student
 from models.recipe import recipe_from
@@ -110,6 +110,41 @@ def test_the_penalised_rate_is_the_reported_one(checkpoint):
     assert float(mean_rate(probes, batch)) == pytest.approx(reported, abs=1e-4)
 
 
+def test_the_share_of_synapses_reached_is_what_the_matrices_count(checkpoint):
+    """Against each spike's row of the layer's own matrices, head included, counted one by one."""
+    student = load_student(checkpoint)
+    corpus = encode(random_checkpoint.small_tokenizer(), random_checkpoint.texts(0, 5, 12), 12)
+    batch, probes = pack(corpus, range(5)), []
+    with torch.no_grad():
+        student.spikes(batch, probes)
+    reached = whole = 0.0
+    inputs = [(probes[0]["x"], next(student.blocks()).query_key_value.weight)]
+    for n, layer in enumerate(student.blocks(), 1):
+        later = [*student.blocks()][n].query_key_value.weight if n < student.config.layers else student.readout
+        window = torch.stack(layer.hidden.weight.chunk(student.config.window, 1)).flatten(0, 1)
+        inputs += [(probes[n]["context"], layer.attended.weight), (probes[n]["attended"], window)]
+        inputs += [(probes[n]["hidden"], layer.output.weight), (probes[n]["output"], later)]
+    for spikes, weight in inputs:
+        assert spikes.shape[-1] == weight.shape[1]
+        reached += float(spikes.float().sum()) * len(weight)
+        whole += spikes.numel() * len(weight)
+    found = operation_rate(probes, student.driven())
+    assert float(found) == pytest.approx(reached / whole, rel=1e-5)
+    price = SpikePrice(operations=2.0, operations_target=0.5 * float(found))
+    assert float(price.price(student, probes, batch)) == pytest.approx(float(found), rel=1e-5)
+    assert float(SpikePrice(operations=2.0, operations_target=1.0).price(student, probes, batch)) == 0
+
+
 def test_an_unknown_start_is_refused():
     with pytest.raises(TypeError, match="embedding"):
         recipe_from({"task": "sst2", "start": {"embedding": "wrods"}})
+
+
+def test_the_second_class_is_shifted_to_where_the_metric_is_highest_and_one_lucky_cut_is_not_taken():
+    rng = np.random.default_rng(0)
+    truth = np.arange(1000) < 300
+    logits = np.stack([np.zeros(1000), np.where(truth, 1.0, -1.0) - 4 + 0.8 * rng.standard_normal(1000)], 1)
+    shift = measure.best_shift(logits, lambda guess: float((guess == truth).mean()))
+    assert shift == pytest.approx(4, abs=0.3)
+    lucky = measure.best_shift(logits, lambda guess: float((guess == truth).mean()) + (abs(guess.mean() - 0.75) < 0.01))
+    assert lucky == pytest.approx(4, abs=0.3)

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from models import finetune_teacher
-from models.data import encode, sentences_of
+from models.data import encode, pack, sentences_of
 from models.spiking_bert import BertConfig, SpikingBert
 from models.start import Start, start_student
 from models.teacher import load_teacher
-from runtime.errors import FileError
+from runtime.errors import FileError, InputError
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,51 @@ def test_a_teacher_of_one_task_may_start_one_of_another_with_other_classes(minil
     load_teacher(minilm, 1).save(tmp_path / "regression")
     again = load_teacher(str(tmp_path / "regression"), 3)
     assert again.model.config.num_labels == 3 and again.logits(encode(again.tokenizer, ["a film"], 9)).shape == (1, 3)
+
+
+def test_a_teacher_that_compares_embeds_each_text_of_a_pair_by_itself(minilm, tmp_path):
+    teacher = load_teacher(minilm, 2, apart=True)
+    torch.nn.init.normal_(teacher.model.classifier.weight)
+    pairs = [("a man eats", "a person is eating food right now"), ("he sings", "he sings"), ("a long first text of many words", "short")]
+    logits = teacher.logits(encode(teacher.tokenizer, pairs, 24))
+    u, v = (_embeddings(teacher, [pair[n] for pair in pairs]) for n in range(2))
+    features = torch.cat([u * v, (u - v).abs(), u, v, (u * v).sum(-1, keepdim=True) / 384**0.5], -1)
+    with torch.no_grad():
+        assert np.allclose(logits, teacher.model.classifier(features).numpy(), atol=1e-3)
+    teacher.save(tmp_path / "saved")
+    assert np.array_equal(load_teacher(str(tmp_path / "saved")).logits(encode(teacher.tokenizer, pairs, 24)), logits)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3])
+def test_a_comparing_teacher_begins_as_a_linear_probe(minilm, classes):
+    teacher = load_teacher(minilm, classes, apart=True)
+    torch.manual_seed(0)
+    features = torch.randn(300, 4 * 384 + 1) * torch.linspace(0.1, 3, 4 * 384 + 1)
+    said = features[:, -40:].sum(1) / 20
+    labels = said if classes == 1 else torch.bucketize(said, torch.linspace(-0.5, 0.5, classes - 1) if classes > 2 else torch.zeros(1))
+    teacher.model.start_classifier(features, labels)
+    with torch.no_grad():
+        logits = teacher.model.classifier(features)
+    right = torch.corrcoef(torch.stack([logits[:, 0], said]))[0, 1] if classes == 1 else (logits.argmax(1) == labels).float().mean()
+    assert right > 0.85
+
+
+def _embeddings(teacher, texts):
+    """Mean of the encoder's states of one text at a time, scaled."""
+    out = []
+    for text in texts:
+        ids = torch.tensor([encode(teacher.tokenizer, [text], 24).ids.tolist()])
+        with torch.no_grad():
+            out.append(teacher.model.base(ids).last_hidden_state[0].mean(0))
+    return torch.nn.functional.normalize(torch.stack(out), dim=-1) * 384**0.5
+
+
+def test_a_comparing_teacher_has_states_of_single_texts_alone(minilm):
+    teacher = load_teacher(minilm, 2, apart=True)
+    alone, pair = (pack(encode(teacher.tokenizer, [text], 24), [0]) for text in ("a man eats", ("a man", "eats")))
+    assert len(teacher.outputs(alone, states=True).hidden_states) == 7
+    with pytest.raises(InputError, match="no states of its own"):
+        teacher.outputs(pair, states=True)
 
 
 def test_what_is_no_encoder_is_refused_in_one_line(tmp_path):
@@ -73,6 +118,7 @@ def test_the_fine_tuning_command_keeps_the_best_and_writes_a_card(minilm, tmp_pa
         "1.5",
         "--rate",
         "1e-4",
+        "3e-4",
         "--held-out",
         "8",
         "--checks",
@@ -80,8 +126,19 @@ def test_the_fine_tuning_command_keeps_the_best_and_writes_a_card(minilm, tmp_pa
     ]
     finetune_teacher.main(options)
     card = json.loads((tmp_path / "out" / "card.json").read_text())
-    assert card["dev"]["accuracy"] == 1.0 and len(card["held_out_curve"]) == 2
+    assert card["dev"]["accuracy"] == 1.0 and [len(t["held_out_curve"]) for t in card["tries"]] == [2, 2]
+    assert card["rate"] == max(card["tries"], key=lambda t: max(t["held_out_curve"]))["rate"]
     assert "accuracy 1.0000" in capsys.readouterr().out
+    _again(tmp_path / "out", options)
+
+
+def _again(out, options):
+    """Rates that are there are not trained again; those of other options are refused."""
+    weights = [(out / folder / "model.safetensors").stat().st_mtime_ns for folder in ("rate-0.0001", "rate-0.0003")]
+    finetune_teacher.main(options)
+    assert weights == [(out / folder / "model.safetensors").stat().st_mtime_ns for folder in ("rate-0.0001", "rate-0.0003")]
+    with pytest.raises(InputError, match="trained with other options"):
+        finetune_teacher.main([*options, "--seed", "1"])
 
 
 def test_review_sentences_are_cut_spaced_and_repeatable(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,11 +25,12 @@ from models.spiking import binary, exact_product, lif, ternary
 from models.spiking_bert import BertConfig, SpikingBert
 from models.start import Start, start_from, start_regression, start_student
 from models.teacher import Teacher
+from models.training_set import prepare
 from runtime import arith, program_file
 from runtime.checkpoint import config_from_json, tensor_table
 from runtime.errors import InputError
 from runtime.files import read_json, read_tensors
-from runtime.glue import Example, task_named
+from runtime.glue import TASKS, Example, task_named
 from runtime.versus.sources import Asked
 
 
@@ -143,6 +145,20 @@ def test_a_killed_run_goes_on_to_the_same_result(task_data, teacher, tmp_path, m
     resumed = training.train(_recipe("binary"), "t", _source(task_data, tmp_path / "killed"), tmp_path / "killed", "c")
     assert resumed["curves"] == whole["curves"]
     assert (tmp_path / "killed" / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()
+
+
+def test_only_a_task_judged_by_more_than_accuracy_has_its_classes_shifted(task_data, teacher, trained, tmp_path, monkeypatch):
+    earlier, _ = trained
+    material = prepare(teacher, task_named("sst2"), _source(task_data, earlier), 12)
+    for metric, shifted in (("accuracy", False), ("matthews", True)):
+        monkeypatch.setitem(TASKS, "sst2", replace(task_named("sst2"), metrics=(metric,)))
+        run = training.Trainer(_recipe(), teacher, material, tmp_path, earlier)
+        with torch.no_grad():
+            run.student.readout_bias[1] += 50 / run.student.logit_scale
+        spoilt = run.check()
+        run.settle()
+        assert run.check() > spoilt + 0.2 if shifted else run.check() == spoilt
+        assert len(run.card.get("shifts", [])) == shifted
 
 
 def test_a_run_starts_from_another_with_its_readout_only_for_the_same_task(task_data, teacher, trained, tmp_path, monkeypatch):
