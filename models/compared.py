@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import GridSearchCV
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from transformers import AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
@@ -54,15 +53,14 @@ class ComparedForSequenceClassification(PreTrainedModel):
 
     @torch.no_grad()
     def start_classifier(self, features: Tensor, labels: Tensor) -> None:
-        """A ridge or logistic regression of `labels` (class numbers, or numbers where there is one output), its penalty by cross-validation."""
-        scaler = StandardScaler().fit(features)
+        """A ridge or logistic regression of `labels` (class numbers, or numbers where there is one output), its penalty by cross-validation.
+        Features are not scaled: all but dead channels of the encoder (all-MiniLM-L6-v2 has three) have a variance near 1 already."""
         if self.config.num_labels == 1:
-            model = RidgeCV(np.logspace(0, 6, 13)).fit(scaler.transform(features), labels)
+            model = RidgeCV(np.logspace(0, 6, 13)).fit(features, labels)
         else:
             search = GridSearchCV(LogisticRegression(max_iter=1000), {"C": np.logspace(-5, -1, 9)}, scoring="neg_log_loss")
-            model = search.fit(scaler.transform(features), labels).best_estimator_
-        weight = torch.from_numpy(np.atleast_2d(model.coef_ / scaler.scale_)).float()
-        bias = torch.from_numpy(np.atleast_1d(model.intercept_)).float() - weight @ torch.from_numpy(scaler.mean_).float()
+            model = search.fit(features, labels).best_estimator_
+        weight, bias = torch.from_numpy(np.atleast_2d(model.coef_)).float(), torch.from_numpy(np.atleast_1d(model.intercept_)).float()
         two = len(weight) == 1 and self.config.num_labels == 2  # one row says how far the second class is ahead
         self.classifier.weight.copy_(torch.cat([-weight, weight]) / 2 if two else weight)
         self.classifier.bias.copy_(torch.cat([-bias, bias]) / 2 if two else bias)
