@@ -32,14 +32,8 @@ def scored(name: str, made: Path, data: str) -> dict[str, Any]:
     command = run_python("-m", "runtime", "glue", str(program), "--task", task, "--data", data, "--json", str(report))
     found = json.loads(report.read_text())
     held = {f"held out, {kind}": card[f"held_out_{kind}"] for kind in ("float", "integer")}
-    return {
-        "name": name,
-        "task": task,
-        "seed": card["recipe"]["schedule"]["seed"],
-        **held,
-        "dev": dev,
-        "command": command,
-    }
+    dev, seed = {m: found[m] for m in task_named(task).metrics}, card["recipe"]["schedule"]["seed"]
+    return {"name": name, "task": task, "seed": seed, **held, "dev": dev, "command": command}
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
