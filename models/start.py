@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from models.teacher import Teacher
 from runtime.errors import InputError
 from runtime.files import read_json, read_tensors
 
-_TABLES = ("words", "context", "both")
+_TABLES = ("none", "words", "context", "both")
 _OUTPUT = ("readout", "logit_scale", "head", "norm.")
 _MARKS = 16  # channels that tell a text of a pair: as many -1 outweigh what some 256 random weights add up to (a deviation of about 5)
 _ALWAYS = 4  # values of each head that say only that there was a match
@@ -26,7 +27,7 @@ _MARK = 3.0  # in an embedding row, whose other entries have a variance of 1; in
 
 @dataclass(frozen=True)
 class Start:
-    """`embedding`: the teacher's word table, what its last layer makes of each word alone ("context"), or both side by side.
+    """`embedding`: the teacher's word table, what its last layer makes of each word alone ("context"), both side by side, or nothing of it.
     score, context: first synaptic weights in thresholds; a neuron needs more than 1/weight coincidences in a step to fire at once.
     learned: False keeps these two. One number serves a layer's every score and sums are whole numbers, so a learned one settles on an
     edge (just above 1/2: two coincidences fire), where each step of the optimiser may switch all scores between two behaviours.
@@ -55,8 +56,8 @@ class Start:
 def start_student(student: SpikingEncoder, teacher: Teacher, ids: np.ndarray, start: Start) -> None:
     """Set what `start` describes; the rest of the student stays as it was made. ids: all tokens that it will be trained on."""
     share = torch.bincount(torch.from_numpy(ids).long(), minlength=student.config.vocabulary).float()
-    parts = [_unit(part[: len(share)], share / share.sum()) for part in _tables(teacher, start.embedding)]
-    _start_embedding(student, torch.cat(parts, 1), share / share.sum())
+    if parts := [_unit(part[: len(share)], share / share.sum()) for part in _tables(teacher, start.embedding)]:
+        _start_embedding(student, torch.cat(parts, 1), share / share.sum())
     student.embedding.position.mul_(start.position)
     for layer in student.blocks():
         if start.alike:
@@ -103,8 +104,8 @@ def start_from(student: SpikingEncoder, run: Path, task: str) -> None:
 
 
 def _tables(teacher: Teacher, kind: str) -> list[Tensor]:
-    words = [teacher.model.get_input_embeddings().weight.float()]
-    return words if kind == "words" else [alone(teacher)] if kind == "context" else [*words, alone(teacher)]
+    words = [teacher.model.get_input_embeddings().weight.float()] if kind in ("words", "both") else []
+    return [*words, alone(teacher)] if kind in ("context", "both") else words
 
 
 def _unit(table: Tensor, share: Tensor) -> Tensor:
@@ -113,6 +114,7 @@ def _unit(table: Tensor, share: Tensor) -> Tensor:
     return centred / (share @ centred.square()).sum().sqrt()
 
 
+@lru_cache(maxsize=1)
 def alone(teacher: Teacher) -> Tensor:
     """(vocabulary, hidden): the teacher's last hidden state of each token in a text of nothing else. Unlike its word table, this
     already says what the fine-tuned teacher makes of the word (after Model2Vec, github.com/MinishLab/model2vec)."""

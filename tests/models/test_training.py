@@ -161,6 +161,14 @@ def test_only_a_task_judged_by_more_than_accuracy_has_its_classes_shifted(task_d
         assert len(run.card.get("shifts", [])) == shifted
 
 
+def test_nothing_is_taken_from_a_teacher_where_the_recipe_says_so(teacher):
+    for kind, same in (("none", True), ("both", False)):
+        student = SpikingBert(BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=2, **_recipe().model))
+        before = student.embedding.token.detach().clone()
+        start_student(student, teacher, np.arange(len(random_checkpoint.WORDS)), Start(embedding=kind, score=0.4))
+        assert torch.equal(student.embedding.token, before) is same and float(student.layers[0].score().detach()) == pytest.approx(0.4, rel=0.01)
+
+
 def test_a_run_starts_from_another_with_its_readout_only_for_the_same_task(task_data, teacher, trained, tmp_path, monkeypatch):
     """A binary student from a ternary one: the latent weights fit, and so do they on a task with other classes but for the readout."""
     monkeypatch.setattr(training, "load_teacher", lambda source: teacher)
