@@ -13,26 +13,21 @@ from __future__ import annotations
 
 import argparse
 import copy
-import sys
-import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
-from torch import Tensor, nn
+from torch import Tensor
 
-from models import measure, state
-from models.bispikclm import SpikingLM
+from models import measure, train_language
 from models.data import Batch, Corpus, encode, length_sorted_batches, pack
 from models.distil import Distiller, LossWeights
 from models.export import export
 from models.finetune_teacher import predictions
-from models.fold import population_spikes, recalibrate, scale_limits, spike_rates, spike_report
-from models.recipe import LANGUAGE, Recipe, Schedule, plain, read_recipe, varied
+from models.phases import Phases
+from models.recipe import LANGUAGE, Recipe, Schedule, read_recipe, varied
 from models.spiking_bert import BertConfig, SpikingBert
 from models.start import start_from, start_regression, start_student
 from models.teacher import Teacher, load_teacher
@@ -40,101 +35,6 @@ from models.training_set import Material, Source, prepare
 from runtime import glue
 from runtime.cli import run_command
 from runtime.files import make_folder, read_json, write_atomic
-
-_DRAWS = {"float": 0, "integer": 1, "calibration": 2}  # each draws its batches from random numbers of its own
-
-
-class Phases:
-    """Both phases of a run. `card` is also the record that a resumed run reads; what is learned and judged is the subclass's."""
-
-    student: SpikingBert | SpikingLM
-    distiller: nn.Module
-
-    def __init__(self, recipe: Recipe, out: Path) -> None:
-        torch.manual_seed(recipe.schedule.seed)
-        self.recipe, self.out = recipe, out
-        self.card: dict[str, Any] = {"curves": {"float": [], "integer": []}, "minutes": 0.0, "recipe": plain(recipe)}
-
-    def loss(self, name: str, step: int) -> Tensor:
-        """Of the step's own random batch."""
-        raise NotImplementedError
-
-    def check(self) -> float:
-        """How good the student is now, on text that it is chosen by."""
-        raise NotImplementedError
-
-    def distance(self) -> float | None:
-        """How far it is from its teacher, where that is measured."""
-        raise NotImplementedError
-
-    def calibration(self) -> Iterable[Batch]:
-        """Batches of what is trained on, for statistics."""
-        raise NotImplementedError
-
-    def probe(self) -> list[Batch]:
-        """Batches that spikes are counted on."""
-        raise NotImplementedError
-
-    def settle(self) -> None:
-        """Last choices of a phase, made on text that it is chosen by; none where a subclass has none."""
-
-    def float_phase(self) -> None:
-        """Surrogate-gradient training, then statistics recomputed over the same mixture."""
-        if not state.load(self.out / "float", self.student, self.card):
-            self._phase("float", self.recipe.schedule.float_steps, self.recipe.schedule.rate)
-            recalibrate(self.student, self.calibration())
-            self.settle()
-            self.card |= {"held_out_float": self.check(), "distance_float": self.distance()}
-            state.save(self.out / "float", self.student, self.card)
-
-    def integer_phase(self) -> None:
-        """Fold, report what folding costs, train on in integers."""
-        self.student.eval()
-        probe = self.probe()
-        before, limits = population_spikes(self.student, probe), scale_limits(self.student)
-        self.student.fold(limits[0][0])
-        cost = {
-            "scale": limits[0][0],
-            "limits": [list(limit) for limit in limits[:8]],
-            "populations": spike_report(before, population_spikes(self.student, probe)),
-        }
-        self.card |= {"fold": cost, "held_out_folded": self.check()}
-        self._phase("integer", self.recipe.schedule.integer_steps, self.recipe.schedule.integer_rate)
-        self.settle()
-        rates = spike_rates(population_spikes(self.student, probe))
-        self.card |= {"held_out_integer": self.check(), "distance_integer": self.distance()}
-        self.card |= {"spike_rates": rates, "mean_spike_rate": round(measure.mean_rate(rates), 4)}
-
-    def _phase(self, name: str, steps: int, rate: float) -> None:
-        schedule, live = self.recipe.schedule, state.Live(self.out / f"{name}-live", self.student, self.distiller, rate)
-        first = live.resume(self.card)
-        self._note_schedule(name, first)
-        start, spent = time.time(), self.card["minutes"]
-        for step in track(range(first, steps), description=f"{name} phase", total=steps, completed=first):
-            live.set_rate(rate * min((step + 1) / schedule.warm_up, 1.0) * (1 - step / steps))
-            loss = self._update(live, step, name)
-            if (step + 1) % schedule.check_every == 0 or step + 1 == steps:
-                self.card["curves"][name].append([step + 1, round(loss, 4), self.check(), self.distance()])
-                self.card["minutes"] = round(spent + (time.time() - start) / 60, 1)
-                live.keep(self.card, step + 1)
-                print(_progress(name, *self.card["curves"][name][-1]), file=sys.stderr, flush=True)
-
-    def _note_schedule(self, phase: str, step: int) -> None:
-        """A resumed run may go on under another schedule; the card keeps each one and where it began."""
-        history = self.card.setdefault("schedules", [])
-        current = asdict(self.recipe.schedule)
-        if not history or history[-1]["schedule"] != current:
-            history.append({"phase": phase, "from_step": step, "schedule": current})
-
-    def _update(self, live: state.Live, step: int, name: str) -> float:
-        self.student.train()
-        loss = self.loss(name, step)
-        live.step(loss)
-        return float(loss.detach())
-
-    def random(self, name: str, step: int) -> np.random.Generator:
-        """Random numbers of one step of a phase."""
-        return np.random.default_rng([self.recipe.schedule.seed, _DRAWS[name], step])
 
 
 class Trainer(Phases):
@@ -199,10 +99,6 @@ class Trainer(Phases):
         """Metrics of the student as it is now."""
         guess = predictions(self.task, measure.logits(self.student, corpus))
         return {k: round(v, 6) for k, v in glue.score(self.task, guess, labels).items()}
-
-
-def _progress(name: str, step: int, loss: float, held_out: float, distance: float | None) -> str:
-    return f"{name} step {step}: loss {loss:.4f} held-out {held_out:.4f} distance {distance}"
 
 
 def train(
@@ -274,8 +170,6 @@ def main(argv: list[str]) -> None:
 
 
 def _train_language(recipe: Recipe, o: argparse.Namespace, command: str) -> None:
-    from models import train_language  # it is built on this module
-
     card = train_language.train(recipe, o.teacher, Path(o.data), o.unlabelled, Path(o.out), command, o.dev, o.earlier)
     print(" ".join(f"{name} perplexity {card[name]:.3f}" for name in ("valid", "test") if name in card))
 

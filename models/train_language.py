@@ -19,12 +19,12 @@ from torch import Tensor
 from models.bispikclm import SpikingLM, language_config
 from models.data import Batch
 from models.export import export
+from models.phases import Phases
 from models.recipe import LANGUAGE, Recipe
 from models.spad import SpadDistiller, SpadWeights
 from models.start import start_from, start_head, start_student
 from models.streams import crops, perplexity, require_same_tokenizer, reviews, scored_batches, stream_of, wikitext
 from models.teacher import CausalTeacher, load_causal_teacher
-from models.train import Phases
 from runtime.files import make_folder, read_json, write_atomic
 
 
