@@ -27,7 +27,7 @@ from models.teacher import CausalTeacher
 from runtime import program_file
 from runtime.errors import InputError
 
-TERMS = ("embedding", "attention", "features", "logits", "labels", "rate")
+TERMS = ("embedding", "attention", "features", "logits", "labels", "rate", "operations")
 SIZES = dict(hidden=32, layers=2, heads=2, head_dim=8, ffn=32, steps=2, max_length=16, embedding_rank=16, window=2)
 
 
@@ -67,12 +67,12 @@ def small(kind="gpt2", **weights):
 @pytest.mark.parametrize("kind", ["gpt2", "opt", "llama"])
 @pytest.mark.parametrize("folded", [False, True])
 def test_every_term_is_a_number_with_gradients_from_every_kind_of_teacher(kind, folded):
-    student, distiller, batch, targets = small(kind, rate=1.0, rate_target=0.0)
+    student, distiller, batch, targets = small(kind, rate=1.0, rate_target=0.0, operations_target=0.0)
     if folded:
         student.eval()
         student.fold(scale_limits(student)[0][0])
     for term in TERMS:
-        distiller.weights = SpadWeights(**{t: float(t == term) for t in TERMS}, rate_target=0.0)
+        distiller.weights = SpadWeights(**{t: float(t == term) for t in TERMS}, rate_target=0.0, operations_target=0.0)
         student.zero_grad()
         loss = distiller(student, batch, targets)
         assert loss.isfinite() and loss > 0, term
