@@ -73,23 +73,6 @@ def made_pairs(sentences: Sequence[str], count: int, seed: int, mixture: Mixture
     return out
 
 
-def made_partners(pairs: Sequence[tuple[str, str]], count: int, seed: int, mixture: Mixture = Mixture()) -> list[tuple[str, str]]:
-    """`count` pairs of a first text and a second one, for tasks whose two texts differ in kind (a passage and a claim about it): its own second text
-    edited, the second text of a pair whose first is near, edited half the time, or any."""
-    rng, near, seconds = np.random.default_rng(seed), _neighbours([first for first, _ in pairs]), [second for _, second in pairs]
-    out = []
-    for at, kind in zip(rng.integers(0, len(pairs), count), rng.random(count)):
-        if kind < mixture.edited:
-            other = edited(seconds[int(at)], seconds, rng)
-        elif kind < mixture.edited + mixture.neighbour:
-            found = seconds[int(rng.choice(near[at]))]
-            other = edited(found, seconds, rng) if rng.random() < 0.5 else found
-        else:
-            other = seconds[int(rng.integers(len(pairs)))]
-        out.append((pairs[int(at)][0], other))
-    return out
-
-
 def _neighbours(sentences: Sequence[str]) -> NDArray[np.int64]:
     """(sentences, _NEIGHBOURS) indices of the nearest other sentences."""
     vectors = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, token_pattern=r"\S+").fit_transform(sentences)

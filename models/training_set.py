@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.augment import edited_copies, made_pairs, made_partners
+from models.augment import edited_copies, made_pairs
 from models.data import Corpus, encode, sentences_of, training_part
 from models.teacher import Teacher
 from runtime import glue
@@ -53,8 +53,7 @@ class TrainingSet:
 
 @dataclass(frozen=True)
 class Source:
-    """Where texts come from, how many are taken, and where the teacher's logits are kept. partners: pairs made of the task's own texts keep first
-    texts first and second ones second."""
+    """Where texts come from, how many are taken, and where the teacher's logits are kept."""
 
     data: str
     files: tuple[Path, ...]
@@ -63,7 +62,6 @@ class Source:
     augmented: int
     probes: int
     held_out: int
-    partners: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +89,6 @@ def extra_texts(task: glue.Task, train: Sequence[glue.Example], source: Source) 
     count = min(source.unlabelled, _POOL) if paired else source.unlabelled
     pool = sentences_of(source.files, count, seed=_CHOICE) if source.files and count else []
     own = list(dict.fromkeys(text for e in train for text in e.texts))
-    if source.partners:
-        return list(made_partners([(e.first, e.second or "") for e in train], source.augmented, _CHOICE))
     if paired:
         return [pair for texts, n in ((pool, source.unlabelled), (own, source.augmented)) if texts and n for pair in made_pairs(texts, n, _CHOICE)]
     return [*pool, *edited_copies(own, source.augmented, _CHOICE)]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from models.augment import Mixture, edited, edited_copies, made_pairs, made_partners
+from models.augment import Mixture, edited, edited_copies, made_pairs
 from models.training_set import Source, extra_texts
 from runtime.glue import Example, task_named
 
@@ -52,21 +50,3 @@ def test_extra_texts_are_of_the_task_s_kind(task, kind, tmp_path):
     assert len(found) == 35 and all(isinstance(text, kind) for text in found)
     first, last = ("".join(text) for text in (found[0], found[-1]))
     assert "number" in first and "number" not in last
-
-
-def test_partners_keep_first_texts_first_and_second_ones_second():
-    pairs = [(sentence, f"claim {n} of {sentence.split()[1]}") for n, sentence in enumerate(SENTENCES)]
-    made = made_partners(pairs, 200, 1)
-    assert made == made_partners(pairs, 200, 1) != made_partners(pairs, 200, 2) and len(made) == 200
-    claims = {word for _, second in pairs for word in second.split()}
-    assert {first for first, _ in made} <= set(SENTENCES) and {word for _, second in made for word in second.split()} <= claims
-    own = dict(pairs)
-    whole = [second == own[first] for first, second in made_partners(pairs, 200, 1, Mixture(1, 0))]
-    assert 0 < sum(whole) < 100  # edited copies of its own claim, some of them by nothing
-    assert {second for _, second in made_partners(pairs, 200, 1, Mixture(0, 0))} <= {second for _, second in pairs}
-
-
-def test_a_recipe_may_ask_for_partners():
-    examples = [Example(f"{s} at length", f"claim {n}", 0.0) for n, s in enumerate(SENTENCES)]
-    found = extra_texts(task_named("rte"), examples, Source("", (), Path("c"), 0, 30, 0, 0, partners=True))
-    assert len(found) == 30 and all(first.endswith("at length") and "at length" not in second for first, second in found)
