@@ -99,24 +99,26 @@ def test_distance_is_zero_at_the_teacher_and_agreement_counts_classes():
     assert measure.distance(np.array([[1.0]], np.float32), np.array([[3.0]], np.float32)) == 4.0
 
 
-def test_the_penalised_rate_is_the_reported_one(checkpoint):
-    """Both count score cells only where both positions hold a token, and every population once."""
+def _probed(checkpoint):
+    """(student, batch, every population's spikes on it)."""
     student = load_student(checkpoint)
     corpus = encode(random_checkpoint.small_tokenizer(), random_checkpoint.texts(0, 5, 12), 12)
     batch, probes = pack(corpus, range(5)), []
     with torch.no_grad():
         student.spikes(batch, probes)
+    return student, batch, probes
+
+
+def test_the_penalised_rate_is_the_reported_one(checkpoint):
+    """Both count score cells only where both positions hold a token, and every population once."""
+    student, batch, probes = _probed(checkpoint)
     reported = measure.mean_rate(spike_rates(population_spikes(student, [batch])))
     assert float(mean_rate(probes, batch)) == pytest.approx(reported, abs=1e-4)
 
 
 def test_the_share_of_synapses_reached_is_what_the_matrices_count(checkpoint):
     """Against each spike's row of the layer's own matrices, head included, counted one by one."""
-    student = load_student(checkpoint)
-    corpus = encode(random_checkpoint.small_tokenizer(), random_checkpoint.texts(0, 5, 12), 12)
-    batch, probes = pack(corpus, range(5)), []
-    with torch.no_grad():
-        student.spikes(batch, probes)
+    student, batch, probes = _probed(checkpoint)
     reached = whole = 0.0
     inputs = [(probes[0]["x"], next(student.blocks()).query_key_value.weight)]
     for n, layer in enumerate(student.blocks(), 1):
