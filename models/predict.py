@@ -76,8 +76,10 @@ def _teacher(folder: Path, asked: Asked) -> Side:
 def _operations(teacher: Teacher, corpus: Corpus) -> Operations | None:
     """Those of a text; a teacher that reads the texts of a pair apart does not attend from one to the other, and reads one more [CLS]."""
     sizes, tokens = _sizes(teacher.model.config), np.diff(corpus.starts)
-    if sizes is None or not teacher.apart:
-        return None if sizes is None else float_operations(sizes, tokens.tolist())
+    if sizes is None:
+        return None
+    if not teacher.apart:
+        return float_operations(sizes, tokens.tolist())
     second = np.add.reduceat(corpus.segments.astype(np.int64), corpus.starts[:-1])
     found = float_operations(sizes, [*(tokens - second), *(second + 1)])
     return {name: 2 * count for name, count in found.items()}

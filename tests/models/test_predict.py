@@ -18,7 +18,7 @@ from models.data import encode, length_sorted_batches, pack
 from models.load import load_student
 from models.recipe import Recipe, plain
 from models.spiking_bert import BertConfig, SpikingBert
-from models.teacher import Teacher
+from models.teacher import Teacher, load_teacher
 from runtime import glue, program_file
 from runtime.errors import FileError, InputError, SourceError
 from runtime.operations import FloatModel, float_operations
@@ -130,6 +130,16 @@ def test_a_teacher_s_answers_and_operations(data, tmp_path):
     assert found.parameters == sum(p.numel() for p in model.model.parameters())
     assert (found.kind, found.spikes, found.mean_rate) == ("teacher", {}, None)
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= {Path(f.path).name for f in found.files}
+
+
+def test_a_teacher_that_compares_is_counted_by_the_texts_that_it_reads(data, tmp_path):
+    teacher(tmp_path / "t", 1)
+    load_teacher(str(tmp_path / "t"), 1, apart=True).save(tmp_path / "apart")
+    found = predict.predict(tmp_path / "apart", asked(data, "stsb"))
+    texts = [text for e in asked(data, "stsb").examples for text in e.texts]
+    alone = np.diff(encode(random_checkpoint.small_tokenizer(), texts, 128).starts).tolist()
+    a_text = float_operations(FloatModel("", 2, 32, 32, 64), alone)
+    assert found.operations == pytest.approx({name: 2 * count for name, count in a_text.items()})
 
 
 def test_through_a_process_of_its_own_it_is_the_same(data, tmp_path):
