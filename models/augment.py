@@ -16,14 +16,22 @@ from sklearn.neighbors import NearestNeighbors
 
 _NEIGHBOURS = 8
 _MOST_EDITED = 0.5  # of the words
+_SHORTEST_PART = 4  # words; few of RTE's hypotheses have less
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """How often a made pair is a sentence with an edited copy of itself, with a neighbour, or (the rest) with any other sentence."""
+    """How often a made pair is a sentence with an edited copy of itself, with a neighbour, with an edited part of itself (which then comes
+    second, as a hypothesis does), or (the rest) with any other sentence."""
 
     edited: float = 0.4
     neighbour: float = 0.4
+    part: float = 0.0
+
+    @classmethod
+    def with_parts(cls, share: float) -> Mixture:
+        """The usual one beside a share of parts."""
+        return cls(cls.edited * (1 - share), cls.neighbour * (1 - share), share)
 
 
 def edited(sentence: str, others: Sequence[str], rng: np.random.Generator) -> str:
@@ -57,7 +65,8 @@ def edited_copies(sentences: Sequence[str], count: int, seed: int) -> list[str]:
 
 
 def made_pairs(sentences: Sequence[str], count: int, seed: int, mixture: Mixture = Mixture()) -> list[tuple[str, str]]:
-    """`count` pairs of `sentences`, in random order: one with an edited copy, with one of its nearest by TF-IDF (edited half the time), or any."""
+    """`count` pairs of `sentences`, in random order: one with an edited copy, with one of its nearest by TF-IDF (edited half the time), or any;
+    or, in this order, with an edited part of itself."""
     rng, near = np.random.default_rng(seed), _neighbours(sentences)
     out = []
     for first, kind in zip(rng.integers(0, len(sentences), count), rng.random(count)):
@@ -67,10 +76,21 @@ def made_pairs(sentences: Sequence[str], count: int, seed: int, mixture: Mixture
         elif kind < mixture.edited + mixture.neighbour:
             found = sentences[int(rng.choice(near[first]))]
             other = edited(found, sentences, rng) if rng.random() < 0.5 else found
+        elif kind < mixture.edited + mixture.neighbour + mixture.part:
+            out.append((one, edited(_part(one, rng), sentences, rng)))
+            continue
         else:
             other = sentences[int(rng.integers(len(sentences)))]
         out.append((one, other) if rng.random() < 0.5 else (other, one))
     return out
+
+
+def _part(sentence: str, rng: np.random.Generator) -> str:
+    """A run of a random number of its words."""
+    words = sentence.split()
+    count = int(rng.integers(min(_SHORTEST_PART, len(words)), len(words) + 1))
+    first = int(rng.integers(len(words) - count + 1))
+    return " ".join(words[first : first + count])
 
 
 def _neighbours(sentences: Sequence[str]) -> NDArray[np.int64]:

@@ -74,7 +74,8 @@ def _teacher(folder: Path, asked: Asked) -> Side:
 
 
 def _operations(teacher: Teacher, corpus: Corpus) -> Operations | None:
-    """Those of a text; a teacher that reads the texts of a pair apart does not attend from one to the other, and reads one more [CLS]."""
+    """Those of a text; a teacher that reads the texts of a pair apart does not attend from one to the other, and reads one more [CLS].
+    Its alignment is left out: a product of d numbers for two words, where the encoder makes some thousand of such products for each."""
     sizes, tokens = _sizes(teacher.model.config), np.diff(corpus.starts)
     if sizes is None:
         return None

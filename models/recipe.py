@@ -36,6 +36,7 @@ class Schedule:
     task_share: float = 0.4  # of a batch's texts, from the task's own training set; the rest is unlabelled text
     unlabelled: int = 150_000  # sentences of the unlabelled files, or pairs made of them
     augmented: int = 0  # edited copies of the task's own training sentences, or pairs made of them
+    parts: float = 0.0  # of made pairs, a text with an edited part of itself behind it
     probes: int = 3000  # of the unlabelled and augmented texts, never trained on: the distance to the teacher is measured there
     held_out: int = 1000
     check_every: int = 500

@@ -144,7 +144,7 @@ def _embedding_note(c: BertConfig) -> str:
 
 def source_of(schedule: Schedule, data: str, files: Sequence[Path], cache: Path) -> Source:
     """The texts that a schedule asks for."""
-    return Source(data, tuple(files), cache, schedule.unlabelled, schedule.augmented, schedule.probes, schedule.held_out)
+    return Source(data, tuple(files), cache, schedule.unlabelled, schedule.augmented, schedule.probes, schedule.held_out, schedule.parts)
 
 
 def main(argv: list[str]) -> None:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.augment import edited_copies, made_pairs
+from models.augment import Mixture, edited_copies, made_pairs
 from models.data import Corpus, encode, sentences_of, training_part
 from models.teacher import Teacher
 from runtime import glue
@@ -62,6 +62,7 @@ class Source:
     augmented: int
     probes: int
     held_out: int
+    parts: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +91,9 @@ def extra_texts(task: glue.Task, train: Sequence[glue.Example], source: Source) 
     pool = sentences_of(source.files, count, seed=_CHOICE) if source.files and count else []
     own = list(dict.fromkeys(text for e in train for text in e.texts))
     if paired:
-        return [pair for texts, n in ((pool, source.unlabelled), (own, source.augmented)) if texts and n for pair in made_pairs(texts, n, _CHOICE)]
+        kinds = ((pool, source.unlabelled), (own, source.augmented))
+        mixture = Mixture.with_parts(source.parts)
+        return [pair for texts, n in kinds if texts and n for pair in made_pairs(texts, n, _CHOICE, mixture)]
     return [*pool, *edited_copies(own, source.augmented, _CHOICE)]
 
 

@@ -38,6 +38,16 @@ def test_pairs_are_as_alike_as_their_mixture_says(mixture, low, high):
     assert low < np.mean([_shared(pair) for pair in made_pairs(SENTENCES, 300, 0, mixture)]) < high
 
 
+def test_a_part_comes_second_and_is_edited_by_little():
+    long = [" ".join(SENTENCES[n : n + 4]) for n in range(30)]
+    pairs = made_pairs(long, 200, 0, Mixture(0, 0, 1))
+    assert all(first in long for first, _ in pairs) and len({len(second.split()) for _, second in pairs}) > 10
+    assert all(len(first.split()) >= 4 for first, _ in pairs)
+    said = [np.mean([word in first.split() for word in second.split()]) for first, second in pairs]
+    assert np.mean(said) > 0.8 and min(said) < 1
+    assert Mixture.with_parts(0) == Mixture() and Mixture.with_parts(0.5) == Mixture(0.2, 0.2, 0.5)
+
+
 def test_one_sentence_makes_pairs_with_itself():
     assert all(set(" ".join(pair).split()) <= {"a", "b"} for pair in made_pairs(["a b"], 5, 0))
 
