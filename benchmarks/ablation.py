@@ -23,7 +23,7 @@ from models.data import length_sorted_batches, pack
 from models.fold import population_spikes, spike_rates
 from models.recipe import Recipe, plain, read_recipe, recipe_from
 from models.teacher import Teacher, load_teacher
-from models.train import Trainer, source_of
+from models.train import Trainer, source_of, teacher_score
 from models.training_set import Material, prepare
 from runtime import glue
 from runtime.checkpoint import KINDS
@@ -57,6 +57,7 @@ class Result:
     changes: Changes
     seed: int
     steps: int
+    teacher: float  # its accuracy on the labelled slice
     minutes: float | None  # of processor time; None where it was not measured
     held_out: float  # accuracy on the labelled slice
     held_out_distance: float | None  # to the teacher on that slice, which needs no labels; None where it was not measured
@@ -92,15 +93,15 @@ def run(name: str, recipe: Recipe, teacher: Teacher, material: Material, seed: i
     rate = measure.mean_rate(spike_rates(population_spikes(trainer.student, probe)))
     held = measure.distance(measure.logits(trainer.student, material.held), material.held_soft)
     figures = trainer.check(), round(held, 5), round(measure.distance(ours, soft), 5), round(measure.agreement(ours, soft), 4), round(rate, 4)
-    return Result(name, ROWS[name], seed, recipe.schedule.float_steps, minutes, *figures)
+    return Result(name, ROWS[name], seed, recipe.schedule.float_steps, teacher_score(trainer), minutes, *figures)
 
 
 def markdown(results: list[Result]) -> str:
     """The table, nearest to the teacher first."""
-    lines = ["| row | seed | steps | minutes | held-out | distance there | distance | agreement | mean spike rate |", "|---" * 9 + "|"]
+    lines = ["| row | seed | steps | teacher | minutes | held-out | distance there | distance | agreement | mean spike rate |", "|---" * 10 + "|"]
     for r in sorted(results, key=lambda r: (r.steps, r.distance)):
         there = "" if r.held_out_distance is None else f"{r.held_out_distance:.4f}"
-        start = f"| {r.name} | {r.seed} | {r.steps} | {r.minutes or ''} | {r.held_out:.3f} | {there} "
+        start = f"| {r.name} | {r.seed} | {r.steps} | {r.teacher:.3f} | {r.minutes or ''} | {r.held_out:.3f} | {there} "
         lines.append(f"{start}| {r.distance:.4f} | {r.agreement:.3f} | {r.mean_rate:.3f} |")
     return "\n".join([*lines, ""])
 

@@ -65,7 +65,7 @@ STUDENTS = (
     StudentRun("cola-ternary", "cola"),
     *(StudentRun(f"{task}-ternary", task, "stsb-ternary") for task in ("mrpc", "rte", "wnli")),
     _binary("sst2", "schedule.float_steps=2200", "schedule.integer_steps=900"),
-    _binary("stsb", "schedule.float_steps=1800", "schedule.integer_steps=500"),
+    _binary("stsb", "schedule.float_steps=1500", "schedule.integer_steps=400"),
     _binary("cola", "schedule.float_steps=1000", "schedule.integer_steps=500"),
     _binary("rte", "schedule.float_steps=600", "schedule.integer_steps=300"),
     *(_binary(task, "schedule.float_steps=250", "schedule.integer_steps=150") for task in ("mrpc", "wnli")),

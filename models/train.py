@@ -119,7 +119,7 @@ def train(
     run.card |= {
         "command": command,
         "train_texts": len(run.set.corpus),
-        "teacher_held_out": _teacher_score(run),
+        "teacher_held_out": teacher_score(run),
         "teacher": _teacher_card(Path(teacher_source)),
         "embedding": _embedding_note(run.student.config),
     }
@@ -127,7 +127,8 @@ def train(
     return run.card
 
 
-def _teacher_score(run: Trainer) -> float:
+def teacher_score(run: Trainer) -> float:
+    """Its metric on the slice that the student is judged by."""
     guess = predictions(run.task, run.material.held_soft)
     return glue.score(run.task, guess, run.material.held_labels)[run.task.metrics[0]]
 
