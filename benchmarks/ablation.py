@@ -97,9 +97,9 @@ def run(name: str, recipe: Recipe, teacher: Teacher, material: Material, seed: i
 
 
 def markdown(results: list[Result]) -> str:
-    """The table, nearest to the teacher first."""
+    """The table, of each seed the nearest to its teacher first."""
     lines = ["| row | seed | steps | teacher | minutes | held-out | distance there | distance | agreement | mean spike rate |", "|---" * 10 + "|"]
-    for r in sorted(results, key=lambda r: (r.steps, r.distance)):
+    for r in sorted(results, key=lambda r: (r.steps, r.seed, r.distance)):
         there = "" if r.held_out_distance is None else f"{r.held_out_distance:.4f}"
         start = f"| {r.name} | {r.seed} | {r.steps} | {r.teacher:.3f} | {r.minutes or ''} | {r.held_out:.3f} | {there} "
         lines.append(f"{start}| {r.distance:.4f} | {r.agreement:.3f} | {r.mean_rate:.3f} |")
