@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -162,7 +163,7 @@ def _options(argv: list[str]) -> Options:
 
 def main(argv: list[str]) -> None:
     """The command."""
-    metrics = finetune(_options(argv), "python -m models.finetune_teacher " + " ".join(argv))
+    metrics = finetune(_options(argv), "python -m models.finetune_teacher " + shlex.join(argv))
     print(" ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -130,7 +131,7 @@ def needed(names: list[str]) -> list[StudentRun]:
 
 
 def _make(module: str, arguments: list[str]) -> None:
-    print(f"python -m {module} {' '.join(arguments)}", flush=True)
+    print(f"python -m {module} {shlex.join(arguments)}", flush=True)
     if subprocess.run([sys.executable, "-m", module, *arguments]).returncode:
         raise InputError(f"python -m {module} failed; what is done is kept", "run the same command again to go on")
 

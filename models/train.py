@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--threads", type=int, default=2)
     o = parser.parse_args(argv)
     torch.set_num_threads(o.threads)
-    recipe, out, command = varied(read_recipe(Path(o.config)), o.set), Path(o.out), "python -m models.train " + " ".join(argv)
+    recipe, out, command = varied(read_recipe(Path(o.config)), o.set), Path(o.out), "python -m models.train " + shlex.join(argv)
     if recipe.task == LANGUAGE:
         _train_language(recipe, o, command)
         return

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from dataclasses import dataclass, field
@@ -161,7 +162,7 @@ def main(argv: list[str]) -> None:
     """The command."""
     options, threads = _options(argv)
     torch.set_num_threads(threads)
-    found = train(options, "python -m models.train_teacher " + " ".join(argv))
+    found = train(options, "python -m models.train_teacher " + shlex.join(argv))
     print(f"validation perplexity {found:.3f}")
 
 

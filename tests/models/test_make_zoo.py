@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 
 from models import finetune_teacher, make_zoo
-from models.recipe import read_recipe, varied
+from models.recipe import plain, read_recipe, varied
 from runtime.errors import InputError
 
 AT = make_zoo.Places("BASE", "DATA", ("reviews.xz",), Path("out"))
@@ -27,6 +30,18 @@ def test_recipes_take_their_settings_and_fit_what_they_start_from(run):
         (earlier,) = (r for r in make_zoo.STUDENTS if r.name == run.earlier)
         start = varied(read_recipe(make_zoo.CONFIGS / f"{earlier.task}.toml"), earlier.settings).model
         assert start | {"weights": ""} == recipe.model | {"weights": ""}
+
+
+@pytest.mark.parametrize("card", sorted((make_zoo.CONFIGS.parent / "zoo").glob("*-binary/card.json")), ids=lambda path: path.parent.name)
+def test_a_shell_reads_a_card_s_settings_as_they_were_meant(card):
+    said = json.loads(card.read_text())
+    words = shlex.split(said["command"])
+    settings = list(takewhile(lambda word: not word.startswith("--"), words[words.index("--set") + 1 :]))
+    recipe = varied(read_recipe(Path(words[words.index("--config") + 1])), settings)
+    assert recipe.model["weights"] == "binary"
+    for setting in settings:
+        section, _, key = setting.partition("=")[0].partition(".")
+        assert plain(recipe)[section][key] == said["recipe"][section][key]
 
 
 @pytest.mark.parametrize("teacher", make_zoo.TEACHERS, ids=lambda run: run.task)
