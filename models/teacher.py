@@ -128,6 +128,10 @@ def _told(source: str, what: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError) as error:
         raise FileError(f"{source}: not {what} that transformers reads: {_first_line(error)}") from None
+    except RuntimeError as error:
+        if "mismatched" not in str(error):
+            raise
+        raise FileError(f"{source}: its weights are not of the sizes that {what} of its config has", "fine-tune it again") from None
 
 
 def _first_line(error: Exception) -> str:

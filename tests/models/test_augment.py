@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from models.augment import Mixture, edited, edited_copies, made_pairs
+from models.recipe import Schedule
+from models.train import source_of
 from models.training_set import Source, extra_texts
 from runtime.glue import Example, task_named
 
@@ -60,3 +62,11 @@ def test_extra_texts_are_of_the_task_s_kind(task, kind, tmp_path):
     assert len(found) == 35 and all(isinstance(text, kind) for text in found)
     first, last = ("".join(text) for text in (found[0], found[-1]))
     assert "number" in first and "number" not in last
+
+
+def test_a_recipe_s_parts_reach_the_pairs_that_are_made(tmp_path):
+    long = [" ".join(SENTENCES[n : n + 4]) for n in range(30)]
+    train = [Example(long[n], long[-n], 0.0) for n in range(30)]
+    pairs = extra_texts(task_named("rte"), train, source_of(Schedule(unlabelled=0, augmented=50, parts=1.0), "", (), tmp_path))
+    assert len(pairs) == 50 and all(first in long and len(second.split()) <= len(first.split()) for first, second in pairs)
+    assert np.mean([len(second.split()) / len(first.split()) for first, second in pairs]) < 0.8

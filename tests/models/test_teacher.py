@@ -94,6 +94,15 @@ def test_a_comparing_teacher_has_states_of_single_texts_alone(minilm):
         teacher.outputs(pair, states=True)
 
 
+def test_a_teacher_with_a_classifier_of_another_size_is_refused_in_one_line(minilm, tmp_path):
+    teacher = load_teacher(minilm, 2, apart=True)
+    teacher.model.classifier = torch.nn.Linear(4 * 384 + 1, 2)  # what a comparing teacher's was before it aligned words
+    teacher.save(tmp_path)
+    with pytest.raises(FileError, match="not of the sizes that a sequence classifier of its config has") as caught:
+        load_teacher(str(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
 def test_what_is_no_encoder_is_refused_in_one_line(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(FileError, match="not a sequence classifier that transformers reads") as caught:
