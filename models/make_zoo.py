@@ -53,6 +53,7 @@ TEACHERS = (
 )
 
 _SHORTER = ("schedule.rate=1e-3",)  # it starts where another one ended
+_LONG_INTEGERS = ("schedule.float_steps=1500", "schedule.integer_steps=3000", "schedule.integer_rate=1e-3")
 
 
 def _binary(task: str, *settings: str) -> StudentRun:
@@ -62,14 +63,15 @@ def _binary(task: str, *settings: str) -> StudentRun:
 STUDENTS = (
     StudentRun("sst2-ternary", "sst2"),
     StudentRun("stsb-start", "stsb"),
-    StudentRun("stsb-ternary", "stsb", "stsb-start", (*_SHORTER, "schedule.float_steps=1500", "schedule.integer_steps=500")),
+    StudentRun("stsb-ternary", "stsb", "stsb-start", (*_SHORTER, *_LONG_INTEGERS)),
     StudentRun("cola-ternary", "cola"),
     *(StudentRun(f"{task}-ternary", task, "stsb-ternary") for task in ("mrpc", "rte", "wnli")),
     _binary("sst2", "schedule.float_steps=2200", "schedule.integer_steps=900"),
-    _binary("stsb", "schedule.float_steps=1500", "schedule.integer_steps=400"),
+    _binary("stsb", *_LONG_INTEGERS),
     _binary("cola", "schedule.float_steps=1000", "schedule.integer_steps=500"),
-    _binary("rte", "schedule.float_steps=600", "schedule.integer_steps=300"),
-    *(_binary(task, "schedule.float_steps=250", "schedule.integer_steps=150") for task in ("mrpc", "wnli")),
+    _binary("rte", "schedule.float_steps=600", "schedule.integer_steps=2000", "schedule.integer_rate=1e-3"),
+    _binary("mrpc", "schedule.float_steps=500", "schedule.integer_steps=400"),
+    _binary("wnli", "schedule.float_steps=250", "schedule.integer_steps=150"),
     *(StudentRun(f"mrpc-ternary-{n}", "mrpc", "stsb-ternary", (f"schedule.seed={n}",)) for n in (1, 2)),
     *(StudentRun(f"cola-ternary-{n}", "cola", None, (f"schedule.seed={n}",)) for n in (1, 2)),
     StudentRun("sst2-ternary-1", "sst2", None, ("schedule.seed=1",)),

@@ -76,16 +76,24 @@ class Trainer(Phases):
         return [pack(self.set.corpus, self._draw("calibration", n, 64)) for n in range(self.recipe.schedule.calibration_batches)]
 
     def settle(self) -> None:
-        """Where the task is judged by F1 or Matthews: shift the second class's bias to where that is highest."""
-        if len(self.task.labels) == 2 and self.task.metrics[0] != "accuracy":
-            found = measure.logits(self.student, self.material.held)
-            shift = measure.best_shift(found, self._judge)
+        """Where the task is judged by F1 or Matthews, or no label was learned from: shift the second class's bias to where the metric is highest."""
+        texts = self._unlearned()
+        if len(self.task.labels) == 2 and (len(texts) > 1 or self.task.metrics[0] != "accuracy"):
+            found = np.concatenate([measure.logits(self.student, corpus) for corpus, _ in texts])
+            labels = [label for _, some in texts for label in some]
+            shift = measure.best_shift(found, lambda guess: self._judge(guess, labels))
             with torch.no_grad():
                 self.student.readout_bias[1] += shift / float(self.student.logit_scale)
             self.card.setdefault("shifts", []).append(round(shift, 4))
 
-    def _judge(self, guess: np.ndarray) -> float:
-        return glue.score(self.task, [float(g) for g in guess], self.material.held_labels)[self.task.metrics[0]]
+    def _unlearned(self) -> list[tuple[Corpus, list[float]]]:
+        """Texts of train whose labels the student has not learned from: the held-out slice, and the rest under a loss without labels."""
+        held, own = (self.material.held, self.material.held_labels), self.set.task_texts
+        assert isinstance(self.recipe.loss, LossWeights)
+        return [held] if self.recipe.loss.labels else [held, (self.set.corpus.part(0, own), self.set.labels[:own].tolist())]
+
+    def _judge(self, guess: np.ndarray, labels: list[float]) -> float:
+        return glue.score(self.task, [float(g) for g in guess], labels)[self.task.metrics[0]]
 
     def check(self) -> float:
         """The task's first metric on the held-out slice."""

@@ -20,7 +20,7 @@ from models.export import tensors
 from models.fold import recalibrate
 from models.load import load_student
 from models.predict import predict
-from models.recipe import Recipe, Schedule
+from models.recipe import Recipe, Schedule, varied
 from models.spiking import binary, exact_product, lif, ternary
 from models.spiking_bert import BertConfig, SpikingBert
 from models.start import Start, start_from, start_regression, start_student
@@ -147,18 +147,29 @@ def test_a_killed_run_goes_on_to_the_same_result(task_data, teacher, tmp_path, m
     assert (tmp_path / "killed" / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()
 
 
-def test_only_a_task_judged_by_more_than_accuracy_has_its_classes_shifted(task_data, teacher, trained, tmp_path, monkeypatch):
+@pytest.mark.parametrize("metric, labels, shifted", [("accuracy", 0.2, False), ("matthews", 0.2, True), ("accuracy", 0.0, True)])
+def test_classes_are_shifted_for_f1_and_matthews_and_where_no_label_was_learned_from(
+    metric, labels, shifted, task_data, teacher, trained, tmp_path, monkeypatch
+):
     earlier, _ = trained
     material = prepare(teacher, task_named("sst2"), _source(task_data, earlier), 12)
-    for metric, shifted in (("accuracy", False), ("matthews", True)):
-        monkeypatch.setitem(TASKS, "sst2", replace(task_named("sst2"), metrics=(metric,)))
-        run = training.Trainer(_recipe(), teacher, material, tmp_path, earlier)
-        with torch.no_grad():
-            run.student.readout_bias[1] += 50 / run.student.logit_scale
-        spoilt = run.check()
-        run.settle()
-        assert run.check() > spoilt + 0.2 if shifted else run.check() == spoilt
-        assert len(run.card.get("shifts", [])) == shifted
+    monkeypatch.setitem(TASKS, "sst2", replace(task_named("sst2"), metrics=(metric,)))
+    run = training.Trainer(varied(_recipe(), [f"loss.labels={labels}"]), teacher, material, tmp_path, earlier)
+    with torch.no_grad():
+        run.student.readout_bias[1] += 50 / run.student.logit_scale
+    spoilt = run.check()
+    run.settle()
+    assert run.check() > spoilt + 0.2 if shifted else run.check() == spoilt
+    assert len(run.card.get("shifts", [])) == shifted
+
+
+def test_no_class_is_shifted_by_texts_whose_labels_were_learned(task_data, teacher, trained, tmp_path):
+    earlier, _ = trained
+    material = prepare(teacher, task_named("sst2"), _source(task_data, earlier), 12)
+    for labels, texts in ((0.2, len(material.held)), (0.0, len(material.held) + material.training.task_texts)):
+        run = training.Trainer(varied(_recipe(), [f"loss.labels={labels}"]), teacher, material, tmp_path, earlier)
+        assert [len(corpus) for corpus, _ in run._unlearned()] == [len(some) for _, some in run._unlearned()]
+        assert sum(len(corpus) for corpus, _ in run._unlearned()) == texts
 
 
 def test_nothing_is_taken_from_a_teacher_where_the_recipe_says_so(teacher):
