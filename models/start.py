@@ -36,7 +36,10 @@ class Start:
     steady: latent weights of the first layer's attention begin so many times larger. Their codes are the same, but as every step of Adam
     is as long, they change so much more slowly: what `alike` and `crossed` set up outlives the steps in which the rest learns to use it.
     crossed: for pairs; the first half of the heads begins by asking from the first text to the second alone, the other half back, and some
-    channels say where they found something."""
+    channels say where they found something.
+    loosened: of a run that starts from an earlier one, the divisor of all latent weights: with the same codes they change so much more
+    quickly. Above 1 it also ends `steady` for what attention brings back, its questions alone stay slow. A third of the codes of a
+    ternary student are 0, and become +-1 at random in the binary one that starts from it: it has much to unlearn."""
 
     embedding: str = "words"
     score: float = 0.5
@@ -46,10 +49,13 @@ class Start:
     alike: bool = False
     crossed: bool = False
     steady: float = 1.0
+    loosened: float = 1.0
 
     def __post_init__(self) -> None:
         if self.embedding not in _TABLES:
             raise TypeError(f"start.embedding is one of {', '.join(_TABLES)}, not {self.embedding}")
+        if not self.loosened > 0:
+            raise TypeError(f"start.loosened is above 0, not {self.loosened}")
 
 
 @torch.no_grad()
@@ -89,7 +95,7 @@ def start_head(student: SpikingLM, ids: np.ndarray) -> None:
     student.head.mul_(0.1)
 
 
-def start_from(student: SpikingEncoder, run: Path, task: str) -> None:
+def start_from(student: SpikingEncoder, run: Path, task: str, start: Start) -> None:
     """Everything that an earlier run's float student had learned; its readout only where the task was the same. Raises `InputError`."""
     tensors, _ = read_tensors(run / "float.safetensors")
     earlier = {k[len("student.") :]: torch.from_numpy(v.copy()) for k, v in tensors.items() if k.startswith("student.")}
@@ -101,6 +107,18 @@ def start_from(student: SpikingEncoder, run: Path, task: str) -> None:
     if wrong:
         raise InputError(f"{run}: {min(wrong)} does not fit this recipe's [model]", "start from a run of the same sizes")
     student.load_state_dict(own | earlier)
+    if start.loosened != 1:
+        _loosen(student, start)
+
+
+@torch.no_grad()
+def _loosen(student: SpikingEncoder, start: Start) -> None:
+    for layer in student.blocks():
+        for part in (layer.query_key_value, layer.attended, layer.hidden, layer.output):
+            part.weight.div_(start.loosened)
+    first = next(student.blocks())
+    for weight in (first.query_key_value.weight.chunk(3)[2], first.attended.weight):
+        weight.div_(start.steady)
 
 
 def _tables(teacher: Teacher, kind: str) -> list[Tensor]:

@@ -53,7 +53,7 @@ class Trainer(Phases):
         if not self.task.labels:
             start_regression(self.student, self.set.soft)
         if earlier is not None:
-            start_from(self.student, earlier, recipe.task)
+            start_from(self.student, earlier, recipe.task, recipe.start)
         self.distiller = Distiller(self.student, teacher, self.task, recipe.loss)
         self.card |= {"vocabulary": model.vocabulary, "classes": model.classes}
 

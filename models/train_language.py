@@ -46,7 +46,7 @@ class LanguageTrainer(Phases):
         start_student(self.student, teacher, self.streams[0].ids, recipe.start)
         start_head(self.student, self.streams[0].ids)
         if earlier is not None:
-            start_from(self.student, earlier, recipe.task)
+            start_from(self.student, earlier, recipe.task, recipe.start)
         self.distiller = SpadDistiller(self.student, teacher, recipe.loss)
         self.card |= {"vocabulary": model.vocabulary, "classes": model.classes, "train_tokens": [len(s.ids) for s in self.streams]}
 

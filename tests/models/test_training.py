@@ -190,11 +190,29 @@ def test_a_run_starts_from_another_with_its_readout_only_for_the_same_task(task_
     student = SpikingBert(BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=2, **_recipe().model))
     for task, same in (("sst2", True), ("rte", False)):
         torch.nn.init.zeros_(student.readout)
-        start_from(student, earlier, task)
+        start_from(student, earlier, task, Start())
         assert np.array_equal(student.layers[1].hidden.weight.detach(), tensors["student.layers.1.hidden.weight"])
         assert np.array_equal(student.readout.detach(), tensors["student.readout"]) is same
     with pytest.raises(InputError, match=r"layers\.0\.hidden\..* does not fit this recipe's \[model\]"):
-        start_from(SpikingBert(BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=2, **_recipe().model | {"ffn": 33})), earlier, "sst2")
+        start_from(
+            SpikingBert(BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=2, **_recipe().model | {"ffn": 33})), earlier, "sst2", Start()
+        )
+
+
+def test_a_loosened_start_changes_no_code_and_ends_steadiness_but_for_questions(trained):
+    """Divided latents quantise to the same codes, ternary as binary."""
+    earlier, _ = trained
+    for kind in ("ternary", "binary"):
+        same, loose = (SpikingBert(BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=2, **_recipe(kind).model)) for _ in range(2))
+        start_from(same, earlier, "sst2", Start(steady=16.0))
+        start_from(loose, earlier, "sst2", Start(steady=16.0, loosened=2.0))
+        for n, (layer, other) in enumerate(zip(same.blocks(), loose.blocks(), strict=True)):
+            ended = 16 if n == 0 else 1
+            *asked, brought = zip(layer.query_key_value.weight.chunk(3), other.query_key_value.weight.chunk(3), strict=True)
+            assert all(torch.equal(before, after * 2) for before, after in (*asked, (layer.hidden.weight, other.hidden.weight)))
+            assert all(torch.equal(before, after * 2 * ended) for before, after in (brought, (layer.attended.weight, other.attended.weight)))
+            assert torch.equal(layer.query_key_value.codes(), other.query_key_value.codes())
+            assert torch.equal(layer.output.codes(), other.output.codes())
 
 
 @torch.no_grad()
