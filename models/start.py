@@ -54,8 +54,8 @@ class Start:
     def __post_init__(self) -> None:
         if self.embedding not in _TABLES:
             raise TypeError(f"start.embedding is one of {', '.join(_TABLES)}, not {self.embedding}")
-        if not self.loosened > 0:
-            raise TypeError(f"start.loosened is above 0, not {self.loosened}")
+        if not self.loosened >= 1:
+            raise TypeError(f"start.loosened is at least 1, not {self.loosened}")
 
 
 @torch.no_grad()
@@ -107,7 +107,7 @@ def start_from(student: SpikingEncoder, run: Path, task: str, start: Start) -> N
     if wrong:
         raise InputError(f"{run}: {min(wrong)} does not fit this recipe's [model]", "start from a run of the same sizes")
     student.load_state_dict(own | earlier)
-    if start.loosened != 1:
+    if start.loosened > 1:
         _loosen(student, start)
 
 

@@ -65,7 +65,9 @@ def test_dev_is_read_only_when_asked_for():
     assert "--no-dev" in make_zoo.student_command(run, AT, dev=False) and "--no-dev" not in make_zoo.student_command(run, AT, dev=True)
 
 
-@pytest.mark.parametrize("setting", ["schedule.sed=1", "schedule.seed", "nothing.seed=1", "model.window='a", "seed=1", "start.embedding='x'"])
+@pytest.mark.parametrize(
+    "setting", ["schedule.sed=1", "schedule.seed", "nothing.seed=1", "model.window='a", "seed=1", "start.embedding='x'", "start.loosened=0.5"]
+)
 def test_settings_that_no_recipe_has_are_refused(setting):
     with pytest.raises(InputError, match=r"^--set ") as caught:
         varied(read_recipe(make_zoo.CONFIGS / "sst2.toml"), [setting])
