@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_profiles.errors import decoding
+from hw_profiles.reading import read_regular, reason
 from runtime.errors import FileError
 
 Arrays = dict[str, NDArray[Any]]
@@ -48,11 +50,11 @@ def require_writable(path: Path | None) -> None:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The whole file; `FileError` if it is missing or a pickle (which is refused unread)."""
+    """The whole file; `FileError` if it is missing, no regular file, or a pickle (which is refused unread)."""
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except OSError as error:
-        raise FileError(f"{path}: {(error.strerror or 'unreadable').lower()}") from None
+        raise FileError(f"{path}: {reason(error)}") from None
     if content.startswith(_PICKLE_STARTS) and content[8:9] != b"{":  # a safetensors header may be 0x280, 0x380, ... bytes long
         raise FileError(f"{path}: this is a pickle, which can run code; only safetensors files are read")
     return content
@@ -90,6 +92,17 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(read_bytes(path))
     except (ValueError, RecursionError):
         raise FileError(f"{path}: not a JSON file: truncated or damaged") from None
+    return require_object(value, path)
+
+
+def object_from(text: str, where: object, what: str) -> dict[str, Any]:
+    """A JSON object inside another file; `FileError` if it is anything else, or nested beyond what the parser takes."""
+    with decoding(where, what, FileError):
+        return require_object(json.loads(text), where)
+
+
+def require_object(value: Any, where: object) -> dict[str, Any]:
+    """`value` where it is a JSON object, else `FileError`."""
     if not isinstance(value, dict):
-        raise FileError(f"{path}: holds {type(value).__name__}, not a JSON object")
+        raise FileError(f"{where}: holds {type(value).__name__}, not a JSON object")
     return value
