@@ -9,6 +9,7 @@ from compiler.ir.graph import Coincidence, Edge, Graph, Lif, Op, Readout, Relay,
 from hw_profiles.profile import HardwareProfile
 from runtime import arith
 from runtime.program import COINCIDENCE, LIF, READOUT, RELAY, SOURCE, Population, Program, Synapse
+from runtime.validation import require_sound
 from runtime.wiring import Shift
 
 _MEMORYLESS = {"keep": 1, "vth": 1}
@@ -21,8 +22,8 @@ _REGISTERS: dict[type[Op], dict[str, object]] = {
 
 
 def emit(graph: Graph, profile: HardwareProfile) -> Program:
-    """One population an op, one synapse an edge. The graph must have been through every default pass."""
-    return Program(
+    """One population an op, one synapse an edge. Raises `VerifyError` where the graph has not been through every pass that makes it sound."""
+    program = Program(
         dims=graph.dims,
         steps=graph.steps,
         host=graph.host,
@@ -30,6 +31,8 @@ def emit(graph: Graph, profile: HardwareProfile) -> Program:
         populations=tuple(_population(op, profile) for op in graph.ops),
         synapses=tuple(s for op in graph.ops for s in _synapses(op)),
     )
+    require_sound(program, "after the last pass", VerifyError)
+    return program
 
 
 def _population(op: Op, profile: HardwareProfile) -> Population:

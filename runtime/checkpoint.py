@@ -37,7 +37,7 @@ EACH = "each"  # the readout of a language model: every position's logits over t
 KINDS = ("encoder", "query_key_value", "score", "context", "residual", "hidden")
 BITS = {"ternary": 2, "binary": 1}
 _CHOICES = {"weights": tuple(BITS), "readout": ("mean", "first", EACH), "reset": ("zero",)}
-_RANGES = {
+SIZES = {
     "vocabulary": (1, 1 << 20),
     "classes": (1, 1 << 20),
     "hidden": (1, 1 << 14),
@@ -103,7 +103,7 @@ def config_from_json(raw: dict[str, Any], where: str) -> CheckpointConfig:
 
 
 def _complaints(c: CheckpointConfig) -> Iterator[str]:
-    for name, (low, high) in _RANGES.items():
+    for name, (low, high) in SIZES.items():
         value = getattr(c, name)
         if type(value) is not int or not low <= value <= high:
             yield f"{name} is {value!r}, allowed {low}..{high}"

@@ -70,7 +70,7 @@ def read_tensors(path: Path) -> tuple[Arrays, dict[str, str]]:
         return load(content), _metadata(content)
     except KeyError as error:
         raise FileError(f"{path}: a tensor is stored as {error.args[0]}, which numpy does not have") from None
-    except (SafetensorError, ValueError, TypeError, AttributeError):
+    except (SafetensorError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError, MemoryError):
         raise FileError(f"{path}: not a whole safetensors file ({len(content)} bytes): truncated or damaged") from None
 
 

@@ -17,7 +17,7 @@ from runtime import arith, bits
 from runtime.errors import InputError
 from runtime.wiring import Dims, Wiring
 
-SOURCE, LIF, COINCIDENCE, RELAY, READOUT = "source", "lif", "coincidence", "relay", "readout"
+ROLES = SOURCE, LIF, COINCIDENCE, RELAY, READOUT = "source", "lif", "coincidence", "relay", "readout"
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,9 +139,16 @@ class Program:
         """Whether every position has an answer, as in a language model, instead of one for all of them."""
         return "i" in self.answering.axes
 
+    @cached_property
+    def _inputs(self) -> dict[str, list[Synapse]]:
+        found: dict[str, list[Synapse]] = {}
+        for s in self.synapses:
+            found.setdefault(s.target, []).append(s)
+        return found
+
     def inputs(self, target: str) -> list[Synapse]:
         """Synapses into a population."""
-        return [s for s in self.synapses if s.target == target]
+        return self._inputs.get(target, [])
 
     def size(self, population: Population) -> int:
         """Neurons of a population, all stages."""

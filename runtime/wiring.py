@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 Index = NDArray[np.int64]
+GRIDS = ("i", "ie", "ihd", "if", "hp", "hpd", "c", "ic")  # what populations are laid out over; j is an i that a key is read by
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,9 @@ class Along:
         return dims.size("".join(a for a in self.source if a not in target and not (a in "ij" and "p" in target)))
 
     def fan_out(self, target: str, dims: Dims) -> Index:
-        """Synapses on one source neuron: (positions,) by its position, or (1,) where that does not matter."""
+        """Synapses on one source neuron: (positions,) by its position, or (1,) where that does not matter. A weight of 0 is no synapse."""
+        if not self.mantissa:
+            return np.zeros(1, np.int64)
         within = "".join(a for a in target if a not in self.source and not (a in "ij" and "p" in self.source))
         if "p" in target and "p" not in self.source:
             side = dims.pairs["ij".index(self.source[0])]
@@ -162,7 +165,9 @@ class Along:
         return max(total, 0), min(total, 0)
 
     def count(self, source: str, target: str, dims: Dims) -> int:
-        """Synapses; a pair axis stands for both positions."""
+        """Synapses whose weight is not zero; a pair axis stands for both positions."""
+        if not self.mantissa:
+            return 0
         axes = dict.fromkeys(target + self.source)
         return dims.size("".join(a for a in axes if not (a in "ij" and "p" in axes)))
 
@@ -185,11 +190,11 @@ class Shift:
 
     def bounds(self, source: str, target: str, dims: Dims) -> tuple[int, int]:
         """(largest, smallest) sum that any input can cause."""
-        return self.mantissa, 0
+        return max(self.mantissa, 0), min(self.mantissa, 0)
 
     def count(self, source: str, target: str, dims: Dims) -> int:
-        """Synapses."""
-        return (self.stages - 1) * dims.size(source)
+        """Synapses whose weight is not zero."""
+        return (self.stages - 1) * dims.size(source) if self.mantissa else 0
 
 
 Wiring = Matrix | Pool | Along | Shift

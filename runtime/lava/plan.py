@@ -14,6 +14,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from runtime.program import SOURCE, Population, Program
+from runtime.ranges import require_ranges
+from runtime.validation import require_sound
 
 CHANNEL_SLOTS = 4  # Lava's default of 64 needs 256 MB of /dev/shm for a million neurons, on every synapse; 4 ran as fast
 
@@ -70,7 +72,12 @@ class Plan:
 
 
 def plan(program: Program) -> Plan:
-    """Fuse `program`. Deterministic: groups in order of their first population. The last layer stays alone: it is an output port."""
+    """Fuse `program`. Deterministic: groups in order of their first population. The last layer stays alone: it is an output port.
+
+    Raises `InputError` for a program that is not sound, `RangeError` where an accumulator could wrap: Lava says nothing when one does.
+    """
+    require_sound(program)
+    require_ranges(program)
     by_key: dict[Key | str, list[Population]] = {}
     last = program.last.name
     for p in program.populations:

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime import bits
-from runtime.program import COINCIDENCE, Activity, Population, Program, Samples, Synapse
-from runtime.simulator.layout import Attention, Place, Plan
+from runtime.program import Activity, Population, Program, Samples, Synapse
+from runtime.simulator.layout import Attention, Linear, Place, Plan
 from runtime.wiring import Along, Matrix, Pool, Shift
 
 Ints = NDArray[np.int64]
 Buffers = dict[str, bits.Words]
+_COPIED = 64  # tokens that are copied at once to be counted apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,20 +31,40 @@ class _Spikes:
         return int(self.places.sum())
 
 
-def measure(program: Program, plan: Plan, samples: Samples, buffers: Buffers, using: ModuleType) -> Activity:
-    """Counts of one batch; `using` has the counting kernels."""
-    apart = _edges(program)
-    found = {name: _tally(samples, buffers[place.buffer], place, apart, using) for name, place in plan.places.items()}
-    found["pad"] = _padding(program, samples)
-    found |= _coincidences(program, plan, samples, buffers, using)
-    if program.readout is not None:
-        found[program.readout.name] = _total(0)
-    spikes = {p.name: found[plan.repeats.get(p.name, p.name)] for p in program.populations}
-    return Activity(
-        samples=len(samples),
-        spikes={p.name: spikes[p.name].total * p.stages for p in program.populations},
-        events={s.name: _events(program, s, spikes[s.source]) for s in program.synapses},
-    )
+class Counter:
+    """Counts of one batch, taken stage by stage, so that no spikes need be kept for it; `using` has the counting kernels."""
+
+    def __init__(self, program: Program, plan: Plan, samples: Samples, using: ModuleType) -> None:
+        self.program, self.plan, self.samples, self.using = program, plan, samples, using
+        self.apart = _edges(program)
+        self.found = {"pad": _padding(program, samples)}
+        if program.readout is not None:
+            self.found[program.readout.name] = _total(0)
+        self._tally({"x": samples.words})
+
+    def take(self, stage: Linear | Attention, buffers: Buffers) -> None:
+        """Count what a stage has just written."""
+        written = {stage.buffer, stage.scores} if isinstance(stage, Attention) else {stage.buffer}
+        self._tally({name: buffers[name] for name in written})
+        if isinstance(stage, Attention):
+            met, carried = _met(self.program, stage, self.samples, buffers, self.using)
+            sums = {stage.scores: met, stage.buffer: carried}
+            self.found |= {product: sums[by] for product, by in self.plan.products.items() if by in sums}
+
+    def _tally(self, written: Buffers) -> None:
+        for name, place in self.plan.places.items():
+            if place.buffer in written:
+                self.found[name] = _tally(self.samples, written[place.buffer], place, self.apart, self.using)
+
+    def activity(self) -> Activity:
+        """Of all stages that were taken."""
+        program = self.program
+        spikes = {p.name: self.found[self.plan.repeats.get(p.name, p.name)] for p in program.populations}
+        return Activity(
+            samples=len(self.samples),
+            spikes={p.name: spikes[p.name].total * p.stages for p in program.populations},
+            events={s.name: _events(program, s, spikes[s.source]) for s in program.synapses},
+        )
 
 
 def _total(count: int) -> _Spikes:
@@ -73,24 +94,15 @@ def _tally(samples: Samples, words: bits.Words, place: Place, apart: set[int], u
     found = {at: np.zeros(width, np.int64) for at in sorted(apart)}
     for at, counts in found.items():
         rows = np.flatnonzero(positions == at)
-        using.tally(np.ascontiguousarray(flat[rows]), place.first, positions[rows], counts, np.zeros_like(places))
+        for begin in range(0, len(rows), _COPIED):
+            some = rows[begin : begin + _COPIED]
+            using.tally(np.ascontiguousarray(flat[some]), place.first, positions[some], counts, np.zeros_like(places))
     return _Spikes(channels, places, found)
 
 
 def _padding(program: Program, samples: Samples) -> _Spikes:
     silent = (~samples.real).sum(0) * program.steps
     return _Spikes(np.zeros(0, np.int64), silent.astype(np.int64), {})
-
-
-def _coincidences(program: Program, plan: Plan, samples: Samples, buffers: Buffers, using: ModuleType) -> dict[str, _Spikes]:
-    """Both products of every attention, under the names of their populations."""
-    products = {s.target: s.source for s in program.synapses if program.by_name[s.source].role == COINCIDENCE}
-    found: dict[str, _Spikes] = {}
-    for stage in plan.stages:
-        if isinstance(stage, Attention):
-            met, carried = _met(program, stage, samples, buffers, using)
-            found |= {products[stage.scores]: met, products[stage.buffer]: carried}
-    return found
 
 
 def _met(program: Program, stage: Attention, samples: Samples, buffers: Buffers, using: ModuleType) -> tuple[_Spikes, _Spikes]:
@@ -110,7 +122,7 @@ def _events(program: Program, s: Synapse, spikes: _Spikes) -> int:
     if isinstance(wiring, Pool):
         return int((spikes.apart[0] if wiring.first else spikes.channels) @ np.count_nonzero(wiring.codes, axis=0))
     if isinstance(wiring, Shift):
-        return spikes.total * (wiring.stages - 1)
+        return spikes.total * (wiring.stages - 1) if wiring.mantissa else 0
     return int((spikes.places * _fan_out(wiring, target, program)).sum())
 
 

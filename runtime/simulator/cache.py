@@ -25,6 +25,7 @@ from numba.core import config
 from numba.core.registry import cpu_target
 
 from runtime.files import write_atomic
+from runtime.simulator import contracts
 
 _HERE = Path(__file__).parent
 _MODULES = ("runtime.simulator.kernels", "runtime.simulator.counting")
@@ -34,12 +35,16 @@ _LOCK = threading.Lock()
 
 
 class Kernel:
-    """A function that numba compiles for one signature: when the first of all kernels is called, and then all of them."""
+    """A function that numba compiles for one signature: when the first of all kernels is called, and then all of them.
+
+    `contract`, of the same name in `contracts.py`, says what it may be called with, and is asked at every call.
+    """
 
     def __init__(self, function: Callable[..., None], signature: str) -> None:
         with _numba_folder(folder()) as writable:
             self.compiled = numba.njit(nogil=True, error_model="numpy", cache=writable)(function)
         self.signature, self.__doc__ = signature, function.__doc__
+        self.name, self.contract = function.__name__, getattr(contracts, function.__name__)
         self.ready = False
         _KERNELS.append(self)
 
@@ -47,6 +52,7 @@ class Kernel:
         """Run it."""
         if not self.ready:
             prepare()
+        contracts.require(self.name, self.contract(*args))
         self.compiled(*args)
 
 

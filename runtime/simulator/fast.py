@@ -17,9 +17,11 @@ from runtime.errors import InputError
 from runtime.program import Program, Result, Samples
 from runtime.simulator import activity, counting, kernels, layout, plain, recorded
 from runtime.simulator.layout import Attention, Counts, Linear, Readout
+from runtime.validation import require_samples
 
 MEMORY = 256 << 20  # bytes of spikes at once, all threads together, unless told otherwise
 _TOKENS = 1024  # of a batch: enough to amortise Python, few enough to stay in a core's cache and to share out evenly
+_UNPACKED = 64  # tokens whose spikes are unpacked at once
 MOST_THREADS = 256
 
 Buffers = dict[str, bits.Words]
@@ -33,17 +35,21 @@ def run(program: Program, samples: Samples, record: bool | Collection[str] = Fal
     """
     using = plain if plainly else kernels
     plan = layout.plan(program)
+    require_samples(program, samples)
     buffers, used = {"x": samples.words}, plan.last_use()
+    counter = activity.Counter(program, plan, samples, plain if plainly else counting) if count else None
     for n, stage in enumerate(plan.stages):
         run_stage(program, stage, samples, buffers, using)
-        if not (record or count):
+        if counter:
+            counter.take(stage, buffers)
+        if not record:
             buffers = {name: words for name, words in buffers.items() if used.get(name, -1) > n}
     return Result(
         program,
         samples.lengths,
         read_out(plan.readout, samples, buffers, using),
         recorded.windows(program, plan, samples, buffers, None if record is True else record) if record else None,
-        activity.measure(program, plan, samples, buffers, plain if plainly else counting) if count else None,
+        counter.activity() if counter else None,
     )
 
 
@@ -51,12 +57,19 @@ def read_out(stage: Readout | Counts, samples: Samples, buffers: Buffers, using:
     """`Result.read` from the last layer's spikes."""
     source = stage.source
     if isinstance(stage, Counts):
-        spikes = bits.unpack(buffers[source.buffer][..., source.first :], source.width)
-        counts = spikes.sum(1, dtype=np.int64)
+        counts = _counted(buffers[source.buffer][..., source.first :], source.width)
         return counts if stage.weights is None else (counts.astype(np.float32) @ stage.weights).astype(np.int64) << arith.INPUT_SHIFT
     membranes = np.zeros((len(samples), len(stage.positive)), np.int64)
     using.pool(buffers[source.buffer], source.first, samples.starts, stage.positive, stage.negative, stage.only_first, membranes)
     return membranes << arith.INPUT_SHIFT
+
+
+def _counted(words: bits.Words, width: int) -> Ints:
+    """(tokens, width) spikes over all steps, a block of tokens at a time: unpacked, spikes take eight times their room."""
+    out = np.empty((len(words), width), np.int64)
+    for at in range(0, len(words), _UNPACKED):
+        out[at : at + _UNPACKED] = bits.unpack(words[at : at + _UNPACKED], width).sum(1, dtype=np.int64)
+    return out
 
 
 def run_stage(program: Program, stage: Linear | Attention, samples: Samples, buffers: Buffers, using: ModuleType) -> None:

@@ -1,7 +1,8 @@
 """A program as the stages that `fast` runs: which kernels, on which words, with tables built once.
 
-Relays repeat their source, so they are their source; coincidence neurons are a product inside a kernel. Padded positions are left out: `plan`
-checks, by running each population there, that they are silent.
+What provably repeats its source is its source; what provably fires where two inputs meet is a product inside a kernel; what resets with each
+window is computed window by window. Padded positions are left out: `plan` checks, by running each population there, that they are silent.
+Whatever is not proved (`facts.py`) is refused: labels such as a population's role prove nothing.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime import arith, bits
-from runtime.errors import ExecutorError, RangeError
-from runtime.program import COINCIDENCE, LIF, READOUT, RELAY, Population, Program, Synapse
-from runtime.simulator import kernels, weights
+from runtime.errors import ExecutorError
+from runtime.program import READOUT, SOURCE, Population, Program, Synapse
+from runtime.ranges import bounded, require_ranges
+from runtime.simulator import facts, kernels, weights
 from runtime.simulator.lanes import BLOCK
+from runtime.validation import require_sound
 from runtime.wiring import Along, Matrix, Pool
 
 Lanes = NDArray[np.int32]
@@ -86,12 +89,16 @@ class Counts:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Stages in order, where each population's spikes are, and the population that each relay repeats."""
+    """Stages in order, where each population's spikes are, the population that each repeater repeats, and those that are products.
+
+    products: by name, the score or context that sums it.
+    """
 
     stages: tuple[Linear | Attention, ...]
     readout: Readout | Counts
     places: dict[str, Place]
     repeats: dict[str, str]
+    products: dict[str, str]
 
     def last_use(self) -> dict[str, int]:
         """The number of the last stage that reads each buffer; the readout comes after all."""
@@ -111,12 +118,17 @@ _PLANS: WeakKeyDictionary[Program, Plan] = WeakKeyDictionary()
 
 
 def plan(program: Program) -> Plan:
-    """The stages of a program, made once. Raises `ExecutorError` for structures that no kernel knows, `RangeError` for sums beyond int32."""
+    """The stages of a program, made once.
+
+    Raises `InputError` for a program that is not sound, `ExecutorError` for structures that no kernel knows, `RangeError` for sums beyond int32.
+    """
     if program not in _PLANS:
+        require_sound(program)
+        require_ranges(program)
         builder = _Builder(program)
         for p in program.populations:
             builder.visit(p)
-        _PLANS[program] = Plan(tuple(builder.stages), builder.read_out(), builder.places, builder.repeats)
+        _PLANS[program] = builder.plan()
     return _PLANS[program]
 
 
@@ -128,48 +140,71 @@ class _Builder:
         self.places = {"x": Place("x", 0, program.dims.hidden)}
         self.repeats: dict[str, str] = {}
         self.products: dict[str, dict[str, str]] = {}
+        self.summed: dict[str, str] = {}
         self.pending: dict[str, tuple[str, str, Lanes]] = {}
         self.stages: list[Linear | Attention] = []
 
     def visit(self, p: Population) -> None:
         """Add what one population needs."""
         inputs = self.program.inputs(p.name)
-        if p.role == RELAY:
-            self.repeats[p.name] = self._origin(inputs[0].source)
-        elif p.role == COINCIDENCE:
+        if p.role in (SOURCE, READOUT):
+            return
+        if facts.repeats(self.program, p):
+            feed = next(s for s in inputs if s.source != p.name)
+            self.repeats[p.name] = self._origin(feed.source)
+        elif facts.coincides(self.program, p):
             self.products[p.name] = {s.wiring.source: self._origin(s.source) for s in inputs if isinstance(s.wiring, Along)}
-        elif p.role == LIF:
-            _check_range(self.program, p)
-            heard = [s for s in inputs if self._origin(s.source) != "pad"]
-            self._check_padding(p, [s for s in inputs if self._origin(s.source) == "pad"], heard)
-            self._fire(p, heard)
+        else:
+            self._membranes(p, inputs)
+
+    def _membranes(self, p: Population, inputs: list[Synapse]) -> None:
+        """A population whose membranes last: within a window alone, or its past would have to be known."""
+        if not facts.window_local(p):
+            raise _unknown(p, "populations that are reset with each sample, repeat a source or fire where two meet", "neither is proved of it")
+        masks = [s for s in inputs if self._origin(s.source) == "pad"]
+        if not all(facts.is_mask(self.program, s) for s in masks):
+            raise _unknown(p, "masks of a neuron's own position", "another wiring from pad")
+        heard = [s for s in inputs if s not in masks]
+        self._check_padding(p, masks, heard)
+        self._fire(p, heard)
 
     def _origin(self, name: str) -> str:
         return self.repeats.get(name, name)
 
     def _fire(self, p: Population, inputs: list[Synapse]) -> None:
         kinds = [type(s.wiring) for s in inputs]
-        if kinds == [Along] and inputs[0].source in self.products:
+        if kinds == [Along] and inputs[0].source in self.products and facts.unbiased(p):
             self._attend(p, inputs[0], self.products[inputs[0].source])
-        elif _is_linear(inputs) and all(self._origin(s.source) in self.places for s in inputs):
+        elif self._is_linear(inputs) and all(self._origin(s.source) in self.places for s in inputs):
             self._join(p, inputs)
         else:
             what = ", ".join(f"{k.__name__} from {s.source}" for k, s in zip(kinds, inputs))
-            known = "one source's matrices with at most one identity, or one product"
-            raise ExecutorError(f"{p.name}: fast knows {known}; here: {what}", "--executor reference")
+            raise _unknown(p, "one source's matrices with at most one identity, or one product without bias", what or "nothing")
+
+    def _is_linear(self, inputs: list[Synapse]) -> bool:
+        """Matrices from one source, alike but for position and codes, then at most one identity."""
+        matrices = [s for s in inputs if isinstance(s.wiring, Matrix)]
+        gains = [s.wiring.gain << s.exponent for s in matrices if isinstance(s.wiring, Matrix)]
+        alike = bool(matrices) and all(s.source == matrices[0].source and np.array_equal(g, gains[0]) for s, g in zip(matrices, gains))
+        rest = inputs[len(matrices) :]
+        return alike and inputs[: len(matrices)] == matrices and len(rest) <= 1 and all(facts.is_identity(self.program, s) for s in rest)
 
     def _attend(self, p: Population, s: Synapse, sides: dict[str, str]) -> None:
         """A score waits for the context that hears it."""
-        how = np.array([_weight(s), p.keep, p.vth << arith.INPUT_SHIFT, _bounded(self.program, p)], np.int32)
-        if sides.keys() == {"ihd", "jhd"} and p.axes == "hp":
+        how = np.array([facts.weight(s), p.keep, p.vth << arith.INPUT_SHIFT, bounded(self.program, p)], np.int32)
+        score_like, context_like = sides.keys() == {"ihd", "jhd"} and p.axes == "hp", sides.keys() == {"hp", "jhd"} and p.axes == "ihd"
+        summed = isinstance(s.wiring, Along) and s.wiring.source == "hpd"
+        if score_like and summed and all(name in self.places for name in sides.values()):
+            self.summed[s.source] = p.name
             self.pending[p.name] = (sides["ihd"], sides["jhd"], how)
-        elif sides.keys() == {"hp", "jhd"} and p.axes == "ihd" and sides["hp"] in self.pending:
+        elif context_like and summed and sides["hp"] in self.pending and sides["jhd"] in self.places:
+            self.summed[s.source] = p.name
             query, key, score = self.pending[sides["hp"]]
             at = (self.places[query], self.places[key], self.places[sides["jhd"]])
             self.stages.append(Attention(sides=at, score=score, context=how, scores=sides["hp"], buffer=p.name))
             self.places[sides["hp"]], self.places[p.name] = Place(sides["hp"], 0, self.dims.heads), Place(p.name, 0, at[0].width)
         else:
-            raise ExecutorError(f"{p.name}: fast knows products for scores and for contexts; here: {' and '.join(sides)}", "--executor reference")
+            raise _unknown(p, "products for scores and for contexts", " and ".join(sides))
 
     def _join(self, p: Population, inputs: list[Synapse]) -> None:
         """One more linear stage, or more columns for the last one where both hear the same and have no identity."""
@@ -204,68 +239,46 @@ class _Builder:
             keep=np.full(full // bits.WORD, p.keep, np.int32),
             vth=np.full(full // bits.WORD, p.vth << arith.INPUT_SHIFT, np.int32),
             skip=self.places[self._origin(skips[0].source)] if skips else source,
-            skip_gain=_weight(skips[0]) if skips else 0,
-            bounded=_bounded(self.program, p),
+            skip_gain=facts.weight(skips[0]) if skips else 0,
+            bounded=bounded(self.program, p),
             buffer=p.name,
         )
 
     def _check_padding(self, p: Population, masks: list[Synapse], inputs: list[Synapse]) -> None:
         """At a padded position only bias, mask and matrices from real positions before it act: run one there, for every channel, at the worst."""
         bias = p.bias.values() if p.bias is not None else np.zeros(1, np.int64)
-        drive = sum(_weight(s) for s in masks) >> arith.INPUT_SHIFT
+        drive = sum(facts.weight(s) for s in masks) >> arith.INPUT_SHIFT
         drive += sum(spill(self.program, s) for s in inputs)
         if arith.lif_scan(np.full((self.program.steps, len(bias)), drive, np.int64), bias, p.keep, p.vth).any():
             raise ExecutorError(f"{p.name}: fires at padded positions, which fast leaves out", "lower with silence-padding, or --executor reference")
 
-    def read_out(self) -> Readout | Counts:
+    def plan(self) -> Plan:
+        """Everything that was seen. Scores and products that no kernel was given would have no spikes to show."""
+        unused = [name for name in (*self.pending, *self.products) if name not in self.places and name not in self.summed]
+        if unused:
+            raise _unknown(self.program.by_name[unused[0]], "scores and products inside attention", "one that no context sums")
+        return Plan(tuple(self.stages), self._read_out(), self.places, self.repeats, self.summed)
+
+    def _read_out(self) -> Readout | Counts:
         """The last stage."""
         source, p = self.places[self._origin(self.program.last.name)], self.program.readout
         if p is None:
             return Counts(source=source, weights=None)
-        _check_range(self.program, p)
         (synapse,) = self.program.inputs(p.name)
         assert isinstance(synapse.wiring, Pool | Matrix)
         codes = synapse.wiring.weights().astype(np.int64) << synapse.exponent
         each = isinstance(synapse.wiring, Matrix)
-        if p.keep != arith.KEEP_ALL or (not each and np.abs(codes).max(initial=0) > 1):
-            raise ExecutorError(f"{p.name}: fast knows readouts of weights -1, 0 and 1 that keep all of their membrane", "--executor reference")
+        sums = p.keep == arith.KEEP_ALL and facts.window_local(p) and facts.unbiased(p)
+        if not sums or (each and synapse.wiring.offset) or (not each and np.abs(codes).max(initial=0) > 1):  # type: ignore[union-attr]
+            known = "readouts that are reset with each sample, keep all of their membrane and hear their own position, pools of weights -1, 0 and 1"
+            raise _unknown(p, known, "another")
         if isinstance(synapse.wiring, Matrix):
             return Counts(source=source, weights=np.ascontiguousarray(codes.T, np.float32))
         return Readout(source=source, positive=bits.pack(codes > 0), negative=bits.pack(codes < 0), only_first=synapse.wiring.first)
 
 
-def _is_linear(inputs: list[Synapse]) -> bool:
-    """Matrices from one source, alike but for position and codes, then at most one identity."""
-    matrices = [s for s in inputs if isinstance(s.wiring, Matrix)]
-    gains = [s.wiring.gain << s.exponent for s in matrices if isinstance(s.wiring, Matrix)]
-    alike = bool(matrices) and all(s.source == matrices[0].source and np.array_equal(g, gains[0]) for s, g in zip(matrices, gains))
-    return alike and inputs[: len(matrices)] == matrices and [type(s.wiring) for s in inputs[len(matrices) :]] in ([], [Along])
-
-
-def _weight(s: Synapse) -> int:
-    """What one spike adds to a membrane."""
-    assert isinstance(s.wiring, Along)
-    return s.wiring.mantissa << (s.exponent + arith.INPUT_SHIFT)
-
-
-def _check_range(program: Program, p: Population) -> None:
-    """What prove-ranges proved, asked again: int32 lanes rely on it, and a readout that fires would lose its sum."""
-    high, low = program.input_bounds(p.name)
-    worst = max(high, -low)
-    if worst >= arith.A_LIMIT:
-        raise RangeError(f"{p.name}: synaptic input can reach {worst} at one neuron, allowed below {arith.A_LIMIT}")
-    if p.role == READOUT and worst * program.steps > p.vth:
-        raise RangeError(f"{p.name}: its membrane can reach 64 * {worst * program.steps} in {program.steps} steps, allowed up to 64 * {p.vth}")
-
-
-def _bounded(program: Program, p: Population) -> bool:
-    """Whether no input can drive the membrane to its limit within a window."""
-    high, low = program.input_bounds(p.name)
-    bias = int(np.abs(p.bias.values()).max()) if p.bias is not None else 0
-    worst = 0
-    for _ in range(program.steps):
-        worst = (worst * p.keep >> 12) + max(high, -low) * arith.ONE + bias
-    return worst <= arith.V_LIMIT
+def _unknown(p: Population, known: str, here: str) -> ExecutorError:
+    return ExecutorError(f"{p.name}: fast knows {known}; here: {here}", "--executor reference")
 
 
 def _alike(a: Linear, b: Linear) -> bool:

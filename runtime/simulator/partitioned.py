@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from runtime.mapping import Mapping
 from runtime.program import SOURCE, Population, Program, Result, Samples, Synapse
-from runtime.simulator.reference import check_registers, drive, fire, stream
+from runtime.simulator.reference import drive, fire, require_memory, stream
 from runtime.tiling import Boxes, Index, Tiling, neurons, preimage
+from runtime.validation import require_samples, require_sound
 
 
 def run(mapping: Mapping, samples: Samples, record: bool = False) -> Result:
     """Stream `samples` through a mapped program; the answer and all spikes are those of `reference.run`. Raises `RangeError` as it does."""
-    check_registers(mapping.program)
+    require_sound(mapping.program)
+    require_samples(mapping.program, samples)
+    require_memory(mapping.program)
     return drive(_Board(mapping, samples), mapping.program, samples, record)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime import bits
-from runtime.program import COINCIDENCE, READOUT, SOURCE, Population, Program, Samples, packed
+from runtime.program import READOUT, SOURCE, Population, Program, Samples, packed
 from runtime.simulator.layout import Plan
 from runtime.wiring import Along
 
@@ -49,7 +49,7 @@ def _population(known: _Known, p: Population) -> Bools:
         return samples.source(p.name)
     if p.name in plan.repeats:
         return known.of(plan.repeats[p.name])
-    if p.role == COINCIDENCE:
+    if p.name in plan.products:
         first, second = (_spread(program, known.of(s.source), s.wiring, p) for s in program.inputs(p.name))
         return first & second
     if p.role == READOUT:

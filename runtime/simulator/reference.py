@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from runtime import arith
-from runtime.errors import RangeError
+from runtime.errors import ExecutorError, RangeError
+from runtime.memory import available
 from runtime.program import READOUT, SOURCE, Population, Program, Result, Samples, packed
+from runtime.validation import require_samples, require_sound
 
 
 def run(program: Program, samples: Samples, record: bool = False) -> Result:
-    """Stream `samples` back to back through the program. Raises `RangeError` on any value that its register cannot hold."""
-    check_registers(program)
+    """Stream `samples` back to back through the program.
+
+    Raises `RangeError` on any value that its register cannot hold, `ExecutorError` where neurons and synapses one by one need more memory than
+    there is.
+    """
+    require_sound(program)
+    require_samples(program, samples)
+    require_memory(program)
     return drive(_Chip(program, samples), program, samples, record)
 
 
@@ -42,21 +49,16 @@ def drive(chip: Chip, program: Program, samples: Samples, record: bool) -> Resul
     return Result(program, samples.lengths, reading.of(samples), windows.done() if windows else None)
 
 
-def check_registers(program: Program) -> None:
-    """Every threshold, bias and weight fits the chip's registers, or `RangeError`."""
-    for p in program.populations:
-        _fits(p.name, "vth", p.vth, 0, arith.VTH_LIMIT)
-        _fits(p.name, "keep", p.keep, 1, arith.KEEP_ALL)
-        if p.bias is not None:
-            _fits(p.name, "bias mantissa", int(np.abs(p.bias.mantissa).max()), 0, arith.BIAS_MANTISSA_LIMIT)
-            _fits(p.name, "bias exponent", p.bias.exponent, 0, arith.BIAS_EXPONENT_LIMIT)
-    for s in program.synapses:
-        _fits(s.name, "weight exponent", s.exponent, 0, arith.EXPONENT_LIMIT)
+_SYNAPSE_BYTES, _NEURON_BYTES = 16, 64  # a weight, its column and what scipy makes of them on the way; a membrane and what a step makes of it
 
 
-def _fits(where: str, what: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise RangeError(f"{where}: {what} is {value}, its register holds {low}..{high}")
+def require_memory(program: Program) -> None:
+    """Raise `ExecutorError` now where the system would end the process later."""
+    synapses = sum(program.synapse_count(s) for s in program.synapses)
+    need, there = synapses * _SYNAPSE_BYTES + program.neurons() * _NEURON_BYTES, available()
+    if need > there:
+        what = f"{program.neurons():,} neurons and {synapses:,} synapses one by one need {need >> 20:,} MiB, {there >> 20:,} MiB are free"
+        raise ExecutorError(what, "--executor fast, or lower with a smaller --length")
 
 
 class _Chip:
@@ -64,7 +66,7 @@ class _Chip:
 
     def __init__(self, program: Program, samples: Samples) -> None:
         self.program, self.length = program, len(samples) * program.steps
-        self.weights = {s.name: _checked(program.csr(s), s.name) for s in program.synapses}
+        self.weights = {s.name: program.csr(s) for s in program.synapses}
         self.inputs = {p.name: program.inputs(p.name) for p in program.populations}
         self.bias = {p.name: program.bias(p) for p in program.populations}
         self.v = {p.name: np.zeros(program.size(p), np.int64) for p in program.populations}
@@ -108,11 +110,6 @@ def fire(
         what = "fired" if spikes.any() else "saturated"
         raise RangeError(f"{p.name}: the readout {what} at step {step}; its membrane must stay within 64 * {p.vth}")
     return v, spikes
-
-
-def _checked(weights: sp.csr_matrix, name: str) -> sp.csr_matrix:
-    _fits(name, "weight mantissa", int(np.abs(weights.data).max(initial=0)), 0, arith.WEIGHT_LIMIT)
-    return weights
 
 
 def stream(samples: Samples, name: str) -> NDArray[np.bool_]:

@@ -70,13 +70,13 @@ def test_structures_that_no_kernel_knows(lowered):
     name = "layer.0.hidden<layer.0.attended"
     one = next(s for s in lowered.synapses if s.name == name)
     twice = replace(one, name="again", wiring=replace(one.wiring, gain=one.wiring.gain + 1))
-    known = r"^layer\.0\.hidden: fast knows one source's matrices with at most one identity, or one product; here: Matrix from layer\.0\.attended, "
-    with pytest.raises(ExecutorError, match=known + "Matrix from"):
+    known = r"^layer\.0\.hidden: fast knows one source's matrices with at most one identity, or one product without bias; here: "
+    with pytest.raises(ExecutorError, match=known + r"Matrix from layer\.0\.attended, Matrix from"):
         layout.plan(replace(lowered, synapses=(*lowered.synapses, twice)))
-    wide = Matrix(np.ones((24, 40000), np.int8), np.ones(24, np.int64))
+    strong = Matrix(np.ones((24, 16), np.int8), np.full(24, 127))
     with pytest.raises(RangeError, match=r"^layer\.0\.hidden: synaptic input can reach"):
-        layout.plan(_changed(lowered, name, wiring=replace(wide, gain=np.full(24, 100))))
-    with pytest.raises(ExecutorError, match=r"^readout: fast knows readouts of weights"):
+        layout.plan(_changed(lowered, name, wiring=strong, exponent=7))
+    with pytest.raises(ExecutorError, match=r"^readout: fast knows readouts that are reset with each sample, keep all of their membrane"):
         layout.plan(_changed(lowered, "readout", keep=3072))
 
 
@@ -84,9 +84,9 @@ def test_a_biased_population_without_a_mask_that_is_strong_enough(lowered):
     """Found by running a padded position: one unit of membrane decides."""
     p = lowered.by_name["layer.0.query"]
     mask = next(s for s in lowered.synapses if s.target == p.name and isinstance(s.wiring, Along) and "pad" in s.source)
-    inhibition = -(mask.wiring.mantissa << mask.exponent) * 64
-    for bias, silent in ((inhibition + 64 * p.vth, True), (inhibition + 64 * p.vth + 1, False)):
-        loud = replace(_changed(lowered, p.name, bias=Bias(np.full(len(p.bias.mantissa), bias), 0)), steps=1)
+    lowered = _changed(lowered, mask.name, wiring=replace(mask.wiring, mantissa=-5), exponent=0)
+    for bias, silent in ((64 * (5 + 10), True), (64 * (5 + 10) + 1, False)):
+        loud = replace(_changed(lowered, p.name, vth=10, bias=Bias(np.full(len(p.bias.mantissa), bias), 0)), steps=1)
         if silent:
             layout.plan(loud)
             continue

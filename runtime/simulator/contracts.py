@@ -1,0 +1,102 @@
+"""What each kernel may be called with. A kernel indexes without asking, so every call is asked here first; numba has checked dtypes and ranks.
+
+A program that is sound and samples that are its own meet all of this: a `ValueError` is a fault of ours, not of a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+WORD = 64
+
+
+def require(kernel: str, claims: Iterator[tuple[bool, str]]) -> None:
+    """Raise `ValueError` at the first claim that does not hold."""
+    for holds, claim in claims:
+        if not holds:
+            raise ValueError(f"{kernel}: called with arrays that do not fit each other: {claim}")
+
+
+def words(bits: int) -> int:
+    """Words that hold so many bits."""
+    return -(-bits // WORD)
+
+
+def _runs(starts: Any, rows: int) -> bool:
+    """Whether `starts` cut `rows` rows into texts, in order."""
+    return len(starts) > 0 and int(starts[0]) == 0 and int(starts[-1]) <= rows and bool((np.diff(starts) >= 0).all())
+
+
+def linear(
+    x: Any,
+    first: int,
+    inputs: int,
+    table: Any,
+    signs: Any,
+    gain: Any,
+    bias: Any,
+    keep: Any,
+    vth: Any,
+    skip: Any,
+    skip_first: int,
+    skip_gain: int,
+    bounded: int,
+    out: Any,
+) -> Iterator[tuple[bool, str]]:
+    """Of `kernels.linear`."""
+    tokens, steps, width = out.shape
+    each, heard = signs.shape[0], words(inputs)
+    yield each in (1, 2) and signs.shape == (each, width, heard, WORD), "signs"
+    yield table.shape == (-(-width // 8), inputs * each + 1, 8) and table.shape[1] < 1 << 16, "table"
+    yield len(gain) == len(bias) == width * WORD and len(keep) == len(vth) == width, "registers"
+    yield x.shape[:2] == (tokens, steps) and 0 <= first <= x.shape[2] - heard, "input"
+    yield not skip_gain or (skip.shape[:2] == (tokens, steps) and 0 <= skip_first <= skip.shape[2] - width), "skip"
+
+
+def attend(
+    q: Any, k: Any, v: Any, firsts: Any, starts: Any, width: int, causal: bool, begin: int, score: Any, context: Any, scores: Any, out: Any
+) -> Iterator[tuple[bool, str]]:
+    """Of `kernels.attend`."""
+    rows, steps, heads, blocks = scores.shape
+    each = words(heads * width)
+    yield len(firsts) == 3 and len(score) == len(context) == 4 and width > 0 and begin >= 0, "parameters"
+    yield out.shape[:2] == (rows, steps) and out.shape[2] >= each, "output"
+    sides = zip((q, k, v), firsts.tolist())
+    yield all(s.shape[:2] == (rows, steps) and 0 <= first <= s.shape[2] - each for s, first in sides), "query, key or value"
+    yield _runs(starts, rows) and words(int(np.diff(starts).max(initial=0))) <= blocks, "texts"
+
+
+def pool(x: Any, first: int, starts: Any, positive: Any, negative: Any, only_first: bool, out: Any) -> Iterator[tuple[bool, str]]:
+    """Of `kernels.pool`."""
+    yield positive.shape == negative.shape and 0 <= first <= x.shape[2] - positive.shape[1], "weights"
+    yield out.shape == (len(starts) - 1, len(positive)), "output"
+    yield _runs(starts, len(x)) and (not only_first or bool((np.diff(starts) > 0).all())), "texts"
+
+
+def encode(rows: Any, projection: Any, bias: Any, shift: int, keep: int, vth: int, out: Any) -> Iterator[tuple[bool, str]]:
+    """Of `kernels.encode`."""
+    width = out.shape[2] * WORD
+    yield projection.shape == (rows.shape[1], 2 * width) and len(bias) == width and len(rows) == len(out), "tables"
+    yield 0 <= shift < 32, "shift"
+
+
+def tally(x: Any, first: int, positions: Any, channels: Any, places: Any) -> Iterator[tuple[bool, str]]:
+    """Of `counting.tally`."""
+    yield 0 <= first <= x.shape[2] - words(len(channels)), "input"
+    yield len(positions) == len(x) and (not len(x) or 0 <= int(positions.min()) <= int(positions.max()) < len(places)), "positions"
+
+
+def meet(q: Any, k: Any, firsts: Any, width: int, starts: Any, causal: bool, total: Any) -> Iterator[tuple[bool, str]]:
+    """Of `counting.meet`."""
+    yield len(firsts) == 2 and len(total) == 1 and q.shape[:2] == k.shape[:2] and _runs(starts, len(q)), "texts"
+    yield all(0 <= first <= s.shape[2] - words(width) for s, first in zip((q, k), firsts.tolist())), "query or key"
+
+
+def carry(scores: Any, v: Any, first: int, width: int, starts: Any, total: Any) -> Iterator[tuple[bool, str]]:
+    """Of `counting.carry`."""
+    rows, steps, heads, blocks = scores.shape
+    yield len(total) == 1 and v.shape[:2] == (rows, steps) and 0 <= first <= v.shape[2] - words(heads * width), "values"
+    yield _runs(starts, rows) and words(int(np.diff(starts).max(initial=0))) <= blocks, "texts"
