@@ -7,7 +7,7 @@ ifneq ($(wildcard ../shared/data/glue),)
 export GLUE_DIR ?= $(abspath ../shared/data/glue)
 endif
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test test-all bench lint clean
 
 demo: .venv/.runtime
 	$(BIN)/python -m compiler.demo models/zoo/sst2-one-chip
@@ -17,6 +17,13 @@ test: .venv/.test .venv/.sanafe
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	SANAFE_PYTHON=$(CURDIR)/.venv/sanafe/bin/python $(BIN)/python -m pytest
+
+# test, and what takes longer than every change may
+test-all: .venv/.test .venv/.sanafe
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	SANAFE_PYTHON=$(CURDIR)/.venv/sanafe/bin/python $(BIN)/python -m pytest -m ""
 
 bench: .venv/.bench .venv/.sanafe
 	$(BIN)/python benchmarks/spine.py

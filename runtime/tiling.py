@@ -150,6 +150,10 @@ class Tiling:
         """(slices,) neurons."""
         return count(self.boxes, self.axes, self.dims.causal)
 
+    def covers(self) -> bool:
+        """Whether the cuts begin and end where the population's grid does."""
+        return [(c[0], c[-1]) for c in self.cuts] == [(0, extent(a, self.population, self.dims)) for a in self.axes]
+
     def __len__(self) -> int:
         return len(self.boxes)
 

@@ -42,6 +42,11 @@ def wikitext_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def faults_dir() -> Path:
+    return _data("faults")
+
+
+@pytest.fixture(scope="session")
 def chip_trace() -> Path:
     return _data("loihi2_trace")
 

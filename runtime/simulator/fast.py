@@ -88,7 +88,7 @@ def linear(stage: Linear, text: Ints, buffers: Buffers, using: ModuleType, begin
     """Rows from `begin` on of the stage's buffer, from all rows of its sources. text: (rows,) the text that each belongs to."""
     source, skip = stage.source, stage.skip
     heard, first, inputs = buffers[source.buffer], source.first, source.width
-    if stage.offsets != (0,):
+    if stage.offsets != layout.OWN:
         heard = side_by_side(heard[..., first : first + bits.words(inputs)], stage.offsets, text)
         first, inputs = 0, heard.shape[2] * bits.WORD
     heard = heard[begin:]

@@ -24,6 +24,7 @@ from runtime.validation import require_sound
 from runtime.wiring import Along, Matrix, Pool
 
 Lanes = NDArray[np.int32]
+OWN = (0,)  # offsets of a stage that hears each neuron's own position alone, whose words it reads where they lie
 _INPUTS = (1 << kernels.PLANES) - 1  # a neuron may count a row an input, and the counter has so many planes
 
 
@@ -40,7 +41,7 @@ class Place:
 class Linear:
     """Populations that hear the same source through matrices, their columns end to end in whole words. Arrays as `kernels.linear` takes them.
 
-    offsets: the positions, from its own, at which each neuron hears the source; other than (0,), the kernel is given their words side by side.
+    offsets: the positions, from its own, at which each neuron hears the source; other than `OWN`, the kernel is given their words side by side.
     """
 
     source: Place
@@ -219,7 +220,8 @@ class _Builder:
     def _linear(self, p: Population, inputs: list[Synapse]) -> Linear:
         matrices = [s.wiring for s in inputs if isinstance(s.wiring, Matrix)]
         source, matrix = self.places[self._origin(inputs[0].source)], matrices[0]
-        codes = matrix.codes if len(matrices) == 1 else np.concatenate([weights.whole_words(m.codes) for m in matrices], 1)
+        offsets = tuple(m.offset for m in matrices)
+        codes = matrix.codes if offsets == OWN else np.concatenate([weights.whole_words(m.codes) for m in matrices], 1)
         each = 1 if all(m.codes.all() for m in matrices) else 2
         if codes.shape[1] > _INPUTS:
             raise ExecutorError(f"{p.name}: fan-in {codes.shape[1]}, fast knows up to {_INPUTS}", "--executor reference")
@@ -231,7 +233,7 @@ class _Builder:
             bias[:neurons] = p.bias.values()
         return Linear(
             source=source,
-            offsets=tuple(m.offset for m in matrices),
+            offsets=offsets,
             table=weights.table(codes, each),
             signs=weights.signs(codes, each),
             gain=gain,
@@ -319,7 +321,7 @@ def buffer_words(program: Program, stage: Linear | Attention, longest: int) -> I
 
 def _side_by_side(stage: Linear | Attention) -> int:
     """Words a token and step that a stage makes of its source's for itself."""
-    return bits.words(stage.source.width) * len(stage.offsets) if isinstance(stage, Linear) and stage.offsets != (0,) else 0
+    return bits.words(stage.source.width) * len(stage.offsets) if isinstance(stage, Linear) and stage.offsets != OWN else 0
 
 
 def bytes_per_token(program: Program, longest: int) -> int:

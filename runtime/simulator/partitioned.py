@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from runtime.errors import InputError
 from runtime.mapping import Mapping
 from runtime.program import SOURCE, Population, Program, Result, Samples, Synapse
 from runtime.simulator.reference import drive, fire, require_memory, stream
@@ -20,7 +21,15 @@ def run(mapping: Mapping, samples: Samples, record: bool = False) -> Result:
     require_sound(mapping.program)
     require_samples(mapping.program, samples)
     require_memory(mapping.program)
+    _require_covered(mapping)
     return drive(_Board(mapping, samples), mapping.program, samples, record)
+
+
+def _require_covered(mapping: Mapping) -> None:
+    """Raise `InputError` where a slice of every neuron is not there: the mapping is another program's."""
+    ours = {p.name for p in mapping.program.populations if p.role != SOURCE}
+    for name in sorted(ours ^ {t.population.name for t in mapping.tilings if t.covers()}):
+        raise InputError(f"{name}: the mapping's slices are not its neurons", "map the program again")
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,8 +56,8 @@ def _stages(program: Program) -> Iterator[Finding]:
         shifts = [s for s in program.inputs(p.name) if isinstance(s.wiring, Shift)]
         if p.stages > 1 and p.role != RELAY:
             yield Finding(p.name, "stages", p.stages, "1, of all but relays")
-        if len(shifts) > 1:
-            yield Finding(p.name, "number of shift registers", len(shifts), "1 at most")
+        if len(shifts) != (p.stages > 1):
+            yield Finding(p.name, "number of shift registers", len(shifts), f"{int(p.stages > 1)}, of a population with {p.stages} stages")
         for s in shifts:
             if isinstance(s.wiring, Shift) and s.wiring.stages != p.stages:
                 yield Finding(s.name, "stages", s.wiring.stages, f"{p.stages}, those of {p.name}")

@@ -8,26 +8,15 @@ import pickle
 import numpy as np
 import pytest
 from command import LOWER, RUNTIME, message, spawn
+from program_json import described, store
 from safetensors.numpy import save
 
 from runtime import program_file
 from runtime.errors import FileError
-from runtime.files import read_tensors, write_tensors
+from runtime.files import write_tensors
 
 NOT_WHOLE = "not a whole safetensors file ({size} bytes): truncated or damaged"
 COMMANDS = [("inspect",), ("classify", "w1"), ("verify", "--executor", "fast"), ("glue", "--task", "sst2", "--data", "nowhere")]
-
-
-def described(path):
-    """(arrays, program as JSON object) of a program file."""
-    arrays, metadata = read_tensors(path)
-    return arrays, json.loads(json.loads(metadata["tritspike"])["program"])
-
-
-def store(path, arrays, program, checksum=None):
-    body = json.dumps(program)
-    digest = checksum or program_file._digest(body, arrays)
-    write_tensors(path, arrays, {"tritspike": json.dumps({"sha256": digest, "program": body})})
 
 
 @pytest.mark.parametrize("command", COMMANDS)

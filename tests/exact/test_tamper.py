@@ -1,0 +1,100 @@
+"""Each register of each population and synapse changed by one: every executor equals the reference, or refuses. None trusts a label."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import lava_inline
+import numpy as np
+import pytest
+import random_checkpoint
+from tampering import tampered
+
+from compiler.lower import lower
+from compiler.mapping.fit import map_program
+from compiler.mapping.rates import uniform_rates
+from hw_profiles.errors import TritspikeError
+from hw_profiles.profile import load
+from runtime.compare import require_equal
+from runtime.program import Program, Samples
+from runtime.simulator import fast, partitioned, reference
+from runtime.text import Encoder
+
+ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
+SMALL = {
+    "single": dict(layers=2, window=2, hidden=10, heads=2, head_dim=3, ffn=7, steps=3, max_length=4),
+    "pair": dict(layers=1, readout="first", hidden=9, heads=1, head_dim=9, ffn=6, steps=4, max_length=5, weights="binary"),
+    "language": dict(layers=2, readout="each", hidden=8, heads=2, head_dim=3, ffn=7, steps=2, max_length=4, window=2),
+}
+SHIPPED = {"single": "sst2-ternary", "pair": "rte-binary", "language": "lm-ternary-2"}
+COMPUTED = {"vth", "keep", "bias mantissa", "code"}  # what the tampered network merely computes with, fast must compute with, not refuse
+
+
+def executors(program: Program):
+    """By name, (changed program, samples) -> result; the partitioned one on the unchanged program's slices."""
+    profile = load(program.profile)
+    mapping = map_program(program, profile, uniform_rates(program)).mapping()
+
+    def by_core(changed, samples, record):
+        tilings = tuple(replace(t, population=changed.by_name[t.population.name]) for t in mapping.tilings)
+        return partitioned.run(replace(mapping, program=changed, tilings=tilings), samples, record)
+
+    return {"fast": fast.run, "lava": lava_inline.run, "partitioned": by_core}
+
+
+def attempt(run, program, samples):
+    """The result, or the refusal."""
+    try:
+        return run(program, samples, True)
+    except TritspikeError as refusal:
+        return refusal
+
+
+def check(program: Program, samples: Samples, step: int = 1, first: int = 0) -> dict[str, Counter]:
+    """By executor, how many changed programs it computed and refused, by what was changed."""
+    runs, found = executors(program), {}
+    for what, changed in list(tampered(program))[first::step]:
+        expected = attempt(reference.run, changed, samples)
+        for name, run in runs.items():
+            got = attempt(run, changed, samples)
+            refused = isinstance(got, TritspikeError)
+            assert refused or not isinstance(expected, TritspikeError), f"{what}: {name} computes what the reference refuses: {expected}"
+            if not refused:
+                require_equal(changed, expected, got, (f"{what}: reference", name))
+            register = what.rsplit(".", 1)[1]
+            found.setdefault(name, Counter())[register, "refused" if refused else "equal"] += 1
+    return found
+
+
+def samples_of(program: Program, lengths: list[int], seed: int) -> Samples:
+    rng = np.random.default_rng(seed)
+    return Encoder(program).samples([(rng.integers(0, len(program.host.front.token), n).tolist(), [0] * n) for n in lengths])
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_small_programs(kind, tmp_path):
+    config = SMALL[kind]
+    program = lower(random_checkpoint.write(tmp_path / "c", 5, **config), "loihi2")
+    found = check(program, samples_of(program, [config["max_length"], 1, 3], 1))
+    for name in ("lava", "partitioned"):
+        assert sum(n for (_, how), n in found[name].items() if how == "equal") > sum(found[name].values()) / 3
+    for register in COMPUTED:
+        assert found["fast"][register, "equal"] > 0, register
+    assert found["fast"]["resets", "equal"] and found["fast"]["resets", "refused"]  # a relay's is proved not to matter, a membrane's does
+
+
+@pytest.mark.parametrize("kind", SHIPPED)
+def test_shipped_programs_here_and_there(kind):
+    """Every 17th change; `make test-all` makes all of them."""
+    program = lower(ZOO / SHIPPED[kind], "kapoho-point", length=3)
+    check(program, samples_of(program, [3, 2], 2), step=17)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", SHIPPED)
+def test_shipped_programs(kind):
+    program = lower(ZOO / SHIPPED[kind], "kapoho-point", length=3)
+    found = check(program, samples_of(program, [3, 2], 2))
+    assert all(found["fast"][register, "equal"] for register in COMPUTED)
