@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 if __package__ in (None, ""):  # run as a script: the packages sit beside this folder
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -26,11 +27,14 @@ from compiler.ir.graph import Graph
 from compiler.mapping import command as mapping_command
 from compiler.mapping.auto import smallest
 from compiler.passes.base import Pass
-from compiler.pipeline import DEFAULT
+from compiler.pipeline import DEFAULT, dumped
 from hw_profiles.profile import AUTO, HardwareProfile
 from hw_profiles.profile import load as load_profile
-from runtime import program_file
+from runtime import outputs, program_file
 from runtime.cli import console, run_command
+from runtime.errors import FileError
+from runtime.files import write_all
+from runtime.outputs import GRAPH, PROGRAM, Output
 from runtime.program import Program
 
 
@@ -48,16 +52,16 @@ def lower(
     Raises `CheckpointError` or `FileError` for what cannot be read, `RangeViolation` for numbers that some input could push out of a
     register, `DoesNotFit` where the profile has no room.
     """
-    found = profile if isinstance(profile, HardwareProfile) else _profile(profile, checkpoint, length, head)
+    found = profile if isinstance(profile, HardwareProfile) else _profile(profile, checkpoint, passes, length, head)
     return emit(lowered_graph(checkpoint, found, passes, length, dump, head), found)
 
 
-def _profile(name: str, checkpoint: Checkpoint | str | Path, length: int | None, head: str) -> HardwareProfile:
-    """The profile of that name; for `auto` the smallest board on which `checkpoint` can be mapped."""
+def _profile(name: str, checkpoint: Checkpoint | str | Path, passes: Sequence[Pass], length: int | None, head: str) -> HardwareProfile:
+    """The profile of that name; for `auto` the smallest board on which `checkpoint`, lowered by `passes`, can be mapped."""
     if name != AUTO:
         return load_profile(name)
     read = checkpoint if isinstance(checkpoint, Checkpoint) else read_checkpoint(Path(checkpoint))
-    return smallest(lambda board: emit(lowered_graph(read, board, DEFAULT, length, head=head), board))
+    return smallest(lambda board: emit(lowered_graph(read, board, passes, length, head=head), board))
 
 
 def lowered_graph(
@@ -101,25 +105,52 @@ def main(argv: list[str]) -> None:
         parser.error("--rates needs --map")
     if o.checkpoint is None or (o.out is None and not o.explain):
         parser.error("a checkpoint and --out FILE are needed (or --explain, or --list-passes)")
-    profile = _profile(o.profile, o.checkpoint, o.length, o.head)
+    _require_outputs(o)
+    _lower(o, out)
+
+
+def _lower(o: argparse.Namespace, out: Console) -> None:
+    """Write all, then tell all: what is said to be written is."""
+    profile = _profile(o.profile, o.checkpoint, DEFAULT, o.length, o.head)
     graph = lowered_graph(o.checkpoint, profile, DEFAULT, o.length, o.dump_ir, o.head)
+    program = emit(graph, profile) if o.out is not None else None
+    figures = _write(program, profile, o) if program is not None else None
     if o.explain:
         out.print(table(graph))
-    if o.out is not None:
-        _write(emit(graph, profile), profile, o, out)
+    if program is not None:
+        _tell(program, profile, o.out, out)
+    if figures is not None:
+        mapping_command.tell(figures, o.out, out)
 
 
-def _write(program: Program, profile: HardwareProfile, o: argparse.Namespace, out: Console) -> None:
-    """The program's file; with --map the mapping's and the picture too, and their report. Nothing is written where mapping is refused."""
+def _require_outputs(o: argparse.Namespace) -> None:
+    """Before any work. Raises `FileError`."""
+    if o.out is not None and o.out.suffix.lower().strip(".") in mapping_command.ENDS:
+        raise FileError(f"{o.out}: cannot be written: {o.out.suffix} is for what --map writes beside a program", "name a .tsp file")
+    inputs = [Path(o.checkpoint), *outputs.profile_files(o.profile), *([o.rates] if o.rates else [])]
+    found = [Output(o.out, PROGRAM)]
+    outputs.require(found, inputs)  # also, a folder such as "." has no name for the others to take
+    if o.map and o.out is not None:
+        found += mapping_command.outputs(o.out)
+    if o.dump_ir is not None and o.dump_ir.exists():
+        found += [Output(o.dump_ir / name, GRAPH, named=False) for name in dumped(DEFAULT)]
+    outputs.require(found, inputs, o.dump_ir)
+
+
+def _write(program: Program, profile: HardwareProfile, o: argparse.Namespace) -> dict[str, Any] | None:
+    """The program's file; with --map the mapping's and the picture too, all or none, and their figures."""
     mapped = mapping_command.mapped(program, profile, o.rates) if o.map else None
-    program_file.save(program, o.out)
+    beside = mapping_command.contents(*mapped, o.out) if mapped else {}
+    write_all(beside | {o.out: program_file.to_bytes(program)})  # the program last: where it is, so are the others
+    return mapped[1] if mapped else None
+
+
+def _tell(program: Program, profile: HardwareProfile, path: Path, out: Console) -> None:
     out.print(
-        f"{o.out}: {program.neurons():,} neurons of {profile.neurons:,}, {program.dims.positions} tokens, "
+        f"{path}: {program.neurons():,} neurons of {profile.neurons:,}, {program.dims.positions} tokens, "
         f"{program.steps} steps a sample, {program.depth} steps deep",
         soft_wrap=True,
     )
-    if mapped is not None:
-        mapping_command.write(*mapped, o.out, out)
 
 
 def entry() -> None:

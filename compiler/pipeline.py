@@ -32,16 +32,22 @@ DEFAULT: tuple[Pass, ...] = (
 
 def run(graph: Graph, profile: HardwareProfile, passes: Sequence[Pass] = DEFAULT, dump: Path | None = None) -> Graph:
     """Apply `passes` in order. `dump`: a folder that gets the printed graph after each."""
+    first, *rest = dumped(passes)
     verify(graph, "before the first pass")
-    _dump(graph, dump, "00-frontend")
-    for number, step in enumerate(passes, 1):
+    _dump(graph, dump, first)
+    for step, name in zip(passes, rest):
         graph = step.apply(graph, profile)
         verify(graph, f"after {step.name}")
-        _dump(graph, dump, f"{number:02}-{step.name}")
+        _dump(graph, dump, name)
     return graph
+
+
+def dumped(passes: Sequence[Pass]) -> list[str]:
+    """Names of the files in a dump's folder. They are written as it goes: what a refused lowering was, up to its refusal."""
+    return [f"{number:02}-{name}.txt" for number, name in enumerate(["frontend", *(step.name for step in passes)])]
 
 
 def _dump(graph: Graph, folder: Path | None, name: str) -> None:
     if folder is not None:
         make_folder(folder)
-        write_atomic(folder / f"{name}.txt", show(graph).encode())
+        write_atomic(folder / name, show(graph).encode())

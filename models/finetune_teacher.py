@@ -25,6 +25,7 @@ from runtime import glue
 from runtime.cli import run_command
 from runtime.errors import InputError
 from runtime.files import read_json, write_atomic
+from runtime.outputs import require_other_folder
 
 _NOT_THE_RUN = ("out", "dev", "rates")  # options that one rate's training does not depend on
 _WARM_UP = 0.06  # share of the steps with a rising rate; BERT's fine-tuning recipe
@@ -163,7 +164,9 @@ def _options(argv: list[str]) -> Options:
 
 def main(argv: list[str]) -> None:
     """The command."""
-    metrics = finetune(_options(argv), "python -m models.finetune_teacher " + shlex.join(argv))
+    options = _options(argv)
+    require_other_folder(Path(options.out), [Path(options.base)])
+    metrics = finetune(options, "python -m models.finetune_teacher " + shlex.join(argv))
     print(" ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
 
 

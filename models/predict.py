@@ -26,12 +26,13 @@ from models.load import load_student
 from models.recipe import recipe_from
 from models.spiking_bert import BertConfig, SpikingBert
 from models.teacher import Teacher, load_teacher
-from runtime import arith, glue
+from runtime import arith, glue, outputs
 from runtime.checkpoint import CheckpointConfig, config_from_json
 from runtime.cli import run_command
 from runtime.errors import FileError, InputError
 from runtime.files import read_bytes, read_json
 from runtime.operations import FloatModel, Operations, float_operations
+from runtime.outputs import ANSWERS, Output
 from runtime.spike_rates import Count, Counts
 from runtime.text import tokenizer_from
 from runtime.versus import side as side_file
@@ -212,7 +213,9 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--limit", type=int)
     parser.add_argument("--out", type=Path, required=True)
     o = parser.parse_args(argv)
-    side_file.save(predict(o.source, Asked(glue.task_named(o.task), o.data, o.split, o.limit)), o.out)
+    asked = Asked(glue.task_named(o.task), o.data, o.split, o.limit)
+    outputs.require([Output(o.out, ANSWERS)], [o.source, *files_of(o.source), asked.file])
+    side_file.save(predict(o.source, asked), o.out)
 
 
 if __name__ == "__main__":

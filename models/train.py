@@ -36,6 +36,7 @@ from models.training_set import Material, Source, prepare
 from runtime import glue
 from runtime.cli import run_command
 from runtime.files import make_folder, read_json, write_atomic
+from runtime.outputs import require_other_folder
 
 
 class Trainer(Phases):
@@ -171,6 +172,7 @@ def main(argv: list[str]) -> None:
     o = parser.parse_args(argv)
     torch.set_num_threads(o.threads)
     recipe, out, command = varied(read_recipe(Path(o.config)), o.set), Path(o.out), "python -m models.train " + shlex.join(argv)
+    require_other_folder(out, [Path(o.teacher), o.earlier])
     if recipe.task == LANGUAGE:
         _train_language(recipe, o, command)
         return

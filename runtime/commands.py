@@ -15,15 +15,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text as RichText
 
-from runtime import executors, glue, map_report, mapping, program_file
+from runtime import executors, glue, map_report, mapping, outputs, program_file
 from runtime.cli import console, run_command
 from runtime.compare import require_equal
 from runtime.deploy import deploy
 from runtime.errors import InputError, MismatchError
 from runtime.executors import Answers, Executor, How
-from runtime.files import require_writable, write_atomic
+from runtime.files import write_atomic
 from runtime.language_commands import generate, perplexity
 from runtime.options import BESIDE, parser
+from runtime.outputs import REPORT, Output
 from runtime.program import Activity, Program
 from runtime.sampling import chosen_tokens, told_warnings
 from runtime.tables import population_table
@@ -65,8 +66,9 @@ def _answers(encoder: Encoder, texts: Sequence[Text], o: argparse.Namespace, ste
 
 def evaluate(o: argparse.Namespace, out: Console) -> int:
     """Score a program on a GLUE split."""
-    require_writable(o.json)
-    encoder, task = _classifier(o), glue.task_named(o.task)
+    task = glue.task_named(o.task)
+    outputs.require([Output(o.json, REPORT)], [o.program, glue.file_of(task, o.data, o.split)])
+    encoder = _classifier(o)
     glue.require_task(task, encoder.program.host.task, o.program)
     examples = glue.read(task, o.data, o.split, o.limit)
     start = time.perf_counter()

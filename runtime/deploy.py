@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from rich.console import Console
 
 from hw_profiles.profile import HardwareProfile
 from hw_profiles.profile import load as load_profile
-from runtime import bundle, program_file
+from runtime import bundle, outputs, program_file
 from runtime.errors import InputError, MismatchError
-from runtime.files import require_writable
 from runtime.lava import on_board
 from runtime.lava.board import Finding, preflight
+from runtime.outputs import BUNDLE, Output
 from runtime.program import Program, Samples
 from runtime.sampling import chosen_tokens
 from runtime.simulator import fast
@@ -23,7 +24,7 @@ NOT_READY = 3  # exit code where something that a run needs is missing
 
 def deploy(o: argparse.Namespace, out: Console) -> int:
     """0: ran and equal (or all is present, with --dry-run). 1: a spike differs. 3: something is missing; the list says what."""
-    require_writable(o.bundle)
+    outputs.require([Output(o.bundle, BUNDLE)], [o.program, *outputs.profile_files(o.profile), *([Path(o.data)] if o.data else [])])
     encoder, profile = Encoder(program_file.load(o.program)), load_profile(o.profile)
     _require_room(encoder.program, profile)
     findings = preflight(profile)

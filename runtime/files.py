@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import tempfile
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_profiles.errors import decoding
-from hw_profiles.reading import read_regular, reason
+from hw_profiles.reading import read_regular, reason, require_regular
 from runtime.errors import FileError
 
 Arrays = dict[str, NDArray[Any]]
@@ -21,32 +27,143 @@ _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x
 
 def write_atomic(path: Path, content: bytes) -> None:
     """`path` holds either all of `content` or what it held before. Raises `FileError` where it cannot be written."""
+    write_all({path: content})
+
+
+def write_all(contents: Mapping[Path, bytes]) -> None:
+    """All of these files or none of them; see `staged`."""
+    with staged(contents):
+        pass
+
+
+@contextmanager
+def staged(contents: Mapping[Path, bytes]) -> Iterator[None]:
+    """All of these files or none of them: whole on the disk under hidden names while the body runs, renamed if it went well.
+
+    Links are followed. A file that is there keeps its mode, a new one gets what the umask leaves. Raises `FileError`. They are renamed
+    in order, and what was renamed is undone where a later one fails: only a kill between two renames leaves some without the rest, so
+    put last the file whose presence says that the set is whole. A kill while they are written leaves hidden names alone.
+    """
+    with ExitStack() as hidden:
+        files = [_stage(path, content, hidden) for path, content in contents.items()]
+        yield
+        _rename(files, hidden)
+
+
+@dataclass(frozen=True)
+class _Staged:
+    """path: as the user named it; target: where links lead; temporary: the content, beside the target."""
+
+    path: Path
+    target: str
+    temporary: str
+
+
+def _stage(path: Path, content: bytes, hidden: ExitStack) -> _Staged:
+    with _naming(path):
+        target, mode = _target(path)
+        temporary = _hidden_beside(target, hidden)
+        with os.fdopen(_made(temporary, 0o666 if mode is None else 0o600), "wb") as out:
+            out.write(content)
+            out.flush()
+            if mode is not None:
+                os.fchmod(out.fileno(), mode)
+            os.fsync(out.fileno())  # else a crash of the machine may leave the new name with nothing in it
+    return _Staged(path, target, temporary)
+
+
+def _rename(files: Sequence[_Staged], hidden: ExitStack) -> None:
+    with ExitStack() as undo:
+        for f in files:
+            with _naming(f.path):
+                if len(files) > 1:
+                    undo.callback(_restore, f.target, _kept(f.target, hidden))
+                os.replace(f.temporary, f.target)
+        undo.pop_all()
+
+
+def _kept(target: str, hidden: ExitStack) -> str | None:
+    """A second name for what `target` holds now; None where it is not there."""
+    if not os.path.exists(target):
+        return None
+    kept = _hidden_beside(target, hidden)
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as out:
-                out.write(content)
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
+        os.link(target, kept)
+    except OSError:  # a disk without hard links
+        shutil.copy2(target, kept)
+    return kept
+
+
+def _restore(target: str, kept: str | None) -> None:
+    with suppress(OSError):
+        if kept is None:
+            os.unlink(target)
+        else:
+            os.replace(kept, target)
+
+
+def _hidden_beside(target: str, hidden: ExitStack) -> str:
+    """A name in the same folder that nobody has, free again when `hidden` is closed. As short as any, whatever the target's length."""
+    name = os.path.join(os.path.dirname(target), f".tritspike-{secrets.token_hex(8)}")
+    hidden.callback(_discard, name)
+    return name
+
+
+def _discard(name: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name)
+
+
+def _made(name: str, mode: int) -> int:
+    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+
+
+def _target(path: Path) -> tuple[str, int | None]:
+    """Where writing to `path` ends, and the mode of the file there; None where there is none. `OSError` where that one may not be replaced."""
+    target = os.path.realpath(path)
+    try:
+        found = os.stat(path).st_mode
+    except FileNotFoundError:
+        return target, None
+    require_regular(found)
+    os.close(os.open(target, os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK))  # changes nothing; refuses a read-only file, which a rename would replace
+    return target, stat.S_IMODE(found)
+
+
+@contextmanager
+def _naming(path: Path, what: str = "written") -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise FileError(f"{path}: cannot be written: {error.strerror}") from None
+        raise FileError(f"{path}: cannot be {what}: {error.strerror}") from None
+    except ValueError as error:  # a zero byte in the name
+        raise FileError(f"{path}: cannot be {what}: {error}") from None
 
 
 def make_folder(path: Path) -> None:
     """`path` is a folder afterwards. Raises `FileError` where it cannot be."""
-    try:
+    with _naming(path, "made a folder"):
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be made a folder: {error.strerror}") from None
 
 
 def require_writable(path: Path | None) -> None:
-    """`FileError` now where `write_atomic(path)` would fail after an hour's work: its folder is missing, or it is one itself."""
-    if path is not None and (path.is_dir() or not path.parent.is_dir()):
-        raise FileError(f"{path}: cannot be written: {'Is a directory' if path.is_dir() else 'No such file or directory'}")
+    """`FileError` now where `write_atomic(path)` would fail after an hour's work; known by making a file beside it, and removing that."""
+    if path is not None:
+        with _naming(path):
+            _require_room(_target(path)[0])
+
+
+def require_folder(path: Path) -> None:
+    """`FileError` now where `make_folder(path)`, or a file in it, would fail after the work."""
+    with _naming(path, "made a folder"):
+        if path.exists() and not path.is_dir():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        _require_room(str(next(p for p in (path, *path.absolute().parents) if p.exists()) / path.name))
+
+
+def _require_room(target: str) -> None:
+    with ExitStack() as hidden:
+        os.close(_made(_hidden_beside(target, hidden), 0o600))
 
 
 def read_bytes(path: Path) -> bytes:
@@ -80,10 +197,15 @@ def _metadata(content: bytes) -> dict[str, str]:
 
 
 def write_tensors(path: Path, arrays: Arrays, metadata: dict[str, str] | None = None) -> None:
-    """Write a safetensors file atomically. One metadata key at most: the library does not order several."""
+    """Write a safetensors file atomically."""
+    write_atomic(path, tensor_bytes(arrays, metadata))
+
+
+def tensor_bytes(arrays: Arrays, metadata: dict[str, str] | None = None) -> bytes:
+    """What a safetensors file holds. One metadata key at most: the library does not order several."""
     from safetensors.numpy import save
 
-    write_atomic(path, save({k: np.asarray(v, order="C") for k, v in arrays.items()}, metadata))
+    return bytes(save({k: np.asarray(v, order="C") for k, v in arrays.items()}, metadata))
 
 
 def read_json(path: Path) -> dict[str, Any]:

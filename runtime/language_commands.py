@@ -9,11 +9,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from runtime import language, program_file
+from runtime import language, outputs, program_file
 from runtime.errors import InputError
 from runtime.executors import How
-from runtime.files import require_writable, write_atomic
+from runtime.files import write_atomic
 from runtime.language import Sampler, Sampling
+from runtime.outputs import REPORT, Output
 from runtime.sampling import read_text, told
 from runtime.text import Encoder
 
@@ -28,7 +29,7 @@ def _load(path: Path) -> Encoder:
 
 def perplexity(o: argparse.Namespace, out: Console) -> int:
     """Score a program on a text file."""
-    require_writable(o.json)
+    outputs.require([Output(o.json, REPORT)], [o.program, o.data])
     encoder, text = _load(o.program), read_text(o.data)
     window = encoder.program.dims.positions
     stride = o.stride or max(1, window // 2)

@@ -13,7 +13,7 @@ import numpy as np
 
 from runtime import program_file
 from runtime.errors import FileError, InputError
-from runtime.files import Arrays, read_tensors, write_tensors
+from runtime.files import Arrays, read_tensors, tensor_bytes, write_atomic
 from runtime.program import SOURCE, Program
 from runtime.tiling import Index, Tiling, grid_axes
 
@@ -41,6 +41,11 @@ class Mapping:
 
 def save(mapping: Mapping, path: Path) -> None:
     """Write atomically; the same mapping gives the same bytes."""
+    write_atomic(path, to_bytes(mapping))
+
+
+def to_bytes(mapping: Mapping) -> bytes:
+    """What a .map file holds."""
     arrays: Arrays = {f"cores.{name}": cores for name, cores in mapping.cores.items()}
     body = {
         "format": FORMAT,
@@ -51,7 +56,7 @@ def save(mapping: Mapping, path: Path) -> None:
         "forms": mapping.forms,
         "report": mapping.report,
     }
-    write_tensors(path, arrays, {"tritspike": json.dumps(body)})  # in order, since the report is printed in its
+    return tensor_bytes(arrays, {"tritspike": json.dumps(body)})  # in order, since the report is printed in its
 
 
 def load(path: Path, program: Program) -> Mapping:

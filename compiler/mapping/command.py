@@ -14,8 +14,10 @@ from compiler.mapping.workload import assumed, measured
 from hw_profiles.profile import HardwareProfile
 from runtime import map_report
 from runtime import mapping as mapping_file
-from runtime.files import write_atomic
+from runtime.outputs import MAPPING, PICTURE, Output
 from runtime.program import Program
+
+ENDS = ("map", "svg")  # of the files beside a program
 
 
 def mapped(program: Program, profile: HardwareProfile, texts: Path | None) -> tuple[Mapped, dict[str, Any]]:
@@ -25,10 +27,19 @@ def mapped(program: Program, profile: HardwareProfile, texts: Path | None) -> tu
     return found, report(found, workload)
 
 
-def write(found: Mapped, figures: dict[str, Any], program_path: Path, out: Console) -> None:
-    """FILE.map and FILE.svg beside the program, and the report on the console."""
-    mapping_file.save(found.mapping(figures), program_path.with_suffix(".map"))
-    write_atomic(program_path.with_suffix(".svg"), picture(found).encode())
+def outputs(program_path: Path) -> list[Output]:
+    """What is written beside a program: FILE.map and FILE.svg."""
+    return [Output(program_path.with_suffix(f".{end}"), kind, named=False) for end, kind in zip(ENDS, (MAPPING, PICTURE))]
+
+
+def contents(found: Mapped, figures: dict[str, Any], program_path: Path) -> dict[Path, bytes]:
+    """Those files, whole."""
+    made = (mapping_file.to_bytes(found.mapping(figures)), picture(found).encode())
+    return {program_path.with_suffix(f".{end}"): content for end, content in zip(ENDS, made)}
+
+
+def tell(figures: dict[str, Any], program_path: Path, out: Console) -> None:
+    """The report on the console, and what was written."""
     for item in map_report.tables(figures):
         out.print(item, soft_wrap=isinstance(item, str))
     out.print(f"{program_path.with_suffix('.map')}, {program_path.with_suffix('.svg')}: written", soft_wrap=True)

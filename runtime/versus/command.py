@@ -9,15 +9,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from runtime import glue
+from runtime import glue, outputs
 from runtime.errors import InputError
-from runtime.files import require_writable, write_atomic
+from runtime.files import staged
+from runtime.outputs import HISTORY, REPORT, Output
 from runtime.sampling import told_warnings
 from runtime.versus import runs
 from runtime.versus.comparison import Comparison, compare, report
 from runtime.versus.run import run
 from runtime.versus.side import Side
-from runtime.versus.sources import Asked, require_answerable
+from runtime.versus.sources import Asked, files_of, require_answerable
 from runtime.versus.tables import history_table, tables
 
 WORSE = 4  # exit code where B falls further behind A than --fail-below allows
@@ -31,14 +32,13 @@ def command(o: argparse.Namespace, out: Console) -> int:
     asked = _asked(o)
     for path in (o.a, o.b):
         require_answerable(path, asked)
-    require_writable(o.json)
     runs.require_usable(o.runs)
+    outputs.require([Output(o.runs, HISTORY), Output(o.json, REPORT)], [o.a, o.b, *files_of(o.a), *files_of(o.b), asked.file])
     found = _compared(asked, o)
     for item in tables(found):
         out.print(item, soft_wrap=isinstance(item, str))
-    runs.keep(o.runs, o.command, found)
-    if o.json:
-        write_atomic(o.json, json.dumps(report(found)).encode())
+    with staged({o.json: json.dumps(report(found)).encode()} if o.json else {}):  # no report without a history, no history without a report
+        runs.keep(o.runs, o.command, found)
     return _gate(found, o.fail_below)
 
 

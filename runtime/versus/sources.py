@@ -50,10 +50,15 @@ class Asked:
         """In file order, read once. Raises `DataError`."""
         return glue.read(self.task, self.data, self.split, self.limit)
 
+    @property
+    def file(self) -> Path:
+        """The data file, where it is not the hub's."""
+        return glue.file_of(self.task, self.data, self.split)
+
     def digest(self) -> Digest:
         """Of the whole data file; of the examples where they are the hub's."""
         if self.data != glue.HUB:
-            return digest(glue.file_of(self.task, self.data, self.split))
+            return digest(self.file)
         rows = json.dumps([asdict(e) for e in self.examples]).encode()
         return Digest(f"{glue.HUB}: {self.task.name} {self.split}", len(rows), hashlib.sha256(rows).hexdigest())
 

@@ -272,7 +272,7 @@ def test_out_that_cannot_be_written(small, shell, tmp_path):
     assert shell.refusal(LOWER, small, "--out", tmp_path) == f"{tmp_path}: cannot be written: Is a directory"
 
 
-@pytest.mark.parametrize("step", ["chmod", "replace"])
+@pytest.mark.parametrize("step", ["fsync", "replace"])
 @pytest.mark.parametrize(
     "fault, code, expected",
     [
