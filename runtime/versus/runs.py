@@ -67,8 +67,10 @@ class Past:
 
 def require_usable(path: Path) -> None:
     """`FileError` now where `keep` would fail after the work."""
+    if not path.is_dir():  # of which `_opened` says so, as it does where the history is read
+        require_writable(path)
     if not path.exists():
-        return require_writable(path)
+        return
     with _opened(path, "rw") as history:
         history.execute("BEGIN IMMEDIATE")
         _is_new(history, path)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import pytest
 import random_checkpoint
 from command import LOWER, RUNTIME, Shell
 
+from compiler.errors import DoesNotFit
+from compiler.ir.graph import Graph
+from compiler.lower import lower
+from compiler.passes.base import Pass
+from compiler.pipeline import DEFAULT
+from hw_profiles.profile import HardwareProfile
 from runtime import mapping, program_file
 from runtime.compare import require_equal
 from runtime.operations import same_size
@@ -65,6 +74,23 @@ def test_auto_goes_on_to_a_larger_board(shell, tmp_path):
     shell.run(LOWER, folder, "--profile", "auto", "--out", tmp_path / "p.tsp")
     program = program_file.load(tmp_path / "p.tsp")
     assert program.neurons() > 983_040 and program.profile == "kapoho-point"
+
+
+@dataclass(frozen=True)
+class _FarMoreNeurons(Pass):
+    """Claim that one Loihi 2 does not hold the graph."""
+
+    name: ClassVar[str] = "far-more-neurons"
+
+    def apply(self, graph: Graph, profile: HardwareProfile) -> Graph:
+        if profile.chips == 1:
+            raise DoesNotFit(f"{profile.name}: too small")
+        return graph
+
+
+def test_auto_chooses_with_the_passes_that_it_is_given(checkpoint):
+    assert lower(checkpoint, "auto", [*DEFAULT, _FarMoreNeurons()]).profile == "kapoho-point"
+    assert lower(checkpoint, "auto").profile == "loihi2"
 
 
 def test_inspect_without_a_mapping_names_the_missing_file(checkpoint, shell, tmp_path):
