@@ -30,7 +30,7 @@ class HardwareProfile:
     words of `word_bits`, with a header of `header_bits` for each `synapses_per_header`. Input and output axons are table slots; one that
     carries a channel number (a population axon) takes `population_axon_slots` on the output side. `sample_reset` is 1 where the chip
     resets membranes periodically and 0 where the host would have to. `*_pj` and `*_ns` are for one event; a hop between chips weighs
-    `chip_hop_weight` hops between tiles when traffic is minimised.
+    `chip_hop_weight` hops between tiles when traffic is minimised. `chip_static_w`: watts that each chip draws whatever it computes.
     """
 
     name: str
@@ -79,6 +79,7 @@ class HardwareProfile:
     hop_y_ns: float
     chip_hop_ns: float
     barrier_ns: float
+    chip_static_w: float
 
     @property
     def cores(self) -> int:
@@ -94,6 +95,11 @@ class HardwareProfile:
     def synapses(self) -> int:
         """Synapses on the whole board."""
         return self.chips * self.synapses_per_chip
+
+    @property
+    def static_w(self) -> float:
+        """Watts that the board's chips draw whatever they compute; all are powered, used or not. Its host, links and fans are not in it."""
+        return self.chips * self.chip_static_w
 
 
 def known() -> list[str]:

@@ -50,11 +50,21 @@ def _costs(r: Report) -> Table:
         table.add_row(f"of {other} placement", f"{t['optimised'] / t[other]:.3f}" if t[other] else "no hops", "")
     for cause, picojoules in r["energy pJ"].items():
         table.add_row(f"energy, uJ: {cause}", *_both(picojoules * 1e-6, tokens, "{:,.2f}"))
-    table.add_row("energy, uJ", *_both(sum(r["energy pJ"].values()) * 1e-6, tokens, "{:,.2f}"))
+    for name, picojoules in _totals(r):
+        table.add_row(name, *_both(picojoules * 1e-6, tokens, "{:,.2f}"))
     table.add_row("a step, us", f"{s['step'] * 1e6:,.1f}", "")
     table.add_row("latency, us", *_both(s["latency"] * 1e6, tokens, "{:,.1f}"))
     table.add_row("throughput, a second", f"{s['sentences a second']:,.0f}", f"{s['sentences a second'] * tokens:,.0f}")
     return table
+
+
+def _totals(r: Report) -> Iterator[tuple[str, float]]:
+    """Picojoules a sentence: of all events, of the board's static power, and of both."""
+    dynamic, static = sum(r["energy pJ"].values()), r["static"]
+    yield "energy, uJ: dynamic, all of these", dynamic
+    yield f"energy, uJ: static, {static['W']:,.4g} W", static["streamed pJ"]
+    yield "energy, uJ: dynamic and static", dynamic + static["streamed pJ"]
+    yield "the same of a sentence alone", dynamic + static["alone pJ"]
 
 
 def _both(value: float, tokens: float, form: str) -> tuple[str, str]:

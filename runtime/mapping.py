@@ -17,7 +17,7 @@ from runtime.files import Arrays, read_tensors, tensor_bytes, write_atomic
 from runtime.program import SOURCE, Program
 from runtime.tiling import Index, Tiling, grid_axes
 
-FORMAT, VERSION = "tritspike-mapping", 1
+FORMAT, VERSION = "tritspike-mapping", 2
 
 
 @dataclass(frozen=True, eq=False)

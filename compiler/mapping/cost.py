@@ -1,7 +1,8 @@
 """Expected events of one sentence on the mapped board, and energy and time from the profile's costs of each.
 
 Counted: every neuron on the chip at every step (coincidence neurons, relays, masks, idle updates), every synaptic event, every message and
-its hops, a barrier a step. Not counted: the host's front end, links to it beyond the mesh, contention between messages, leakage.
+its hops, a barrier a step; and what the board draws whatever it computes, for as long as a sentence takes. Not counted: the host's front end,
+links to it beyond the mesh, contention between messages.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def _active(program: Program, p: Population, updates: int, rates: Rates) -> floa
 
 
 def energy(e: Events, profile: HardwareProfile) -> dict[str, float]:
-    """Picojoules of one sentence by cause."""
+    """Picojoules of one sentence by cause: what its events cost, without the board's static power."""
     return {
         "neuron updates, active": e.active_updates * profile.active_update_pj,
         "neuron updates, idle": e.idle_updates * profile.idle_update_pj,
@@ -102,3 +103,11 @@ def timing(mapped: Mapped, rates: Rates) -> dict[str, float]:
     program = mapped.partition.program
     step = step_ns(mapped, rates) * 1e-9
     return {"step": step, "latency": step * (program.steps + program.depth), "sentences a second": 1 / (step * program.steps)}
+
+
+def static(seconds: dict[str, float], profile: HardwareProfile) -> dict[str, float]:
+    """The board's static power in watts, and the picojoules that it adds to a sentence: for T steps where sentences stream, for the whole latency
+    where one is alone. `seconds`: of `timing`.
+    """
+    joules = {"streamed": profile.static_w / seconds["sentences a second"], "alone": profile.static_w * seconds["latency"]}
+    return {"W": profile.static_w, **{f"{name} pJ": value * 1e12 for name, value in joules.items()}}

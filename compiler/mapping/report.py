@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from compiler.mapping import place
-from compiler.mapping.cost import energy, events, timing
+from compiler.mapping.cost import energy, events, static, timing
 from compiler.mapping.counts import neurobench
 from compiler.mapping.fit import Mapped
 from compiler.mapping.slicing import RESOURCES, limits
@@ -22,7 +22,7 @@ _RANDOM = 10  # random placements whose mean the optimiser is compared with
 def report(mapped: Mapped, workload: Workload) -> dict[str, Any]:
     """Utilisation, traffic, energy, time and counts; see `runtime/map_report.py` for how they are read."""
     partition, profile, program = mapped.partition, mapped.partition.profile, mapped.partition.program
-    found = events(mapped, workload.rates)
+    found, seconds = events(mapped, workload.rates), timing(mapped, workload.rates)
     return {
         "profile": profile.name,
         "length": program.dims.positions,
@@ -35,7 +35,8 @@ def report(mapped: Mapped, workload: Workload) -> dict[str, Any]:
         "traffic": _traffic(mapped),
         "events": {name: float(value) for name, value in vars(found).items()},
         "energy pJ": energy(found, profile),
-        "seconds": timing(mapped, workload.rates),
+        "static": static(seconds, profile),
+        "seconds": seconds,
         "45 nm": {
             "this program": operations(found.synaptic, found.active_updates + found.idle_updates, found.leaky_updates),
             **{m.name: float_operations(m, workload.tokens) for m in _rivals(program)},

@@ -9,7 +9,7 @@ import pytest
 import random_checkpoint
 
 from compiler.lower import lower
-from compiler.mapping.cost import energy, events, step_ns, timing
+from compiler.mapping.cost import energy, events, static, step_ns, timing
 from compiler.mapping.counts import neurobench
 from compiler.mapping.fit import map_program
 from compiler.mapping.picture import link_loads, picture
@@ -17,6 +17,7 @@ from compiler.mapping.rates import measured_rates, uniform_rates
 from compiler.mapping.report import report
 from compiler.mapping.workload import Workload, assumed
 from hw_profiles.profile import load
+from runtime.map_report import tables
 from runtime.operations import operations
 from runtime.program import COINCIDENCE, RELAY, SOURCE
 from runtime.text import Encoder
@@ -61,6 +62,33 @@ def test_energy_is_events_times_the_profile_s_costs(mapped):
     )
     assert sum(energy(e, p).values()) == pytest.approx(by_hand) and min(energy(e, p).values()) >= 0
     assert e.hops_x + e.hops_y + p.chip_hop_weight * e.hops_chip == pytest.approx(found.traffic.weighed(found.core))
+
+
+def test_static_energy_is_the_whole_board_s_power_for_as_long_as_a_sentence_takes(mapped):
+    """By hand: 4 chips of 0.5 W; a streamed sentence takes its 4 steps, one alone those and the program's depth."""
+    found, rates = mapped
+    told = report(found, Workload(rates, (5, 12), ""))
+    step = step_ns(found, rates) * 1e-9
+    assert told["static"]["W"] == PROFILE.static_w == 4 * 0.5
+    assert told["static"]["streamed pJ"] == pytest.approx(2.0 * 4 * step * 1e12)
+    assert told["static"]["alone pJ"] == pytest.approx(2.0 * (4 + found.partition.program.depth) * step * 1e12)
+    assert told["energy pJ"] == energy(events(found, rates), PROFILE)  # dynamic energy is told as before
+
+
+def test_static_energy_by_hand_numbers():
+    seconds = {"step": 0.001, "latency": 0.02, "sentences a second": 250.0}
+    assert static(seconds, replace(PROFILE, chips=8, chip_static_w=0.25)) == {"W": 2.0, "streamed pJ": 8e9, "alone pJ": pytest.approx(4e10)}
+
+
+def test_the_table_shows_dynamic_and_static_energy_and_their_sum(mapped):
+    found, rates = mapped
+    told = report(found, Workload(rates, (5, 12), "")) | {
+        "energy pJ": {"synaptic events": 7e6},
+        "static": {"W": 2.0, "streamed pJ": 5e6, "alone pJ": 9e6},
+    }
+    rows = dict(zip(*(column.cells for column in list(tables(told))[2].columns[:2])))
+    assert rows["energy, uJ: dynamic, all of these"] == "7.00" and rows["energy, uJ: static, 2 W"] == "5.00"
+    assert rows["energy, uJ: dynamic and static"] == "12.00" and rows["the same of a sentence alone"] == "16.00"
 
 
 def test_a_step_is_no_shorter_than_the_mean_core_and_its_barrier(mapped):

@@ -97,6 +97,17 @@ def test_a_copy_of_a_shipped_profile_is_read(small, shell, tmp_path):
 
 
 @pytest.mark.parametrize("name", known())
+def test_static_power_is_assumed_and_says_from_what(name):
+    """No static power of a chip is published as such; chips that inherit theirs have one each."""
+    profile = load(name)
+    assert profile.static_w == profile.chips * profile.chip_static_w > 0
+    text = (ROOT / "hw_profiles" / f"{name}.toml").read_text()
+    (like,) = re.findall('^like = "(.*)"', text, re.MULTILINE) or [name]
+    given = re.search("^chip_static_w .*", text if "chip_static_w" in text else (ROOT / "hw_profiles" / f"{like}.toml").read_text(), re.MULTILINE)
+    assert 'unit = "W"' in given.group() and re.search('source = "assumed: .+"', given.group())
+
+
+@pytest.mark.parametrize("name", known())
 def test_shipped_profiles_are_sound_and_sourced(name):
     profile = load(name)
     assert profile.name == name and profile.neurons == profile.chips * profile.cores_per_chip * profile.neurons_per_core
