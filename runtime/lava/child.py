@@ -50,26 +50,26 @@ def run(job: Path) -> None:
     if program.readout is None:
         counted = Recorder(str(job / "last.bits"), program.size(program.last), steps)
         network.s_out.connect(counted.a_in)
-    membranes, seconds = _stream(network, program, samples, steps)
-    write_tensors(job / "answer.safetensors", {"membranes": membranes, "seconds": np.array([seconds])})
+    membranes, clock = _stream(network, program, samples, steps)
+    write_tensors(job / "answer.safetensors", {"membranes": membranes, "clock": clock})
     network.stop()
 
 
-def _stream(network: SpikingProgram, program: Program, samples: int, steps: int) -> tuple[NDArray[np.int64], float]:
-    """Pause after each sample's last step at the readout to read its membranes; returns them and the seconds since the first."""
+def _stream(network: SpikingProgram, program: Program, samples: int, steps: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Pause after each sample's last step at the readout to read its membranes; returns them and the second at which each was read."""
     config = Loihi2SimCfg(select_tag="fixed_pt", select_sub_proc_model=True)
     membranes = np.zeros((samples, 0 if program.readout is None else program.size(program.readout)), np.int64)
-    done, start = 0, 0.0
+    clock, done = np.zeros(samples), 0
     for n in range(samples):
         until = (n + 1) * program.steps + program.answering.latency
         network.run(condition=RunSteps(until - done), run_cfg=config, compile_config={"pypy_channel_size": CHANNEL_SLOTS})
         done = until
         if program.readout is not None:
             membranes[n] = network.readout.get()
-        start = start or time.perf_counter()
+        clock[n] = time.perf_counter()
     if steps > done:
         network.run(condition=RunSteps(steps - done), run_cfg=config)
-    return membranes, time.perf_counter() - start
+    return membranes, clock
 
 
 if __name__ == "__main__":

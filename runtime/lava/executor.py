@@ -33,6 +33,11 @@ _SHM = Path("/dev/shm")
 
 def run(program: Program, samples: Samples, record: bool = False, limit: float = TIME_LIMIT) -> Result:
     """Stream `samples` through Lava's `fixed_pt` models. `limit`: seconds before the child is killed. Raises `ExecutorError`."""
+    return clocked(program, samples, record, limit)[0]
+
+
+def clocked(program: Program, samples: Samples, record: bool = False, limit: float = TIME_LIMIT) -> tuple[Result, NDArray[np.float64]]:
+    """`run`, and (samples,) seconds on the child's clock at which each answer was read: T steps lie between two, and no start-up."""
     if importlib.util.find_spec("lava") is None:
         raise ExecutorError("Lava is not installed", INSTALL)
     fused = plan(program)
@@ -43,7 +48,8 @@ def run(program: Program, samples: Samples, record: bool = False, limit: float =
         run_child(job, limit, "runtime.lava.child")
         read = _read(job, program, samples)
         spikes = _spikes(job, program, samples, fused) if record else None
-    return Result(program, samples.lengths, read, spikes)
+        clock = read_tensors(job / "answer.safetensors")[0]["clock"]
+    return Result(program, samples.lengths, read, spikes), clock
 
 
 def _preflight(fused: Plan, record: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +33,10 @@ def test_the_runtime_gives_the_reference_s_spikes_and_logits(tmp_path, changes):
     program = lower(random_checkpoint.write(tmp_path / "c", 11, **changes), "loihi2")
     samples = _samples(program)
     before = set(Path("/dev/shm").iterdir())
-    got = executor.run(program, samples, record=True, limit=120)
+    start = time.perf_counter()
+    got, clock = executor.clocked(program, samples, record=True, limit=120)
     require_equal(program, reference.run(program, samples, record=True), got, ("reference", "lava"))
+    assert len(clock) == len(samples) and start < clock[0] and (np.diff(clock) > 0).all() and clock[-1] < time.perf_counter()
     assert set(Path("/dev/shm").iterdir()) <= before
 
 
