@@ -1,4 +1,7 @@
-"""`fast` against the machine and its rivals: writes benchmarks/results/fast.{json,md}. Needs GLUE_DIR, torch, onnxruntime, Lava; 10 minutes."""
+"""`fast` against the machine and its rivals: writes benchmarks/results/fast.{json,md}, all of it or the sections that are named.
+
+Needs GLUE_DIR, torch, onnxruntime, Lava; some 12 minutes. Beside each section stands how busy the machine was before it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from measure import CHECKPOINT, CORES, ROOT, alone, best, peak_mib, write
+from measure import BERT_BASE, CHECKPOINT, CORES, HERE, ROOT, alone, best, busy, peak_mib, write
 
 sys.path[:0] = [str(ROOT / "tests")]
 import random_checkpoint
@@ -20,8 +23,6 @@ from compiler.lower import lower
 from runtime import executors, glue, program_file
 from runtime.executors import How
 from runtime.text import Encoder
-
-BERT_BASE = {"hidden": 768, "heads": 12, "head_dim": 64, "ffn": 3072, "layers": 12, "steps": 4, "max_length": 128, "embedding_rank": 128}
 
 
 def dev() -> dict[str, Any]:
@@ -51,45 +52,85 @@ def compile_bert_base() -> dict[str, Any]:
         return {"seconds": time.perf_counter() - start, "neurons": program.neurons(), "peak MiB": peak_mib(), "peak before MiB": made}
 
 
-def sections() -> dict[str, Any]:
-    """All tables of the report."""
-    import growth
-    import rivals  # torch, which the processes of their own above do without
+def kernel() -> dict[str, Any]:
+    """The linear kernel beside the machine's roofline, which BERT-base's size is set beside too."""
     import roofline
 
     found = roofline.measure()
-    kernel = found.pop("kernel")
-    out = {"kernel": kernel | found, "lava": _lava(rivals), "sentences": rivals.same_sentences(), "products": rivals.products()}
-    with tempfile.TemporaryDirectory() as folder:
-        program = lower(random_checkpoint.write(Path(folder) / "c", 0, **BERT_BASE, readout="first"), "hala-point")
-    out["bert-base"] = rivals.bert_base(program, Encoder(program), found["tops"][CORES])
-    compiled = alone("fast.py", "--only", "compile_bert_base")
-    out["compile"] = {"title": "Lowering BERT-base's size", "remark": "Checkpoint to saved program.", "rows": [compiled]}
+    return found.pop("kernel") | found
+
+
+def beside_lava() -> dict[str, Any]:
+    import beside_lava
+
+    return beside_lava.measure()
+
+
+def sentences() -> dict[str, Any]:
+    import rivals  # torch, which the processes of their own above do without
+
+    return rivals.same_sentences()
+
+
+def products() -> dict[str, Any]:
+    import rivals
+
+    return rivals.products()
+
+
+def bert_base_size() -> dict[str, Any]:
+    import bert_base
+
+    kernel = json.loads((HERE / "results" / "fast.json").read_text())["kernel"]
+    return bert_base.measure(kernel["tops"][str(CORES)])
+
+
+def lowering() -> dict[str, Any]:
+    return {"title": "Lowering BERT-base's size", "remark": "Checkpoint to saved program.", "rows": [alone("fast.py", "--only", "compile_bert_base")]}
+
+
+def end_to_end() -> dict[str, Any]:
     remark = "One process, from import to accuracy, and the same again in it."
-    out["dev"] = {"title": "SST-2 dev, end to end", "remark": remark, "rows": [alone("fast.py", "--only", "dev")]}
-    out["growth"] = growth.measure()
-    return out
+    return {"title": "SST-2 dev, end to end", "remark": remark, "rows": [alone("fast.py", "--only", "dev")]}
 
 
-def _lava(rivals: Any) -> dict[str, Any]:
-    rows = [rivals.beside_lava(24, 32, 160), rivals.beside_lava(56, 16, 48)]
-    remark = (
-        "The same program, length and sentences, from encoded spikes to logits. Lava's start-up is not counted: what 32 or 128 sentences more took."
-    )
-    return {"title": "(b) Stock Lava", "remark": remark, "rows": rows}
+def growing() -> dict[str, Any]:
+    import growth
+
+    return growth.measure()
+
+
+# in order: "bert-base" reads what "kernel" wrote
+SECTIONS = {
+    "kernel": kernel,
+    "lava": beside_lava,
+    "sentences": sentences,
+    "products": products,
+    "bert-base": bert_base_size,
+    "compile": lowering,
+    "dev": end_to_end,
+    "growth": growing,
+}
 
 
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=["dev", "compile_bert_base"])
-    only = parser.parse_args().only
+    parser.add_argument("sections", nargs="*", help=f"of {', '.join(SECTIONS)}; all, where none is named")
+    parser.add_argument("--only", choices=["dev", "compile_bert_base"], help=argparse.SUPPRESS)
+    o = parser.parse_args()
+    if unknown := set(o.sections) - set(SECTIONS):
+        parser.error(f"no section {', '.join(sorted(unknown))}: they are {', '.join(SECTIONS)}")
     if "GLUE_DIR" not in os.environ:
         sys.exit("error: set GLUE_DIR to a folder in the GLUE layout")
-    if only:
-        print(json.dumps({"dev": dev, "compile_bert_base": compile_bert_base}[only]()))
-    else:
-        write("fast", sections())
+    if o.only:
+        print(json.dumps({"dev": dev, "compile_bert_base": compile_bert_base}[o.only]()))
+        return
+    for name in o.sections or SECTIONS:
+        before = busy()
+        found = SECTIONS[name]()
+        write("fast", {name: found | {"load before": before}})
+        print(f"{name}: written (load before: {before:.2f} of {CORES} cores)", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,23 +10,41 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 CHECKPOINT = ROOT / "models" / "zoo" / "sst2-one-chip"
+BERT_BASE = {"hidden": 768, "heads": 12, "head_dim": 64, "ffn": 3072, "layers": 12, "steps": 4, "max_length": 128, "embedding_rank": 128}
 CORES = len(os.sched_getaffinity(0))
 
 
-def best(work: Callable[[], Any], seconds: float = 1.5, least: int = 3) -> float:
-    """Seconds of the fastest of at least `least` runs over at least `seconds`, after one run that is not counted."""
+class Best(NamedTuple):
+    """The least seconds of several runs: on the clock, and of processors (all threads of this process, those that only wait included)."""
+
+    wall: float
+    processor: float
+
+
+def timed(work: Callable[[], Any], seconds: float = 1.5, least: int = 3) -> Best:
+    """Of at least `least` runs over at least `seconds`, after one run that is not counted."""
     work()
-    found: list[float] = []
-    while len(found) < least or sum(found) < seconds:
-        start = time.perf_counter()
+    found: list[Best] = []
+    while len(found) < least or sum(f.wall for f in found) < seconds:
+        start, used = time.perf_counter(), time.process_time()
         work()
-        found.append(time.perf_counter() - start)
-    return min(found)
+        found.append(Best(time.perf_counter() - start, time.process_time() - used))
+    return Best(min(f.wall for f in found), min(f.processor for f in found))
+
+
+def best(work: Callable[[], Any], seconds: float = 1.5, least: int = 3) -> float:
+    """Seconds of the fastest run; see `timed`."""
+    return timed(work, seconds, least).wall
+
+
+def busy() -> float:
+    """Processes that ran or waited for a processor in the last minute, on average: above 1 before a benchmark, others use the machine."""
+    return os.getloadavg()[0]
 
 
 def alone(script: str, *arguments: object) -> dict[str, Any]:
@@ -58,10 +76,19 @@ def _shown(value: Any) -> str:
 
 
 def write(name: str, sections: dict[str, dict[str, Any]]) -> None:
-    """results/NAME.json and .md: each section has a title, a remark and rows."""
+    """results/NAME.json and .md: each section has a title, a remark and rows; sections that are not given stay as they were."""
     machine = f"{platform.machine()}, {CORES} cores, Python {platform.python_version()}"
-    results = HERE / "results"
-    results.mkdir(exist_ok=True)
-    (results / f"{name}.json").write_text(json.dumps({"machine": machine, **sections}, indent=1) + "\n")
-    parts = [f"## {s['title']}\n\n{s['remark']}\n\n{table(s['rows'])}" for s in sections.values()]
-    (results / f"{name}.md").write_text(f"One run on one machine ({machine}).\n\n" + "\n".join(parts))
+    path = HERE / "results" / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    before = json.loads(path.read_text()) if path.exists() else {}
+    found = {**before, **sections, "machine": machine}
+    ordered = {"machine": machine, **{key: found[key] for key in found if key != "machine"}}
+    path.write_text(json.dumps(ordered, indent=1) + "\n")
+    parts = [f"## {s['title']}\n\n{_remark(s)}\n\n{table(s['rows'])}" for key, s in ordered.items() if key != "machine"]
+    path.with_suffix(".md").write_text(f"One run on one machine ({machine}).\n\n" + "\n".join(parts))
+
+
+def _remark(section: dict[str, Any]) -> str:
+    """With how busy the machine was, where that was kept."""
+    load = section.get("load before")
+    return section["remark"] + ("" if load is None else f" Load of the machine before: {load:.2f}.")
