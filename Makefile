@@ -29,6 +29,7 @@ bench: .venv/.bench .venv/.sanafe
 	$(BIN)/python benchmarks/spine.py
 	$(BIN)/python benchmarks/fast.py
 	$(BIN)/python benchmarks/mapping.py
+	$(BIN)/python benchmarks/rows.py
 
 lint: .venv/.test
 	$(BIN)/ruff check .
