@@ -1,10 +1,12 @@
-"""How every command ends: bad input gives one line on stderr and exit 1, a closed pipe or Ctrl-C no traceback."""
+"""How every command ends: bad input gives one line on stderr and exit 1, a closed pipe, Ctrl-C or SIGTERM no traceback."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 
 from rich.console import Console
 
@@ -20,6 +22,8 @@ def console() -> Console:
 
 def run_command(main: Callable[[list[str]], int | None]) -> None:
     """Run `main(argv)` and exit with its code; `TritspikeError`, or an error of the operating system, becomes one line and exit 1."""
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         sys.exit(main(sys.argv[1:]) or 0)
     except KeyboardInterrupt:
@@ -31,3 +35,8 @@ def run_command(main: Callable[[list[str]], int | None]) -> None:
     except (TritspikeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """Leave every block on the way out, so that it clears up, instead of dying where we are."""
+    sys.exit(128 + number)

@@ -1,13 +1,15 @@
 """The child process that Lava lives in: `python -m runtime.lava.child JOB`. Reads a job folder, writes its answer there.
 
-A failing Lava model hangs its parent for ever and a killed parent leaves orphans, so the parent of this process holds a time limit.
+A failing Lava model hangs its parent for ever and a killed parent leaves orphans, so this runs below a keeper (`runtime/kept.py`).
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import sys
-import threading
+import tempfile
 import time
 from pathlib import Path
 
@@ -19,18 +21,26 @@ from runtime.files import read_json, write_tensors
 from runtime.lava.host import Player, Recorder
 from runtime.lava.network import SpikingProgram
 from runtime.lava.plan import CHANNEL_SLOTS
-from runtime.lava.session import kill_session
 from runtime.program import Program
 
 from lava.magma.core.run_conditions import RunSteps  # isort: skip  (after the remedy in stock.py)
 from lava.magma.core.run_configs import Loihi2SimCfg  # isort: skip
 
 
-def watch_parent(parent: int) -> None:
-    """End the whole session if the process that asked for it is gone."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    kill_session(os.getsid(0))
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_SYSTEM = ctypes.CDLL(None)
+
+
+def settle(job: Path) -> None:
+    """Die with the keeper, and each process that is forked with its own parent. What multiprocessing puts into a temporary folder goes to JOB:
+    by a short name, since a socket's path has at most 107 bytes."""
+    os.register_at_fork(after_in_child=_die_with_parent)
+    _die_with_parent()
+    tempfile.tempdir = f"/proc/self/fd/{os.open(job, os.O_RDONLY)}"
+
+
+def _die_with_parent() -> None:
+    _SYSTEM.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def run(job: Path) -> None:
@@ -73,5 +83,5 @@ def _stream(network: SpikingProgram, program: Program, samples: int, steps: int)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=watch_parent, args=(os.getppid(),), daemon=True).start()
+    settle(Path(sys.argv[1]))
     run(Path(sys.argv[1]))

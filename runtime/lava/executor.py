@@ -7,11 +7,8 @@ import json
 import os
 import resource
 import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +16,9 @@ from numpy.typing import NDArray
 from runtime import program_file
 from runtime.errors import ExecutorError
 from runtime.files import read_tensors, write_atomic
+from runtime.kept import Kept, keep
 from runtime.lava import TIME_LIMIT
 from runtime.lava.plan import Plan, plan
-from runtime.lava.session import kill_session
 from runtime.lava.stock import INSTALL
 from runtime.program import SOURCE, Program, Result, Samples, packed
 
@@ -42,13 +39,12 @@ def clocked(program: Program, samples: Samples, record: bool = False, limit: flo
         raise ExecutorError("Lava is not installed", INSTALL)
     fused = plan(program)
     _preflight(fused, record)
-    with tempfile.TemporaryDirectory(prefix="tritspike-lava-") as folder:
-        job = Path(folder)
-        _write_job(job, program, samples, fused, record)
-        run_child(job, limit, "runtime.lava.child")
-        read = _read(job, program, samples)
-        spikes = _spikes(job, program, samples, fused) if record else None
-        clock = read_tensors(job / "answer.safetensors")[0]["clock"]
+    with keep("tritspike-lava-", environment()) as kept:
+        _write_job(kept.folder, program, samples, fused, record)
+        run_child(kept, limit, "runtime.lava.child")
+        read = _read(kept.folder, program, samples)
+        spikes = _spikes(kept.folder, program, samples, fused) if record else None
+        clock = read_tensors(kept.folder / "answer.safetensors")[0]["clock"]
     return Result(program, samples.lengths, read, spikes), clock
 
 
@@ -88,31 +84,17 @@ def _write_job(job: Path, program: Program, samples: Samples, fused: Plan, recor
             out.truncate(steps * ((size + 7) // 8))
 
 
-def run_child(job: Path, limit: float, module: str) -> None:
-    """`python -m module JOB` in a session of its own, killed after `limit` seconds. Raises `ExecutorError` with its last words."""
-    with open(job / "log.txt", "w+", errors="replace") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", module, str(job)],
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            env=_environment(),
-        )
-        try:
-            code = child.wait(limit)
-        except subprocess.TimeoutExpired:
-            raise ExecutorError(
-                f"Lava did not finish within {limit:g} s and was killed; its last words: {_last_words(log)}", "raise --time-limit"
-            ) from None
-        finally:
-            kill_session(child.pid)
-            child.wait()
-        if code:
-            raise ExecutorError(f"Lava died with exit code {code}: {_last_words(log)}")
+def run_child(kept: Kept, limit: float, module: str) -> None:
+    """`python -m module JOB`, killed after `limit` seconds. Raises `ExecutorError` with its last words."""
+    code = kept.run([sys.executable, "-m", module, str(kept.folder)], limit)
+    words = kept.last_line() or "none"
+    if code is None:
+        raise ExecutorError(f"Lava did not finish within {limit:g} s and was killed; its last words: {words}", "raise --time-limit")
+    if code:
+        raise ExecutorError(f"Lava died with exit code {code}: {words}")
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The child finds our packages wherever the parent did; one thread a process, since there are dozens; only errors are last words."""
     root = str(Path(__file__).resolve().parents[2])
     return os.environ | {
@@ -120,11 +102,6 @@ def _environment() -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "PYTHONWARNINGS": "ignore",
     }
-
-
-def _last_words(log: IO[str]) -> str:
-    log.seek(0)
-    return ([line.strip() for line in log if line.strip()] or ["none"])[-1]
 
 
 def _read(job: Path, program: Program, samples: Samples) -> NDArray[np.int64]:

@@ -7,15 +7,13 @@ first step of its sample. The answer is computed from the last layer's spikes, w
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 from runtime import program_file
 from runtime.files import read_json
-from runtime.lava.child import watch_parent
+from runtime.lava.child import settle
 from runtime.lava.delay import total_steps, wait
 from runtime.lava.host import Player, Recorder
 from runtime.lava.network import SpikingProgram
@@ -66,5 +64,5 @@ def _go(network: Any, steps: int) -> None:
 
 
 if __name__ == "__main__":
-    threading.Thread(target=watch_parent, args=(os.getppid(),), daemon=True).start()
+    settle(Path(sys.argv[1]))
     run(Path(sys.argv[1]))

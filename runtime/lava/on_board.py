@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,21 +12,22 @@ from runtime import arith, program_file
 from runtime.compare import require_equal_answers
 from runtime.errors import ExecutorError, MismatchError
 from runtime.files import write_atomic
+from runtime.kept import keep
 from runtime.lava.delay import delay, total_steps, wait
-from runtime.lava.executor import run_child
+from runtime.lava.executor import environment, run_child
 from runtime.program import SOURCE, Program, Result, Samples, packed
 from runtime.wiring import Matrix, Pool
 
 
 def run(program: Program, samples: Samples, adapter_steps: int, limit: float) -> Result:
     """Logits, and the last layer's spikes. Raises `ExecutorError` where the child fails or takes longer than `limit` seconds."""
-    with tempfile.TemporaryDirectory(prefix="tritspike-board-") as folder:
-        job = Path(folder)
-        _write_job(job, program, samples, adapter_steps)
-        run_child(job, limit, "runtime.lava.hardware")
-        if not (job / "last.bits").exists():
+    with keep("tritspike-board-", environment()) as kept:
+        _write_job(kept.folder, program, samples, adapter_steps)
+        run_child(kept, limit, "runtime.lava.hardware")
+        recorded = kept.folder / "last.bits"
+        if not recorded.exists():
             raise ExecutorError("the board's run ended without recording a spike train")
-        bits = np.fromfile(job / "last.bits", np.uint8).reshape(total_steps(program, len(samples), adapter_steps), -1)
+        bits = np.fromfile(recorded, np.uint8).reshape(total_steps(program, len(samples), adapter_steps), -1)
     name = program.last.name
     start = delay(adapter_steps, program.steps) + program.by_name[name].latency + adapter_steps
     windows = bits[start : start + len(samples) * program.steps].reshape(len(samples), program.steps, -1)

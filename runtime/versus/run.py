@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from runtime import executors, operations, program_file
 from runtime.errors import SourceError
 from runtime.executors import Answers, How
+from runtime.kept import keep
 from runtime.program import LIF, Program, Synapse
 from runtime.sampling import told_warnings
 from runtime.spike_rates import MASK, spike_counts
@@ -81,20 +80,15 @@ def _is_learned_weight(program: Program, synapse: Synapse) -> bool:
 
 def run_child(source: Path, asked: Asked) -> Side:
     """Raises `SourceError` with the child's own line."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "side.safetensors"
+    path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with keep("tritspike-compare-", os.environ | {"PYTHONPATH": path}) as kept:
+        out = kept.folder / "side.safetensors"
         options = ["--task", asked.task.name, "--data", asked.data, "--split", asked.split, "--out", str(out)]
         options += [] if asked.limit is None else ["--limit", str(asked.limit)]
-        _call([str(source), *options], source)
+        code = kept.run([sys.executable, "-m", _MODULE, str(source), *options])
+        if code:
+            raise _failure(source, code, kept.last_line() or "nothing on stderr")
         return side_file.load(out)
-
-
-def _call(arguments: list[str], source: Path) -> None:
-    path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, "-m", _MODULE, *arguments]
-    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise _failure(source, done.returncode, (done.stderr.strip().splitlines() or ["nothing on stderr"])[-1])
 
 
 def _failure(source: Path, code: int, last: str) -> SourceError:

@@ -1,0 +1,101 @@
+"""A temporary folder, and commands run beside it, of which nothing is left: no process, no shared memory, no folder.
+
+A process of its own (`runtime/keeper.py`) makes the folder and runs the commands. It clears up at the end of the block, after a time-out or
+Ctrl-C, and also where this process is killed: it outlives it.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_KEEPER = Path(__file__).with_name("keeper.py")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A folder, and the process that keeps it."""
+
+    folder: Path
+    keeper: subprocess.Popen[str]
+
+    def run(self, command: list[str], limit: float | None = None) -> int | None:
+        """Exit code of `command`, negative for a signal, after all that it started is gone too; None where it took over `limit` seconds.
+
+        Raises `OSError` where it cannot be started. What was still running is killed at the end of the block. One command at a time.
+        """
+        assert self.keeper.stdin
+        try:
+            print(json.dumps(command), file=self.keeper.stdin, flush=True)
+        except BrokenPipeError:
+            raise _lost(self.keeper) from None
+        answer = _answer(self.keeper, limit)
+        return None if answer is None else answer["code"]
+
+    def last_line(self) -> str | None:
+        """The last line, not empty, that the command wrote on stdout or stderr."""
+        try:
+            lines = (self.folder / "log.txt").read_text("utf-8", "replace").splitlines()
+        except OSError:
+            return None
+        return next((line.strip() for line in reversed(lines) if line.strip()), None)
+
+
+@contextmanager
+def keep(prefix: str, environment: Mapping[str, str]) -> Iterator[Kept]:
+    """A new folder whose name starts with `prefix`; commands are run in `environment`. Raises `OSError` where it cannot be made."""
+    keeper = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(_KEEPER), tempfile.gettempdir(), prefix],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # out of reach of Ctrl-C, which a terminal sends to all of ours
+        env=environment,
+        text=True,
+    )
+    folder = None
+    try:
+        answer = _answer(keeper, None)
+        assert answer
+        folder = Path(answer["folder"])
+        yield Kept(folder, keeper)
+    finally:
+        _end(keeper)
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)  # there only if the keeper was killed
+
+
+def _answer(keeper: subprocess.Popen[str], limit: float | None) -> dict[str, Any] | None:
+    """None after `limit` seconds without one."""
+    assert keeper.stdout
+    if limit is not None and not select.select([keeper.stdout], [], [], min(limit, threading.TIMEOUT_MAX))[0]:
+        return None
+    answer = json.loads(keeper.stdout.readline() or "{}")
+    if not answer:
+        raise _lost(keeper)
+    if "error" in answer:
+        raise OSError(answer["error"])
+    return answer
+
+
+def _lost(keeper: subprocess.Popen[str]) -> OSError:
+    return OSError(f"the process that runs it and clears up after it ended with {keeper.wait()}: nothing is known of its run")
+
+
+def _end(keeper: subprocess.Popen[str]) -> None:
+    """Give the order to clear up, and wait until that is done. Interrupted, the keeper goes on alone."""
+    assert keeper.stdin and keeper.stdout
+    with suppress(BrokenPipeError):
+        keeper.stdin.close()
+    keeper.wait()
+    keeper.stdout.close()
