@@ -1,8 +1,8 @@
 """The process that clears up, whatever ends the command that started it: `python -I -S keeper.py WHERE PREFIX`. `runtime/kept.py` starts it.
 
 It makes a temporary folder in WHERE, then runs what it reads: one command a line, a JSON list. It answers in lines of JSON: the folder, then
-each command's exit code. The end of its input is the order to clear up, and the kernel gives it when the other side dies, even of SIGKILL.
-To clear up is to kill everything below this process, to unlink what that left in /dev/shm, and to remove the folder.
+each command's exit code. An empty line is the order to clear up, and so is the end of its input, which the kernel gives when the other side
+dies, even of SIGKILL. To clear up is to kill everything below this process, to unlink what that left in /dev/shm, and to remove the folder.
 
 As a subreaper it is handed every descendant whose own parent has died, so when it has no child left, nothing is left that could fork.
 Standard library only and no site packages: it starts in a blink. Linux only.
@@ -32,7 +32,7 @@ _STOPPED = ("T", "t", "Z", "X")  # states in which a process changes nothing
 
 
 def main(where: str, prefix: str) -> None:
-    """Keep one folder and run commands until the input ends."""
+    """Keep one folder and run commands until the order comes."""
     parent = os.getppid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)  # not SIG_IGN, which the commands would inherit
@@ -65,7 +65,7 @@ def _tell(**answer: object) -> None:
 def _next_line(parent: int) -> str:
     while not _called(parent, 1.0):
         pass
-    return sys.stdin.readline() if os.getppid() == parent else ""
+    return sys.stdin.readline().strip() if os.getppid() == parent else ""
 
 
 def _called(parent: int, seconds: float) -> bool:

@@ -96,6 +96,8 @@ def _end(keeper: subprocess.Popen[str]) -> None:
     """Give the order to clear up, and wait until that is done. Interrupted, the keeper goes on alone."""
     assert keeper.stdin and keeper.stdout
     with suppress(BrokenPipeError):
+        print(file=keeper.stdin, flush=True)  # not only closed: a process that was forked meanwhile may hold it open
+    with suppress(BrokenPipeError):
         keeper.stdin.close()
     keeper.wait()
     keeper.stdout.close()
