@@ -1,4 +1,5 @@
 # make demo: the main job, without torch.   make test: everything that CI runs.   make bench: the README's figures.
+# make kill-lava: 50 runs on Lava killed at 50 moments, and what is left of them.
 PYTHON ?= python3
 BIN := .venv/bin
 # make test TORCH_FLAGS="--index-url https://download.pytorch.org/whl/cpu" takes torch's CPU build where the index serves a GPU one
@@ -7,7 +8,7 @@ ifneq ($(wildcard ../shared/data/glue),)
 export GLUE_DIR ?= $(abspath ../shared/data/glue)
 endif
 
-.PHONY: demo test test-all bench lint clean
+.PHONY: demo test test-all bench lint clean kill-lava
 
 demo: .venv/.runtime
 	$(BIN)/python -m compiler.demo models/zoo/sst2-one-chip
@@ -30,6 +31,9 @@ bench: .venv/.bench .venv/.sanafe
 	$(BIN)/python benchmarks/fast.py
 	$(BIN)/python benchmarks/mapping.py
 	$(BIN)/python benchmarks/rows.py
+
+kill-lava: .venv/.runtime
+	$(BIN)/python tests/kills/kill_lava.py
 
 lint: .venv/.test
 	$(BIN)/ruff check .

@@ -11,6 +11,7 @@ Standard library only and no site packages: it starts in a blink. Linux only.
 from __future__ import annotations
 
 import ctypes
+import io
 import json
 import os
 import select
@@ -28,6 +29,7 @@ _SHM = "/dev/shm"
 _NAMES = ("psm_", "sem.")  # how Python names shared memory, and the C library semaphores
 _TRACKER = b"resource_tracker"  # multiprocessing's process that unlinks, when all others are dead, what they registered with it
 _PATIENCE = 10.0  # seconds until the tracker is killed as well
+_INPUT = io.FileIO(0, closefd=False)  # unbuffered: nothing is read ahead of what `select` sees
 _STOPPED = ("T", "t", "Z", "X")  # states in which a process changes nothing
 
 
@@ -62,15 +64,15 @@ def _tell(**answer: object) -> None:
         print(json.dumps(answer), flush=True)
 
 
-def _next_line(parent: int) -> str:
+def _next_line(parent: int) -> bytes:
     while not _called(parent, 1.0):
         pass
-    return sys.stdin.readline().strip() if os.getppid() == parent else ""
+    return _INPUT.readline().strip() if os.getppid() == parent else b""
 
 
 def _called(parent: int, seconds: float) -> bool:
     """Whether there is input or its end. The parent is watched too: a process that it forked may hold the pipe open after its death."""
-    return bool(select.select([sys.stdin], [], [], seconds)[0]) or os.getppid() != parent
+    return bool(select.select([_INPUT], [], [], seconds)[0]) or os.getppid() != parent
 
 
 def _run(command: list[str], folder: str, parent: int) -> int | None:

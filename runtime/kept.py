@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hw_profiles.errors import TritspikeError
+
 _KEEPER = Path(__file__).with_name("keeper.py")
 
 
@@ -28,18 +30,19 @@ class Kept:
 
     folder: Path
     keeper: subprocess.Popen[str]
+    error: type[TritspikeError]
 
     def run(self, command: list[str], limit: float | None = None) -> int | None:
         """Exit code of `command`, negative for a signal, after all that it started is gone too; None where it took over `limit` seconds.
 
-        Raises `OSError` where it cannot be started. What was still running is killed at the end of the block. One command at a time.
+        What is running still is killed at the end of the block. Raises what `keep` was told to where `command` cannot be started.
         """
         assert self.keeper.stdin
         try:
             print(json.dumps(command), file=self.keeper.stdin, flush=True)
         except BrokenPipeError:
-            raise _lost(self.keeper) from None
-        answer = _answer(self.keeper, limit)
+            raise _lost(self.keeper, self.error) from None
+        answer = _answer(self.keeper, self.error, limit)
         return None if answer is None else answer["code"]
 
     def last_line(self) -> str | None:
@@ -52,8 +55,8 @@ class Kept:
 
 
 @contextmanager
-def keep(prefix: str, environment: Mapping[str, str]) -> Iterator[Kept]:
-    """A new folder whose name starts with `prefix`; commands are run in `environment`. Raises `OSError` where it cannot be made."""
+def keep(prefix: str, environment: Mapping[str, str], error: type[TritspikeError]) -> Iterator[Kept]:
+    """A new folder whose name starts with `prefix`; commands are run in `environment`. Raises `error` where it cannot be made."""
     keeper = subprocess.Popen(
         [sys.executable, "-I", "-S", str(_KEEPER), tempfile.gettempdir(), prefix],
         stdin=subprocess.PIPE,
@@ -65,31 +68,31 @@ def keep(prefix: str, environment: Mapping[str, str]) -> Iterator[Kept]:
     )
     folder = None
     try:
-        answer = _answer(keeper, None)
+        answer = _answer(keeper, error, None)
         assert answer
         folder = Path(answer["folder"])
-        yield Kept(folder, keeper)
+        yield Kept(folder, keeper, error)
     finally:
         _end(keeper)
         if folder:
             shutil.rmtree(folder, ignore_errors=True)  # there only if the keeper was killed
 
 
-def _answer(keeper: subprocess.Popen[str], limit: float | None) -> dict[str, Any] | None:
+def _answer(keeper: subprocess.Popen[str], error: type[TritspikeError], limit: float | None) -> dict[str, Any] | None:
     """None after `limit` seconds without one."""
     assert keeper.stdout
     if limit is not None and not select.select([keeper.stdout], [], [], min(limit, threading.TIMEOUT_MAX))[0]:
         return None
     answer = json.loads(keeper.stdout.readline() or "{}")
     if not answer:
-        raise _lost(keeper)
+        raise _lost(keeper, error)
     if "error" in answer:
-        raise OSError(answer["error"])
+        raise error(answer["error"])
     return answer
 
 
-def _lost(keeper: subprocess.Popen[str]) -> OSError:
-    return OSError(f"the process that runs it and clears up after it ended with {keeper.wait()}: nothing is known of its run")
+def _lost(keeper: subprocess.Popen[str], error: type[TritspikeError]) -> TritspikeError:
+    return error(f"the process that runs it and clears up after it ended with {keeper.wait()}: nothing is known of its run")
 
 
 def _end(keeper: subprocess.Popen[str]) -> None:

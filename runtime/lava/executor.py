@@ -39,7 +39,7 @@ def clocked(program: Program, samples: Samples, record: bool = False, limit: flo
         raise ExecutorError("Lava is not installed", INSTALL)
     fused = plan(program)
     _preflight(fused, record)
-    with keep("tritspike-lava-", environment()) as kept:
+    with keep("tritspike-lava-", environment(), ExecutorError) as kept:
         _write_job(kept.folder, program, samples, fused, record)
         run_child(kept, limit, "runtime.lava.child")
         read = _read(kept.folder, program, samples)

@@ -21,7 +21,7 @@ from runtime.wiring import Matrix, Pool
 
 def run(program: Program, samples: Samples, adapter_steps: int, limit: float) -> Result:
     """Logits, and the last layer's spikes. Raises `ExecutorError` where the child fails or takes longer than `limit` seconds."""
-    with keep("tritspike-board-", environment()) as kept:
+    with keep("tritspike-board-", environment(), ExecutorError) as kept:
         _write_job(kept.folder, program, samples, adapter_steps)
         run_child(kept, limit, "runtime.lava.hardware")
         recorded = kept.folder / "last.bits"

@@ -81,7 +81,7 @@ def _is_learned_weight(program: Program, synapse: Synapse) -> bool:
 def run_child(source: Path, asked: Asked) -> Side:
     """Raises `SourceError` with the child's own line."""
     path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    with keep("tritspike-compare-", os.environ | {"PYTHONPATH": path}) as kept:
+    with keep("tritspike-compare-", os.environ | {"PYTHONPATH": path}, SourceError) as kept:
         out = kept.folder / "side.safetensors"
         options = ["--task", asked.task.name, "--data", asked.data, "--split", asked.split, "--out", str(out)]
         options += [] if asked.limit is None else ["--limit", str(asked.limit)]

@@ -53,7 +53,7 @@ class Run:
         self.started = subprocess.Popen(
             [sys.executable, "-m", "runtime", *map(str, arguments)],
             cwd=ROOT,
-            env=os.environ | {"TMPDIR": str(folder), "PYTHONPATH": str(ROOT)},
+            env=os.environ | {"TMPDIR": str(folder), "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
             stdout=subprocess.DEVNULL,
             stderr=(folder.parent / f"{folder.name}.txt").open("wb"),
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's background would hand it down as ignored

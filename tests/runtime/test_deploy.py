@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import random_checkpoint
 from command import RUNTIME, Shell
+from kills import kill_lava
 
 from compiler.lower import lower
 from hw_profiles.profile import load
@@ -135,6 +136,13 @@ def test_a_lost_spike_is_named(program, shell, ready, monkeypatch):
 def test_an_adapter_of_another_length_is_found(program, shell, ready):
     code, out, _ = shell.run(RUNTIME, "deploy", program, "--profile", "kapoho-point", "--random", "2", "--adapter-steps", "2")
     assert code == 1 and out.splitlines()[-1].startswith("differs: sample ")
+
+
+@needs_lava
+def test_a_killed_run_on_a_board_leaves_nothing(program, ready, tmp_path):
+    command = ("deploy", "--profile", "kapoho-point")
+    trial = kill_lava.kill(tmp_path / "run", "SIGKILL", program, command, lambda run: len(run.processes()) > 12)
+    assert (trial.code, trial.left) == (-9, ([], [], []))
 
 
 def test_the_answer_is_the_readout_s_from_the_last_layer(tmp_path):

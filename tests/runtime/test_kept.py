@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.errors import ExecutorError
 from runtime.kept import keep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,9 +58,10 @@ KEEPING = """
     import os, sys
     from pathlib import Path
     from runtime.cli import run_command
+    from runtime.errors import ExecutorError
     from runtime.kept import keep
     def main(arguments):
-        with keep("kept-", os.environ) as kept:
+        with keep("kept-", os.environ, ExecutorError) as kept:
             if os.environ.get("FORKED") and not os.fork():
                 import time
                 time.sleep(30)
@@ -102,12 +104,12 @@ def until(true, seconds: float = 30) -> bool:
 
 
 def test_exit_codes_last_lines_and_no_folder_afterwards(place):
-    with keep("a-", os.environ) as kept:
+    with keep("a-", os.environ, ExecutorError) as kept:
         assert kept.folder.parent == place and kept.folder.name.startswith("a-")
         assert kept.run(["sh", "-c", "echo one; echo two >&2; echo"]) == 0 and kept.last_line() == "two"
         assert kept.run(["sh", "-c", "exit 3"], 60) == 3 and kept.last_line() is None
         assert kept.run(["sh", "-c", "printf 'caf\\351'; kill -9 $$"]) == -9 and kept.last_line() == "caf\ufffd"
-        with pytest.raises(OSError, match="No such file or directory: 'no-such-command'"):
+        with pytest.raises(ExecutorError, match="No such file or directory: 'no-such-command'"):
             kept.run(["no-such-command"])
         assert kept.run(["sh", "-c", "exit 4"]) == 4
     assert list(place.iterdir()) == []
@@ -115,18 +117,18 @@ def test_exit_codes_last_lines_and_no_folder_afterwards(place):
 
 def test_no_place_for_a_folder(place, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(place / "missing"))
-    with pytest.raises(OSError, match="No such file or directory"), keep("a-", os.environ):
+    with pytest.raises(ExecutorError, match="No such file or directory"), keep("a-", os.environ, ExecutorError):
         pass
 
 
 def test_what_a_command_leaves_running_is_gone_when_it_ends(place):
-    with keep("a-", os.environ) as kept:
+    with keep("a-", os.environ, ExecutorError) as kept:
         assert kept.run(["sh", "-c", "sleep 600 & (setsid sleep 600 &) ; exit 0"]) == 0
         assert b"sleep" not in b"".join(read(Path("/proc", str(pid), "cmdline")) for pid in processes(place))
 
 
 def test_forks_without_end_are_all_killed(place):
-    with keep("a-", os.environ) as kept:
+    with keep("a-", os.environ, ExecutorError) as kept:
         assert kept.run(command(FORKING, kept.folder), 0.5) is None
         assert until(lambda: len(processes(place)) > 3)
     assert processes(place) == [] and list(place.iterdir()) == []
@@ -135,7 +137,7 @@ def test_forks_without_end_are_all_killed(place):
 def test_shared_memory_is_unlinked_and_only_theirs(place):
     others = shared_memory.SharedMemory(create=True, size=4096)
     try:
-        with keep("a-", os.environ) as kept:
+        with keep("a-", os.environ, ExecutorError) as kept:
             assert kept.run(command(SHARED, kept.folder), 0.5) is None
             assert until((kept.folder / "begun").exists)
             names = (kept.folder / "begun").read_text().split()
@@ -171,17 +173,17 @@ def _listen() -> None:
 
 
 def test_a_keeper_does_not_hear_what_ends_the_others(place):
-    with keep("a-", os.environ) as kept:
+    with keep("a-", os.environ, ExecutorError) as kept:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             kept.keeper.send_signal(number)
         assert kept.run(["sh", "-c", "kill -TERM $$"]) == -signal.SIGTERM, "but a command does"
 
 
 def test_a_keeper_that_is_killed_is_told(place):
-    with pytest.raises(OSError, match=r"ended with -9: nothing is known of its run"), keep("a-", os.environ) as kept:
+    with pytest.raises(ExecutorError, match=r"ended with -9: nothing is known of its run"), keep("a-", os.environ, ExecutorError) as kept:
         kept.run(["sh", "-c", f"kill -9 {kept.keeper.pid}"])
     assert list(place.iterdir()) == []
-    with pytest.raises(OSError, match=r"ended with -9"), keep("a-", os.environ) as kept:
+    with pytest.raises(ExecutorError, match=r"ended with -9"), keep("a-", os.environ, ExecutorError) as kept:
         kept.keeper.kill()
         kept.keeper.wait()
         kept.run(["true"])
@@ -189,7 +191,7 @@ def test_a_keeper_that_is_killed_is_told(place):
 
 
 def test_names_that_are_not_ascii(place):
-    with keep("caf\u00e9-\udce9-", os.environ) as kept:
+    with keep("caf\u00e9-\udce9-", os.environ, ExecutorError) as kept:
         assert kept.run(["sh", "-c", 'test -d "$1" && echo "$2" > "$1/x"', "sh", str(kept.folder), "\u00fc"]) == 0
         assert (kept.folder / "x").read_text("utf-8") == "\u00fc\n"
     assert list(place.iterdir()) == []
