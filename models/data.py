@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from runtime.errors import DataError
+from runtime.errors import DataError, InputError
 from runtime.glue import Example, Task, read
+from runtime.panics import answering
+from runtime.tokenizer import TextTokenizer
 
 _WINDOW = 32  # batches
 _SHARE = 8  # at most one in so many examples is held out
@@ -93,11 +95,12 @@ class Corpus:
         return Corpus(self.ids[tokens], self.segments[tokens], starts - starts[0])
 
 
-def encode(tokenizer: Tokenizer, texts: Sequence[str | tuple[str, str]], max_length: int) -> Corpus:
-    """Tokenise `texts` (or pairs), cutting each to `max_length` tokens with its special tokens kept."""
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length)
-    encodings = tokenizer.encode_batch(list(texts))
+def encode(tokenizer: Tokenizer | TextTokenizer, texts: Sequence[str | tuple[str, str]], max_length: int) -> Corpus:
+    """Tokenise `texts` (or pairs), cutting each to `max_length` tokens with its special tokens kept. Raises `InputError`."""
+    with answering("the tokenizer cannot take a text", InputError):
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_length)
+        encodings = tokenizer.encode_batch(list(texts))
     lengths = [len(e.ids) for e in encodings]
     ids = np.fromiter((i for e in encodings for i in e.ids), np.int32, sum(lengths))
     segments = np.fromiter((i for e in encodings for i in e.type_ids), np.int8, sum(lengths))

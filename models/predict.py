@@ -30,11 +30,11 @@ from runtime import arith, glue, outputs
 from runtime.checkpoint import CheckpointConfig, config_from_json
 from runtime.cli import run_command
 from runtime.errors import FileError, InputError
-from runtime.files import read_bytes, read_json
+from runtime.files import read_json
 from runtime.operations import FloatModel, Operations, float_operations
 from runtime.outputs import ANSWERS, Output
 from runtime.spike_rates import Count, Counts
-from runtime.text import tokenizer_from
+from runtime.tokenizer import text_of, tokenizer_from
 from runtime.versus import side as side_file
 from runtime.versus.side import Side
 from runtime.versus.sources import CHECKPOINT, FLOAT_STUDENT, TEACHER, Asked, digest, files_of, kind_of, require_answerable
@@ -155,8 +155,7 @@ def _line(error: Exception) -> str:
 
 
 def _corpus(tokenizer: Path, asked: Asked, length: int) -> Corpus:
-    found = tokenizer_from(read_bytes(tokenizer).decode("utf-8", "replace"), str(tokenizer))
-    return encode(found, [e.text for e in asked.examples], length)
+    return encode(tokenizer_from(text_of(tokenizer), str(tokenizer)), [e.text for e in asked.examples], length)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from models.data import Batch, Corpus, pack, read_lines
 from runtime.errors import DataError, InputError
 from runtime.language import windows
+from runtime.panics import answering
+from runtime.tokenizer import text_of, tokenizer_from
 
 START = "<|endoftext|>"  # before every text, and so behind every text that another follows
 _TITLE = re.compile(r"^ = [^=].*[^=] = $")  # an article's first line in WikiText
@@ -52,7 +54,7 @@ def train_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
 
 def require_same_tokenizer(teacher: Tokenizer, path: Path) -> None:
     """`InputError` where a run's own tokenizer, in `path`, gives other ids than its teacher's."""
-    if path.exists() and Tokenizer.from_file(str(path)).get_vocab() != teacher.get_vocab():
+    if path.exists() and tokenizer_from(text_of(path), str(path)).library.get_vocab() != teacher.get_vocab():
         raise InputError(f"{path}: the student's tokens are not the teacher's", "the teacher that the run began with, or another --out")
 
 
@@ -86,7 +88,8 @@ def stream_of(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> Stream
     """All tokens of `texts`. Raises `DataError` where they are too few for one crop of `length`."""
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    ids = [np.array(e.ids, np.int32) for at in range(0, len(texts), 1000) for e in tokenizer.encode_batch(list(texts[at : at + 1000]))]
+    with answering("the tokenizer cannot take a text", InputError):
+        ids = [np.array(e.ids, np.int32) for at in range(0, len(texts), 1000) for e in tokenizer.encode_batch(list(texts[at : at + 1000]))]
     found = np.concatenate(ids) if ids else np.zeros(0, np.int32)
     if len(found) <= length:
         raise DataError(f"{len(found)} tokens of text, training needs more than {length}")

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from models.data import Batch, Corpus, length_sorted_batches, pack
 from runtime.errors import FileError
+from runtime.tokenizer import text_of, tokenizer_from
 
 _COMPARED = "ComparedForSequenceClassification"  # of compared.py, which is imported when it is needed: transformers takes seconds
 
@@ -89,7 +90,7 @@ def load_causal_teacher(source: str) -> CausalTeacher:
         model, own = _eager(AutoModelForCausalLM, source), Path(source) / "tokenizer.json"
         # a tokenizer.json by itself is ours, and says all; transformers would build the usual one for the kind of model
         alone = own.exists() and not own.with_name("tokenizer_config.json").exists()
-        return CausalTeacher(model, Tokenizer.from_file(str(own)) if alone else _tokenizer(source))
+        return CausalTeacher(model, tokenizer_from(text_of(own), str(own)).library if alone else _tokenizer(source))
 
 
 def load_teacher(source: str, labels: int | None = None, apart: bool = False) -> Teacher:
@@ -119,6 +120,9 @@ def _eager(kind: Any, source: str, **extra: Any) -> Any:
 def _tokenizer(source: str) -> Tokenizer:
     from transformers import AutoTokenizer
 
+    own = Path(source) / "tokenizer.json"
+    if own.is_file():
+        tokenizer_from(text_of(own), str(own))  # is it sound? transformers would hand it to the library as it is
     return AutoTokenizer.from_pretrained(source).backend_tokenizer
 
 

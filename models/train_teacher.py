@@ -28,6 +28,7 @@ from models.streams import START, crops, perplexity, reviews, stream_of, train_t
 from models.teacher import CausalTeacher
 from runtime.cli import run_command
 from runtime.files import make_folder, write_atomic
+from runtime.tokenizer import text_of, tokenizer_from
 
 _VALID = 400  # windows that perplexity is measured on along the way
 
@@ -74,7 +75,7 @@ class Training:
         if not path.exists():
             make_folder(self.out)
             write_atomic(path, train_tokenizer([*own, *others], self.options.vocabulary).to_str().encode())
-        return Tokenizer.from_file(str(path))
+        return tokenizer_from(text_of(path), str(path)).library
 
     def run(self) -> None:
         """All steps; the best so far lies in the out folder."""

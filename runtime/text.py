@@ -8,24 +8,26 @@ from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding
 
 from runtime import arith, bits
-from runtime.errors import FileError, InputError
+from runtime.errors import InputError
 from runtime.program import FrontEnd, Program, Samples
 from runtime.simulator import kernels, plain
+from runtime.tokenizer import Text as Text
+from runtime.tokenizer import tokenizer_from
 
-Text = str | tuple[str, str]
 Tokens = tuple[list[int], list[int]]  # ids, segments
 _LONGER = "lower the checkpoint with a larger --length"
 
 
 class Encoder:
-    """Tokenizer and encoder LIF of one program."""
+    """Tokenizer and encoder LIF of one program. Raises `FileError` where its tokenizer is not sound, or not for its embedding."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.tokenizer = tokenizer_from(program.host.front.tokenizer, "program")
+        self.tokenizer.require_usable(len(program.host.front.token))
 
     def tokens(self, texts: Sequence[Text], strict: bool = False, before: int = 0) -> list[Tokens]:
         """(ids, segments) of each text, cut to the compiled length with a warning, or refused with `strict` (`InputError`).
@@ -34,7 +36,7 @@ class Encoder:
         """
         limit = self.program.dims.positions
         self.tokenizer.no_truncation()
-        found = self.tokenizer.encode_batch(list(texts))
+        found = self.tokenizer.encode_batch(texts)
         long = [(n, len(e.ids)) for n, e in enumerate(found) if len(e.ids) > limit]
         for n, length in long:
             _too_long(before + n, length, limit, strict)
@@ -48,7 +50,7 @@ class Encoder:
         if limit < own:
             raise InputError(f"the program was compiled for {limit} tokens, the tokenizer adds {own} of its own", _LONGER)
         self.tokenizer.enable_truncation(limit)
-        return list(self.tokenizer.encode_batch(list(texts)))
+        return self.tokenizer.encode_batch(texts)
 
     def samples(self, tokens: Sequence[Tokens], positions: int | None = None) -> Samples:
         """Encode token lists of at most `positions` tokens (default: the compiled length), padded silently to that length."""
@@ -67,16 +69,6 @@ class Encoder:
             raise InputError(f"token {wrong} is outside the vocabulary, 0..{len(front.token) - 1}")
         rows = front.token[ids].astype(np.int16) + front.position[places] + front.segment[segments]
         return encode(front, rows, self.program.steps)
-
-
-def tokenizer_from(text: str, where: str) -> Tokenizer:
-    """A `tokenizers` object from its JSON without padding; `FileError` if it is not one."""
-    try:
-        tokenizer = Tokenizer.from_str(text)
-    except Exception as error:  # the library raises bare Exception for every fault
-        raise FileError(f"{where}: the tokenizer is not one that `tokenizers` reads: {str(error).splitlines()[0]}") from None
-    tokenizer.no_padding()
-    return tokenizer
 
 
 def _too_long(n: int, length: int, limit: int, strict: bool) -> None:

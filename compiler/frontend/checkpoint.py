@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from runtime import arith
 from runtime.checkpoint import CheckpointConfig, config_from_json, tensor_table, unpack_codes
 from runtime.errors import CheckpointError
-from runtime.files import Arrays, read_bytes, read_json, read_tensors
-from runtime.text import tokenizer_from
+from runtime.files import Arrays, read_json, read_tensors
+from runtime.tokenizer import text_of, tokenizer_from
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +43,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         raise CheckpointError(f"{folder}: no such checkpoint folder")
     config = config_from_json(read_json(folder / "config.json"), f"{folder}/config.json")
     arrays, _ = read_tensors(folder / "model.safetensors")
-    text = read_bytes(folder / "tokenizer.json").decode("utf-8", "replace")
-    tokenizer = tokenizer_from(text, str(folder / "tokenizer.json"))
-    tokens = 1 + max(tokenizer.get_vocab().values(), default=0)
-    if tokens > config.vocabulary:
-        raise CheckpointError(f"{folder}/tokenizer.json: {tokens} tokens, the embedding has {config.vocabulary}")
+    text = text_of(folder / "tokenizer.json")
+    tokenizer_from(text, f"{folder}/tokenizer.json").require_usable(config.vocabulary, CheckpointError)
     _check_tensors(arrays, config, f"{folder}/model.safetensors")
     return Checkpoint(config, arrays, text)
 

@@ -85,7 +85,7 @@ def test_without_a_token_before_the_text_the_first_does_not_count(tmp_path):
     from tokenizers import processors
 
     encoder = encoder_of(tmp_path / "c", max_length=8)
-    encoder.tokenizer.post_processor = processors.TemplateProcessing("$A", "$A $B", [])
+    encoder.tokenizer.library.post_processor = processors.TemplateProcessing("$A", "$A $B", [])
     found = language.score(encoder, "w1 w22 w3", 4, "fast", How(threads=1))
     assert (found.tokens, found.words, found.size) == (2, 2, len("w22 w3"))
     with pytest.raises(InputError, match=r"^a text of 1 tokens: there is none to predict$"):
@@ -170,7 +170,7 @@ def test_what_is_generated_is_printed_as_it_is_found(program, shell, monkeypatch
 def test_the_text_ends_with_a_special_token(tmp_path):
     encoder = encoder_of(tmp_path / "c")
     first = list(language.generate(GrowingPredictor(encoder), [5], 5, Sampler(encoder.program, Sampling())))
-    encoder.tokenizer.add_special_tokens([WORDS[first[0]]])
+    encoder.tokenizer.library.add_special_tokens([WORDS[first[0]]])
     assert list(language.generate(GrowingPredictor(encoder), [5], 5, Sampler(encoder.program, Sampling()))) == []
 
 
