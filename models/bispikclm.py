@@ -19,10 +19,9 @@ from models.data import Batch
 from models.spiking import affine_of, head_product, rounded
 from models.spiking_bert import BertConfig, SpikingEncoder
 from runtime import arith
-from runtime.checkpoint import EACH
+from runtime.checkpoint import EACH, INT32
 
 _INT8 = 127
-_BIAS_LIMIT = 1 << 24  # integers that float32 holds
 
 
 def language_config(vocabulary: int, **model: Any) -> BertConfig:
@@ -55,8 +54,8 @@ class SpikingLM(SpikingEncoder):
         return self.config.steps / self.unit
 
     def integer_head(self) -> tuple[Tensor, Tensor]:
-        """((vocabulary, hidden) int8 weights, (vocabulary,) biases in 1/64 units), integer-valued float32."""
-        return rounded(self.head * self.head_scale, _INT8), rounded(self.head_bias * (self.head_scale * arith.ONE), _BIAS_LIMIT)
+        """((vocabulary, hidden) int8 weights, (vocabulary,) biases in 1/64 units), integer-valued."""
+        return rounded(self.head * self.head_scale, _INT8), rounded(self.head_bias * (self.head_scale * arith.ONE), INT32[1], INT32[0])
 
     @torch.no_grad()
     def integer_logits(self, spikes: Tensor) -> Tensor:
@@ -70,4 +69,4 @@ class SpikingLM(SpikingEncoder):
         if self.scale is None:
             return head_product(self.norm(counts), self.head) + self.head_bias
         weight, bias = self.integer_head()
-        return (head_product(counts, weight) + bias / arith.ONE) / self.unit
+        return ((head_product(counts, weight) + bias / arith.ONE) / self.unit).float()

@@ -14,25 +14,30 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from models.bispikclm import SpikingLM
-from models.spiking import Synapses, rounded
+from models.spiking import Synapses
 from models.spiking_bert import Layer, SpikingBert, SpikingEncoder
-from runtime.checkpoint import CheckpointConfig, pack_codes
+from runtime.checkpoint import CheckpointConfig, check_tensors, config_from_json, pack_codes
+from runtime.errors import CheckpointError
 from runtime.files import Arrays, write_atomic, write_tensors
 
-_INT8 = 127
 Student = SpikingBert | SpikingLM
 
 
 @torch.no_grad()
 def export(student: Student, tokenizer: Tokenizer, task: str, labels: tuple[str, ...], folder: Path, card: dict[str, Any]) -> None:
-    """Write config.json, model.safetensors, tokenizer.json and card.json into `folder`, each atomically."""
+    """Write model.safetensors, tokenizer.json, card.json and config.json into `folder`, each atomically; the last says that all are there.
+    Raises `CheckpointError` before anything is written where training has left what a checkpoint may hold."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    write_tensors(folder / "model.safetensors", tensors(student))
+    config, arrays = checkpoint_config(student, task, labels), tensors(student)
+    said = _json(config.to_json())
+    config_from_json(json.loads(said), str(folder / "config.json"))
+    check_tensors(arrays, config, str(folder / "model.safetensors"))
+    write_tensors(folder / "model.safetensors", arrays)
     write_atomic(folder / "tokenizer.json", tokenizer.to_str().encode())
-    write_atomic(folder / "config.json", _json(checkpoint_config(student, task, labels).to_json()))
     write_atomic(folder / "card.json", _json(card))
+    write_atomic(folder / "config.json", said)
 
 
 def _json(value: dict[str, Any]) -> bytes:
@@ -58,17 +63,17 @@ def tensors(student: Student) -> Arrays:
 def _answer(student: Student) -> Arrays:
     if isinstance(student, SpikingLM):
         weight, bias = student.integer_head()
-        return {"head.weight": _ints(weight).astype(np.int8), "head.bias": _ints(bias)}
+        return {"head.weight": _ints(weight, np.int8), "head.bias": _ints(bias)}
     codes = student.quantise(student.readout)
     return {"readout.codes": _packed(codes, student.config.weights), "readout.bias": _ints(student.integer_bias())}
 
 
 def _embedding(student: SpikingEncoder, scale: int) -> Arrays:
     part = student.embedding
-    tables: Arrays = {f"embedding.{name}": _int8(getattr(part, name) * part.table_scale) for name in ("token", "position", "segment")}
-    return tables | {
-        "embedding.projection": _int8(part.projection * part.projection_scale),
-        "embedding.bias": _ints(rounded(part.bias, 1 << 23)),
+    tables = {name: part.int8(getattr(part, name) * part.table_scale) for name in ("token", "position", "segment")}
+    return {f"embedding.{name}": _ints(table, np.int8) for name, table in tables.items()} | {
+        "embedding.projection": _ints(part.int8(part.projection * part.projection_scale), np.int8),
+        "embedding.bias": _ints(part.integer_bias()),
         "embedding.vth": _scalar(scale),
     }
 
@@ -89,22 +94,21 @@ def _layer(layer: Layer, kind: str, scale: int) -> Arrays:
 def _population(name: str, codes: Tensor, gain: Tensor, bias: Tensor, kind: str, scale: int) -> Arrays:
     return {
         f"{name}.codes": _packed(codes, kind),
-        f"{name}.gain": _ints(gain).astype(np.int8),
+        f"{name}.gain": _ints(gain, np.int8),
         f"{name}.bias": _ints(bias),
         f"{name}.vth": _scalar(scale),
     }
 
 
 def _packed(codes: Tensor, kind: str) -> NDArray[np.uint8]:
-    return pack_codes(_ints(codes).astype(np.int8), kind)
+    return pack_codes(_ints(codes, np.int8), kind)
 
 
-def _int8(values: Tensor) -> NDArray[np.int8]:
-    return _ints(rounded(values, _INT8)).astype(np.int8)
-
-
-def _ints(values: Tensor) -> NDArray[np.int32]:
-    return np.rint(values.detach().numpy()).astype(np.int32)
+def _ints(values: Tensor, kind: type[np.signedinteger] = np.int32) -> NDArray[Any]:
+    found, low, high = np.rint(values.detach().double().numpy()), np.iinfo(kind).min, np.iinfo(kind).max
+    if not ((low <= found) & (found <= high)).all():
+        raise CheckpointError(f"training left {found.min():g}..{found.max():g} where a checkpoint holds {low}..{high}", "a lower rate")
+    return found.astype(kind)
 
 
 def _scalar(value: int) -> NDArray[np.int32]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.data import Batch
-from models.spiking import Synapses
+from models.spiking import SHARED_LIMIT, Synapses, Weight
 from models.spiking_bert import SpikingEncoder
 from runtime import arith
 
@@ -33,6 +33,8 @@ def scale_limits(student: SpikingEncoder) -> list[tuple[int, str, str]]:
     for name, part in student.named_modules():
         if isinstance(part, Synapses):
             found += [(int(limit), name, kind) for kind, limit in _limits(part).items()]
+        elif isinstance(part, Weight):
+            found.append((int(SHARED_LIMIT / part().item()), name, "weight"))
     return [*sorted(found), (arith.VTH_LIMIT, "all", "threshold")]
 
 

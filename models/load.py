@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from models.bispikclm import SpikingLM
 from models.spiking import Synapses, Weight
 from models.spiking_bert import BertConfig, Embedding, Layer, SpikingBert, SpikingEncoder
 from runtime import arith
-from runtime.checkpoint import EACH, CheckpointConfig, config_from_json, unpack_codes
+from runtime.checkpoint import EACH, CheckpointConfig, check_tensors, config_from_json, unpack_codes
 from runtime.errors import InputError
 from runtime.files import Arrays, read_json, read_tensors
 
@@ -29,8 +29,8 @@ def load_student(folder: Path) -> SpikingBert:
     student, arrays, config = _filled(SpikingBert, folder)
     student.quantise = _as_stored
     student.readout.copy_(_codes(arrays, "readout", config.hidden, config.weights))
-    student.readout_bias.copy_(torch.from_numpy(arrays["readout.bias"]) / (arith.ONE * config.steps))
-    student.logit_scale.fill_(config.logit_scale)
+    student.readout_bias = _double(arrays["readout.bias"] / (arith.ONE * config.steps))
+    student.logit_scale = _double(config.logit_scale)
     return student.eval()
 
 
@@ -39,8 +39,8 @@ def load_language_model(folder: Path) -> SpikingLM:
     """The same of a language model's checkpoint."""
     student, arrays, config = _filled(SpikingLM, folder)
     student.head.copy_(torch.from_numpy(arrays["head.weight"]))
-    student.head_bias.copy_(torch.from_numpy(arrays["head.bias"]) / arith.ONE)
-    student.head_scale, student.unit = 1.0, config.steps / config.logit_scale
+    student.head_bias = _double(arrays["head.bias"] / arith.ONE)
+    student.head_scale, student.unit = 1.0, config.steps / config.logit_scale if config.logit_scale else math.inf
     del student.norm
     return student.eval()
 
@@ -51,15 +51,22 @@ def _filled(kind: type[Some], folder: Path) -> tuple[Some, Arrays, CheckpointCon
     if (config.readout == EACH) != issubclass(kind, SpikingLM):
         raise InputError(f"{folder}: its readout is {config.readout!r}, {'a language model' if config.readout == EACH else 'a classifier'}")
     arrays, _ = read_tensors(folder / "model.safetensors")
+    check_tensors(arrays, config, f"{folder}/model.safetensors")
     student = kind(BertConfig(**{f.name: getattr(config, f.name) for f in fields(BertConfig)}))
     thresholds = {int(array[0]) for name, array in arrays.items() if name.endswith(".vth")}
     if len(thresholds) != 1:
         raise InputError(f"{folder}: populations have {len(thresholds)} different thresholds; integer mode trains with one")
     student.scale = thresholds.pop()
-    _fill_embedding(student.embedding, arrays, config, student.scale)
+    scale = max(student.scale, 1)  # what is learned counts in thresholds; where these are 0, in synaptic units
+    _fill_embedding(student.embedding, arrays, config, scale)
     for n, layer in enumerate(student.blocks()):
-        _fill_layer(layer, {k[len(f"layer.{n}.") :]: v for k, v in arrays.items() if k.startswith(f"layer.{n}.")}, config, student.scale)
+        _fill_layer(layer, {k[len(f"layer.{n}.") :]: v for k, v in arrays.items() if k.startswith(f"layer.{n}.")}, config, scale)
     return student, arrays, config
+
+
+def _double(values: NDArray[Any] | float) -> nn.Parameter:
+    """float32 holds neither every int32 nor every `logit_scale`."""
+    return nn.Parameter(torch.tensor(values, dtype=torch.float64))
 
 
 def _as_stored(weight: Tensor) -> Tensor:
@@ -73,8 +80,9 @@ def _codes(arrays: Arrays, name: str, columns: int, kind: str) -> Tensor:
 def _fill_embedding(part: Embedding, arrays: Arrays, config: CheckpointConfig, scale: int) -> None:
     for name in ("token", "position", "segment", "projection"):
         getattr(part, name).copy_(torch.from_numpy(arrays[f"embedding.{name}"]))
-    part.bias = nn.Parameter(torch.from_numpy(arrays["embedding.bias"]).float())
+    part.bias = _double(arrays["embedding.bias"])
     part.table_scale = part.projection_scale = 1.0
+    part.lowest = -128
     part.shift, part.scale = config.embedding_shift, scale
     del part.norm
 
@@ -112,5 +120,5 @@ def _grid(bias: NDArray[np.int32]) -> int:
 
 
 def _fill_weight(weight: Weight, value: int, scale: int) -> None:
-    weight.log.fill_(math.log(value / scale))
+    weight.log.fill_(math.log(value / scale) if value else -math.inf)
     weight.scale = scale

@@ -23,6 +23,7 @@ _BLOCK = 256  # a bfloat16 sum of +-1 products is exact up to here
 _SURROGATE = 2.0  # width of the arctan surrogate, the usual value
 _BF16_ONE = 0x3F80  # the bits of 1.0 in bfloat16, which numba does not know
 _V_LIMIT = arith.V_LIMIT
+SHARED_LIMIT = arith.WEIGHT_LIMIT << arith.EXPONENT_LIMIT  # synaptic units of one weight for a whole projection
 _BIAS_ROOM = 1.5  # biases may still grow by half in integer training before they clip
 
 
@@ -41,8 +42,9 @@ def _scan_float(drive: Any, keep: int, spikes: Any, excess: Any) -> None:  # pra
 
 @numba.njit(cache=True)
 def _scan_integer(drive: Any, keep: int, threshold: int, spikes: Any, excess: Any) -> None:  # pragma: no cover - compiled
-    """The same by `arith.lif_step`'s rule, in int64. drive: integers in 1/64 units; excess = v / threshold - 1."""
-    v = np.zeros(drive.shape[1], np.int64)
+    """The same by `arith.lif_step`'s rule, in int64. drive: integers in 1/64 units; excess = v / threshold - 1, where the threshold is 0 just v."""
+    v, unit = np.zeros(drive.shape[1], np.int64), np.float32(max(threshold, 1))
+    level = np.float32(threshold) / unit
     for t in range(drive.shape[0]):
         for m in range(drive.shape[1]):
             left = (abs(v[m]) * keep) >> 12
@@ -50,7 +52,7 @@ def _scan_integer(drive: Any, keep: int, threshold: int, spikes: Any, excess: An
             now = min(max(now, -_V_LIMIT), _V_LIMIT)
             fired = now > threshold
             spikes[t, m] = _BF16_ONE if fired else 0
-            excess[t, m] = np.float32(now) / np.float32(threshold) - np.float32(1)
+            excess[t, m] = np.float32(now) / unit - level
             v[m] = 0 if fired else now
 
 
@@ -78,7 +80,7 @@ class _Lif(torch.autograd.Function):
             _scan_integer(flat.numpy(), keep, int(threshold), out, excess.numpy())
         else:
             _scan_float(flat.numpy(), keep, out, excess.numpy())
-        ctx.excess, ctx.keep, ctx.threshold = excess, keep, threshold
+        ctx.excess, ctx.keep, ctx.threshold = excess, keep, threshold or 1.0
         return spikes.view(torch.bfloat16).view(drive.shape)
 
     @staticmethod
@@ -163,9 +165,10 @@ def head_product(counts: Tensor, weight: Tensor) -> Tensor:
     return _HeadProduct.apply(counts, weight)
 
 
-def rounded(value: Tensor, limit: int) -> Tensor:
-    """Nearest integer within +-limit, gradient straight through (and zero where clipped)."""
-    return straight(value.clamp(-limit, limit), value.clamp(-limit, limit).round())
+def rounded(value: Tensor, limit: int, lowest: int | None = None) -> Tensor:
+    """Nearest integer within `lowest` (by default -limit) .. limit, gradient straight through (and zero where clipped)."""
+    within = value.clamp(-limit if lowest is None else lowest, limit)
+    return straight(within, within.round())
 
 
 def affine_of(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
@@ -243,5 +246,6 @@ class Weight(nn.Module):
     def integer(self) -> int:
         """The stored weight in synaptic units."""
         assert self.scale is not None
-        mantissa, exponent = arith.mantissa_exponent(max(1, round(self.log.detach().exp().item() * self.scale)))
+        value = self.log.detach().exp().item() * self.scale
+        mantissa, exponent = arith.mantissa_exponent(min(max(round(value), 1), SHARED_LIMIT) if value else 0)  # learned ones stay above 0
         return mantissa << exponent

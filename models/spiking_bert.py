@@ -24,9 +24,10 @@ from torch import Tensor, nn
 from models.data import Batch
 from models.spiking import QUANTISERS, Synapses, Weight, affine_of, lif, rounded, straight
 from runtime import arith
-from runtime.checkpoint import KINDS
+from runtime.checkpoint import INT32, KINDS
 
-_INT8 = 127
+_INT8, _SHIFT_LIMIT = 127, 30
+_EXACT_RANK = (1 << 24) // (3 * 128 * 128)  # up to here float32 holds every sum of a projection's products with three int8 rows
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Embedding(nn.Module):
         self.projection = nn.Parameter(torch.randn(config.hidden, rank) / math.sqrt(rank))
         self.norm = nn.BatchNorm1d(config.hidden, momentum=0.02)
         self.scale: int | None = None
+        self.lowest = -_INT8  # that training gives a table; a checkpoint of another hand may hold -128
 
     def forward(self, batch: Batch) -> Tensor:
         """(tokens, hidden): thresholds in float mode, 1/64 synaptic units in integer mode."""
@@ -74,10 +76,20 @@ class Embedding(nn.Module):
         tables = [nn.functional.embedding(index, table) for table, index in indexed]
         if self.scale is None:
             return self.norm((tables[0] + tables[1] + tables[2]) @ self.projection.T)
-        token, position, segment = (rounded(table * self.table_scale, _INT8) for table in tables)
-        rows = token + position + segment
-        total = (rows @ rounded(self.projection * self.projection_scale, _INT8).T + rounded(self.bias, 1 << 23)) / (1 << self.shift)
-        return straight(total, total.floor()) * arith.ONE
+        token, position, segment = (self.int8(table * self.table_scale) for table in tables)
+        rows, projection = token + position + segment, self.int8(self.projection * self.projection_scale)
+        if rows.shape[1] > _EXACT_RANK:
+            rows, projection = rows.double(), projection.double()
+        total = (rows @ projection.T + self.integer_bias()) / (1 << self.shift)
+        return (straight(total, total.floor()) * arith.ONE).float()  # what float32 rounds is above 2^30 and saturates every membrane
+
+    def int8(self, values: Tensor) -> Tensor:
+        """On the grid of the checkpoint's tables."""
+        return rounded(values, _INT8, self.lowest)
+
+    def integer_bias(self) -> Tensor:
+        """In the units of the projection's products."""
+        return rounded(self.bias, INT32[1], INT32[0])
 
     def fold(self, scale: int) -> None:
         """Fold the affine into projection and bias, then put everything on int8 grids."""
@@ -87,7 +99,7 @@ class Embedding(nn.Module):
             # clip the farthest 0.01 % of table entries: one outlier must not cost everyone resolution
             self.table_scale = _INT8 / float(np.quantile(self.token.abs().numpy(), 0.9999))
             most = _INT8 / float(self.projection.abs().max())
-            self.shift = math.floor(math.log2(most * self.table_scale / scale))
+            self.shift = min(max(math.floor(math.log2(most * self.table_scale / scale)), 0), _SHIFT_LIMIT)
             self.projection_scale = scale * 2**self.shift / self.table_scale
         self.bias = nn.Parameter(offset * (scale * 2**self.shift))
         self.scale = scale
@@ -213,10 +225,11 @@ class SpikingBert(SpikingEncoder):
 
     def integer_bias(self) -> Tensor:
         """Class biases in units of 1/64 per valid position (T steps included)."""
-        return rounded(self.readout_bias * (arith.ONE * self.config.steps), 1 << 20)
+        return rounded(self.readout_bias * (arith.ONE * self.config.steps), INT32[1], INT32[0])
 
     def counts(self, spikes: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """(sentences, classes) class totals in 1/64 units with the bias in, exactly the chip's logits; and how many positions they sum."""
+        """(sentences, classes) class totals in 1/64 units with the bias in, exactly the chip's logits; and how many positions they sum.
+        Totals are in the dtype of `readout_bias`: float64, as `models.load` makes it, holds whatever a checkpoint may say."""
         pooled = spikes.float().sum(0)
         per_class = exact_head(pooled, self.quantise(self.readout)) * arith.ONE
         if self.config.readout == "first":
@@ -228,7 +241,7 @@ class SpikingBert(SpikingEncoder):
     def forward(self, batch: Batch, probes: list[dict[str, Tensor]] | None = None) -> Tensor:
         """(sentences, classes) float logits for training: the integer totals per position and step, times a learned scale."""
         total, positions = self.counts(self.spikes(batch, probes), batch)
-        return total * (self.logit_scale / (arith.ONE * self.config.steps)) / positions[:, None]
+        return (total * (self.logit_scale / (arith.ONE * self.config.steps)) / positions[:, None]).float()
 
 
 def exact_head(counts: Tensor, codes: Tensor) -> Tensor:

@@ -52,6 +52,15 @@ def lif_scan(a: Ints, bias: Ints | int, keep: int, vth: int) -> NDArray[np.bool_
     return out
 
 
+def bias_exponent(values: Ints) -> int | None:
+    """The smallest e at which a population's register holds all biases: multiples of 2^e, mantissas up to 4095; None where none does."""
+    most = int(np.abs(values).max(initial=0))
+    for e in range(BIAS_EXPONENT_LIMIT + 1):
+        if most >> e <= BIAS_MANTISSA_LIMIT and not (values & ((1 << e) - 1)).any():
+            return e
+    return None
+
+
 def mantissa_exponent(value: int, limit: int = WEIGHT_LIMIT, exponents: int = EXPONENT_LIMIT) -> tuple[int, int]:
     """The nearest m << e with |m| <= limit and the smallest e: (m, e). Raises OverflowError beyond `exponents`."""
     for e in range(exponents + 1):

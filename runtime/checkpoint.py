@@ -16,8 +16,12 @@ What it computes, all in integers (`arith.py` holds the LIF rule; v counts 1/64 
 
 Codes are packed along rows, lowest bits first, each row padded with zero bits to a whole byte:
     ternary: 2 bits a weight, 0 -> 0, 1 -> +1, 2 -> -1 (3 is illegal);    binary: 1 bit a weight, 0 -> -1, 1 -> +1
-A negative gain flips its row. Biases of one population must be multiples of one power of two 2^e, |bias| <= 4095 * 2^e, e <= 7;
-gain, skip of one synapse must be m * 2^e, |m| <= 127, e <= 7.
+A negative gain flips its row. What a value may be, beyond what its dtype holds (`check_tensors`):
+    vth                              0..131071
+    gain of a row, head.weight       -127..127
+    score.gain, context.gain, skip   0..16256, and m * 2^e with m <= 127, e <= 7
+    bias of a population             with all others of it a multiple of one power of two 2^e, |bias| <= 4095 * 2^e, e <= 7
+    embedding tables and projection, embedding.bias, readout.bias, head.bias   anything: they stay on the host
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime import arith
 from runtime.errors import CheckpointError
 
 FORMAT, VERSION = "tritspike-checkpoint", 2
@@ -51,6 +56,9 @@ SIZES = {
     "embedding_rank": (1, 1 << 14),
     "embedding_shift": (0, 30),
 }
+INT32 = (-(1 << 31), (1 << 31) - 1)
+_ROW, _SHARED = (-arith.WEIGHT_LIMIT, arith.WEIGHT_LIMIT), (0, arith.WEIGHT_LIMIT << arith.EXPONENT_LIMIT)
+_VALUES = {"vth": (0, arith.VTH_LIMIT), "weight": _ROW, "gain": _ROW, "skip": _SHARED, "score.gain": _SHARED, "context.gain": _SHARED}
 
 
 @dataclass(frozen=True)
@@ -179,6 +187,44 @@ def _layer_table(c: CheckpointConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
     for name in ("score", "context"):
         table |= {f"{name}.gain": ("int32", (1,)), f"{name}.vth": ("int32", (1,))}
     return table | {"attended.skip": ("int32", (1,)), "output.skip": ("int32", (1,))}
+
+
+def check_tensors(arrays: dict[str, NDArray[Any]], config: CheckpointConfig, where: str) -> None:
+    """`CheckpointError` naming the first tensor that is not in the table, not of its dtype and shape, or holds what it may not.
+
+    The one place that says so: what is trained, loaded and lowered is the same.
+    """
+    table = tensor_table(config)
+    for name in sorted(arrays.keys() ^ table.keys()):
+        raise CheckpointError(f"{where}: tensor {name} is {'missing' if name in table else 'not part of the schema'}")
+    for name, (dtype, shape) in table.items():
+        found = arrays[name]
+        if np.issubdtype(found.dtype, np.floating) and np.isnan(found).any():
+            raise CheckpointError(f"{where}: tensor {name} holds NaN; every tensor is {dtype} or another integer")
+        if (str(found.dtype), found.shape) != (dtype, shape):
+            raise CheckpointError(f"{where}: tensor {name} is {found.dtype}{list(found.shape)}, config.json asks for {dtype}{list(shape)}")
+        _check_values(name, found.astype(np.int64), f"{where}: tensor {name}")
+
+
+def _check_values(name: str, found: NDArray[np.int64], where: str) -> None:
+    kind = name.rsplit(".", 1)[-1]
+    owner = ".".join(name.rsplit(".", 2)[-2:])
+    limits = _VALUES.get(owner, _VALUES.get(kind))
+    if limits is not None and not limits[0] <= found.min() <= found.max() <= limits[1]:
+        raise CheckpointError(f"{where} holds {found.min()}..{found.max()}, allowed {limits[0]}..{limits[1]}")
+    if limits == _SHARED:
+        _check_shared(int(found[0]), where)
+    if kind == "bias" and name.startswith("layer.") and arith.bias_exponent(found) is None:
+        raise CheckpointError(
+            f"{where} holds values up to {np.abs(found).max()}, not multiples of one power of two with mantissas up to {arith.BIAS_MANTISSA_LIMIT}",
+            "round them to a coarser grid",
+        )
+
+
+def _check_shared(value: int, where: str) -> None:
+    mantissa, exponent = arith.mantissa_exponent(value)
+    if mantissa << exponent != value:
+        raise CheckpointError(f"{where} holds {value}, not m << e with m <= {arith.WEIGHT_LIMIT}", f"{mantissa << exponent} is")
 
 
 def packed_width(columns: int, weights: str) -> int:

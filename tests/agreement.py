@@ -35,9 +35,9 @@ def _torch_agrees(path, program, tokens, expected):
         spikes = student.spikes(batch, probes)
         total = student.integer_logits(spikes) if program.each else student.counts(spikes, batch)[0]
     assert total.long().tolist() == expected.logits.tolist()
-    for n, probe in enumerate(probes[1:]):
-        for name in ("query", "key", "value", "context", "attended", "hidden", "output"):
-            population = program.by_name[f"layer.{n}.{name}"]
+    for n, probe in enumerate(probes):
+        for name in ("query", "key", "value", "context", "attended", "hidden", "output") if n else ("x",):
+            population = program.by_name[f"layer.{n - 1}.{name}" if n else name]
             ours = np.unpackbits(expected.spikes[population.name], axis=-1, count=program.size(population))
             ours = ours.reshape(len(tokens), program.steps, program.dims.positions, -1)
             theirs = probe[name].float().numpy()

@@ -56,9 +56,8 @@ def _fold_bias(op: Lif) -> Bias | None:
     most = int(np.abs(values).max(initial=0))
     if not most:
         return None
-    for exponent in range(arith.BIAS_EXPONENT_LIMIT + 1):
-        if most >> exponent <= arith.BIAS_MANTISSA_LIMIT and not (values & ((1 << exponent) - 1)).any():
-            return Bias(values >> exponent, exponent)
+    if (exponent := arith.bias_exponent(values)) is not None:
+        return Bias(values >> exponent, exponent)
     raise RangeViolation(
         f"{op.name}: biases up to {most} are not multiples of one power of two with mantissas up to {arith.BIAS_MANTISSA_LIMIT}",
         "round them to a coarser grid in the checkpoint",

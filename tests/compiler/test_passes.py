@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import random_checkpoint
 
+from compiler.errors import RangeViolation
 from compiler.frontend.build import build
 from compiler.frontend.checkpoint import read_checkpoint
 from compiler.ir.graph import Coincidence, Edge, Graph, Lif, ProductEdge, Relay, self_edge
@@ -135,6 +136,17 @@ def test_fold_takes_the_smallest_exponent_of_a_bias(graphs, bias, mantissa, expo
 
 def test_fold_drops_a_bias_of_zero(graphs):
     assert _with_bias(graphs[0], np.zeros(2, np.int64), FoldRegisters()) is None
+
+
+def test_fold_refuses_what_no_register_holds(graphs):
+    """A checkpoint's own numbers are refused before; a pass or a frontend of another kind may make others."""
+    with pytest.raises(RangeViolation, match=r"^layer\.0\.hidden: biases up to 4097 are not multiples of one power of two with mantissas up to 4095"):
+        _with_bias(graphs[0], np.array([4097, 0]), FoldRegisters())
+    attended = graphs[0].op("layer.0.attended")
+    edges = [replace(e, wiring=replace(e.wiring, mantissa=255)) if isinstance(e.wiring, Along) else e for e in attended.inputs]
+    ops = [replace(op, inputs=tuple(edges)) if op.name == attended.name else op for op in graphs[0].ops]
+    with pytest.raises(RangeViolation, match=r"^layer\.0\.attended: weight from x 255 is not m << e with \|m\| <= 127 \(hint: 256 is\)$"):
+        FoldRegisters().apply(graphs[0].with_ops(ops), load("loihi2"))
 
 
 def _with_bias(graph: Graph, values, step) -> Bias | None:

@@ -222,24 +222,29 @@ TENSORS = [
     ("layer.0.score.gain", int32(16257), "tensor layer.0.score.gain holds 16257..16257, allowed 0..16256"),
     ("layer.0.context.gain", int32(-1), "tensor layer.0.context.gain holds -1..-1, allowed 0..16256"),
     ("layer.0.output.skip", int32(16384), "tensor layer.0.output.skip holds 16384..16384, allowed 0..16256"),
+    *[
+        (
+            f"{QUERY}.bias",
+            int32(*biases),
+            f"tensor {QUERY}.bias holds values up to {most}, not multiples of one power of two with mantissas up to 4095 "
+            "(hint: round them to a coarser grid)",
+        )
+        for biases, most in (((4097, 0), 4097), ((1, -8192), 8192), ((524288, 0), 524288), ((0, -(2**31)), 2**31))
+    ],
+    *[
+        (f"layer.0.{name}", int32(value), f"tensor layer.0.{name} holds {value}, not m << e with m <= 127 (hint: {nearest} is)")
+        for name, value, nearest in (
+            ("score.gain", 129, 130),
+            ("context.gain", 16255, 16256),
+            ("attended.skip", 255, 256),
+            ("output.skip", 1001, 1000),
+        )
+    ],
 ]
 VALUES = [
     (f"{QUERY}.codes", np.full((2, 1), 0b11, np.uint8), "layer.0.query.codes: codes are not ternary: found 3, allowed 0, 1, 2"),
     ("readout.codes", np.full((2, 1), 0xC0, np.uint8), "readout.codes: codes are not ternary: found 3, allowed 0, 1, 2"),
     ("layer.0.output.codes", np.full((4, 1), 0x10, np.uint8), "layer.0.output.codes: padding bits are set; each row has 2 ternary codes"),
-    *[
-        (
-            f"{QUERY}.bias",
-            int32(*biases),
-            f"{QUERY}: biases up to {most} are not multiples of one power of two with mantissas up to 4095 "
-            "(hint: round them to a coarser grid in the checkpoint)",
-        )
-        for biases, most in (((4097, 0), 4097), ((1, -8192), 8192), ((524288, 0), 524288), ((0, -(2**31)), 2**31))
-    ],
-    ("layer.0.score.gain", int32(129), "layer.0.score: gain 129 is not m << e with |m| <= 127 (hint: 130 is)"),
-    ("layer.0.context.gain", int32(16255), "layer.0.context: gain 16255 is not m << e with |m| <= 127 (hint: 16256 is)"),
-    ("layer.0.attended.skip", int32(255), "layer.0.attended: weight from x 255 is not m << e with |m| <= 127 (hint: 256 is)"),
-    ("layer.0.output.skip", int32(1001), "layer.0.output: weight from layer.0.attended 1001 is not m << e with |m| <= 127 (hint: 1000 is)"),
 ]
 
 

@@ -20,7 +20,7 @@ from models.recipe import Recipe, plain
 from models.spiking_bert import BertConfig, SpikingBert
 from models.teacher import Teacher, load_teacher
 from runtime import glue, program_file
-from runtime.errors import FileError, InputError, SourceError
+from runtime.errors import CheckpointError, FileError, InputError, SourceError
 from runtime.operations import FloatModel, float_operations
 from runtime.versus import side as side_file
 from runtime.versus.run import run_child, run_program
@@ -198,7 +198,7 @@ REFUSED: list[tuple[Callable[[Path], Path], str]] = [
     (_bare, "{}: BertModel, not a sequence classifier (hint: models.finetune_teacher makes one)"),
     (_three, "{}: 3 outputs, sst2 has 2"),
     (_other_order, "{}: classes are 1, 0, sst2 has 0, 1 in this order"),
-    (_other_tensors, "{}/model.safetensors: not the tensors that config.json asks for: "),
+    (_other_tensors, "{}/model.safetensors: tensor layer.0.hidden.codes is uint8[24, 4], config.json asks for uint8[25, 4]"),
     (_other_recipe, "{}: its recipe does not give the student beside it: "),
     (_unknown_key, "{}: its recipe does not give the student beside it: "),
 ]
@@ -207,7 +207,7 @@ REFUSED: list[tuple[Callable[[Path], Path], str]] = [
 @pytest.mark.parametrize("make, expected", REFUSED, ids=lambda item: getattr(item, "__name__", "")[1:])
 def test_what_is_not_whole_is_refused_in_one_line(make, expected, data, tmp_path):
     source = make(tmp_path / "source")
-    with pytest.raises((FileError, InputError)) as caught:
+    with pytest.raises((FileError, InputError, CheckpointError)) as caught:
         predict.predict(source, asked(data))
     text = str(caught.value)
     assert text.startswith(expected.format(source)) and "\n" not in text
