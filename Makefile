@@ -8,7 +8,7 @@ ifneq ($(wildcard ../shared/data/glue),)
 export GLUE_DIR ?= $(abspath ../shared/data/glue)
 endif
 
-.PHONY: demo test test-all bench lint clean kill-lava
+.PHONY: demo test test-all bench lint clean kill-lava kill-training
 
 demo: .venv/.runtime
 	$(BIN)/python -m compiler.demo models/zoo/sst2-one-chip
@@ -25,6 +25,10 @@ test-all: .venv/.test .venv/.sanafe
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	SANAFE_PYTHON=$(CURDIR)/.venv/sanafe/bin/python $(BIN)/python -m pytest -m ""
+
+# every training program killed at every rename, and what it then goes on to compared with what it would have been
+kill-training: .venv/.test
+	$(BIN)/python tests/kill_training.py
 
 bench: .venv/.bench .venv/.sanafe
 	$(BIN)/python benchmarks/spine.py

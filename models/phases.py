@@ -60,12 +60,17 @@ class Phases:
 
     def float_phase(self) -> None:
         """Surrogate-gradient training, then statistics recomputed over the same mixture."""
-        if not state.load(self.out / "float", self.student, self.card):
+        if state.load(self.out / "float", self._parts(), self.card) is None:
             self._phase("float", self.recipe.schedule.float_steps, self.recipe.schedule.rate)
             recalibrate(self.student, self.calibration())
             self.settle()
             self.card |= {"held_out_float": self.check(), "distance_float": self.distance()}
-            state.save(self.out / "float", self.student, self.card)
+            state.save(self.out / "float", self._parts(), self.card)
+        state.publish(self.out / "float", self.card)
+
+    def _parts(self) -> state.Parts:
+        """What either phase goes on with; the maps too, or a run killed between the phases would begin the second with others."""
+        return {"student": self.student, "maps": self.distiller}
 
     def integer_phase(self) -> None:
         """Fold, report what folding costs, train on in integers."""
@@ -86,7 +91,7 @@ class Phases:
         self.card |= {"spike_rates": rates, "mean_spike_rate": round(measure.mean_rate(rates), 4)}
 
     def _phase(self, name: str, steps: int, rate: float) -> None:
-        schedule, live = self.recipe.schedule, state.Live(self.out / f"{name}-live", self.student, self.distiller, rate)
+        schedule, live = self.recipe.schedule, state.Live(self.out / f"{name}-live", self._parts(), rate)
         first = live.resume(self.card)
         self._note_schedule(name, first)
         start, spent = time.time(), self.card["minutes"]

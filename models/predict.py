@@ -141,7 +141,10 @@ def _load_float(path: Path) -> SpikingBert:
     try:
         sizes = recipe_from(raw["recipe"]).model
         student = SpikingBert(BertConfig(vocabulary=raw["vocabulary"], classes=raw["classes"], **sizes))
-        state.load(path.with_suffix(""), student, {})
+        tensors, card = state.read(path)
+        if card not in (None, raw):
+            raise FileError(f"{path}: not the card of the weights beside it", "go on with the training, which writes it again")
+        student.load_state_dict(state.part_of(tensors))
     except _FAULTS as error:
         raise FileError(f"{path}: its recipe does not give the student beside it: {_line(error)}") from None
     return student.eval()

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models import state
 from models.bispikclm import SpikingLM
 from models.data import Corpus, length_sorted_batches, pack
 from models.spiking_bert import Layer, SpikingBert, SpikingEncoder
 from models.teacher import Teacher
 from runtime.errors import InputError
-from runtime.files import read_json, read_tensors
+from runtime.files import read_json
 
 _TABLES = ("none", "words", "context", "both")
 _OUTPUT = ("readout", "logit_scale", "head", "norm.")
@@ -97,9 +98,9 @@ def start_head(student: SpikingLM, ids: np.ndarray) -> None:
 
 def start_from(student: SpikingEncoder, run: Path, task: str, start: Start) -> None:
     """Everything that an earlier run's float student had learned; its readout only where the task was the same. Raises `InputError`."""
-    tensors, _ = read_tensors(run / "float.safetensors")
-    earlier = {k[len("student.") :]: torch.from_numpy(v.copy()) for k, v in tensors.items() if k.startswith("student.")}
-    if read_json(run / "float.json").get("recipe", {}).get("task") != task:
+    tensors, card = state.read(run / "float")
+    earlier = state.part_of(tensors)
+    if (card or read_json(run / "float.json")).get("recipe", {}).get("task") != task:
         earlier = {k: v for k, v in earlier.items() if not k.startswith(_OUTPUT)}
     own = student.state_dict()
     wrong = [k for k, v in earlier.items() if k not in own or own[k].shape != v.shape]

@@ -1,4 +1,4 @@
-"""Resumable training: weights, optimiser moments and the card so far, in safetensors and JSON."""
+"""Resumable training: weights, optimiser moments and the card so far, in one safetensors file, so that a kill never leaves some of two moments."""
 
 from __future__ import annotations
 
@@ -9,39 +9,62 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from runtime.files import Arrays, read_json, read_tensors, write_atomic, write_tensors
+from hw_profiles.errors import decoding
+from runtime.errors import FileError
+from runtime.files import Arrays, object_from, read_tensors, write_atomic, write_tensors
+
+_CARD = "card"
+Tensors = dict[str, Tensor]
+Parts = dict[str, nn.Module]  # what a state is of: "student", and "maps", what is learned beside it and thrown away at the end
 
 
-def save(path: Path, student: nn.Module, card: dict[str, Any], extra: dict[str, Tensor] | None = None) -> None:
-    """Write `path`.safetensors, then `path`.json; the JSON's presence says that the pair is whole."""
-    tensors = {f"student.{k}": v for k, v in student.state_dict().items()} | (extra or {})
+def save(path: Path, parts: Parts, card: dict[str, Any], extra: Tensors | None = None) -> None:
+    """Write `path`.safetensors: every part's tensors under its name and `extra`, and the card as the file's metadata."""
+    tensors = {f"{part}.{k}": v for part, module in parts.items() for k, v in module.state_dict().items()} | (extra or {})
     arrays: Arrays = {k: v.detach().numpy() for k, v in tensors.items()}
-    write_tensors(path.with_suffix(".safetensors"), arrays)
+    write_tensors(path.with_suffix(".safetensors"), arrays, {_CARD: json.dumps(card)})
+
+
+def publish(path: Path, card: dict[str, Any]) -> None:
+    """Write `path`.json, the card of what `save` wrote, for those who look for a student (`runtime/versus/sources.py`); no run resumes from it."""
     write_atomic(path.with_suffix(".json"), json.dumps(card).encode())
 
 
-def load(path: Path, student: nn.Module, card: dict[str, Any]) -> bool:
-    """Read what `save` wrote into `student` and `card`; False if there is nothing."""
-    if not path.with_suffix(".json").exists():
-        return False
-    tensors = _tensors(path)
-    student.load_state_dict({k[len("student.") :]: v for k, v in tensors.items() if k.startswith("student.")})
-    card |= read_json(path.with_suffix(".json"))
-    return True
+def read(path: Path) -> tuple[Tensors, dict[str, Any] | None]:
+    """(tensors, card) of `path`.safetensors; trainings of earlier versions left no card in it. Raises `FileError`."""
+    where = path.with_suffix(".safetensors")
+    arrays, metadata = read_tensors(where)
+    card = object_from(metadata[_CARD], where, "card") if _CARD in metadata else None
+    return {k: torch.from_numpy(v.copy()) for k, v in arrays.items()}, card
 
 
-def _tensors(path: Path) -> dict[str, Tensor]:
-    return {k: torch.from_numpy(v.copy()) for k, v in read_tensors(path.with_suffix(".safetensors"))[0].items()}
+def part_of(tensors: Tensors, part: str = "student") -> Tensors:
+    """One part's, by its own names."""
+    return {k[len(part) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{part}.")}
+
+
+def load(path: Path, parts: Parts, card: dict[str, Any]) -> Tensors | None:
+    """Read what `save` wrote into `parts` and `card`; all tensors, or None if there is nothing. Raises `FileError`."""
+    where = path.with_suffix(".safetensors")
+    if not where.exists():
+        return None
+    tensors, found = read(path)
+    if found is None:
+        raise FileError(f"{where}: holds no card, an earlier version's training wrote it", "another --out")
+    with decoding(where, "state of this training", FileError):
+        for part, module in parts.items():
+            module.load_state_dict(part_of(tensors, part))
+    card |= found
+    return tensors
 
 
 class Live:
     """Student, learned maps and Adam as one thing that can be stopped and resumed."""
 
-    def __init__(self, path: Path, student: nn.Module, distiller: nn.Module, rate: float) -> None:
-        self.path, self.student = path, student
-        named = {f"student.{k}": p for k, p in student.named_parameters()} | {f"maps.{k}": p for k, p in distiller.named_parameters()}
-        self.named = named
-        self.optimiser = torch.optim.Adam(named.values(), lr=rate, fused=True)
+    def __init__(self, path: Path, parts: Parts, rate: float) -> None:
+        self.path, self.parts = path, parts
+        self.named = {f"{part}.{k}": p for part, module in parts.items() for k, p in module.named_parameters()}
+        self.optimiser = torch.optim.Adam(self.named.values(), lr=rate, fused=True)
 
     def set_rate(self, rate: float) -> None:
         """The learning rate from here on."""
@@ -56,22 +79,23 @@ class Live:
 
     def keep(self, card: dict[str, Any], done: int) -> None:
         """Save everything after `done` steps."""
-        extra: dict[str, Tensor] = {k: p for k, p in self.named.items() if k.startswith("maps.")}
+        extra: Tensors = {}
         for name, parameter in self.named.items():
             for key, value in self.optimiser.state.get(parameter, {}).items():
                 extra[f"adam.{key}.{name}"] = torch.as_tensor(value)
-        save(self.path, self.student, card | {"done": done}, extra)
+        save(self.path, self.parts, card | {"done": done}, extra)
 
     def resume(self, card: dict[str, Any]) -> int:
-        """Load the last `keep`; the number of steps it had done (0 if there is none)."""
-        if not load(self.path, self.student, card):
+        """Load the last `keep`; the number of steps it had done (0 if there is none). Raises `FileError`."""
+        tensors = load(self.path, self.parts, card)
+        if tensors is None:
             return 0
-        tensors = _tensors(self.path)
-        with torch.no_grad():
-            for name, parameter in self.named.items():
-                if name.startswith("maps."):
-                    parameter.copy_(tensors[name])
-                found = {key: tensors[full] for key in ("step", "exp_avg", "exp_avg_sq") if (full := f"adam.{key}.{name}") in tensors}
-                if found:
-                    self.optimiser.state[parameter] = found
-        return int(card.pop("done"))
+        with decoding(self.path.with_suffix(".safetensors"), "state of this training", FileError):
+            self._fill(tensors)
+            return int(card.pop("done"))
+
+    def _fill(self, tensors: Tensors) -> None:
+        for name, parameter in self.named.items():
+            found = {key: tensors[full] for key in ("step", "exp_avg", "exp_avg_sq") if (full := f"adam.{key}.{name}") in tensors}
+            if found:
+                self.optimiser.state[parameter] = found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from torch import Tensor
 
 from models.data import Batch, Corpus, length_sorted_batches, pack
 from runtime.errors import FileError
+from runtime.files import make_folder, write_atomic
 from runtime.tokenizer import text_of, tokenizer_from
 
 _COMPARED = "ComparedForSequenceClassification"  # of compared.py, which is imported when it is needed: transformers takes seconds
@@ -63,10 +66,14 @@ class Teacher:
         return out
 
     def save(self, folder: Path) -> None:
-        """Weights as safetensors, config, tokenizer.json: what `load_teacher` reads."""
-        self.model.save_pretrained(folder)
+        """Weights as safetensors, config, tokenizer.json: what `load_teacher` reads. Each file is whole whenever it is there."""
+        make_folder(folder)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".saving.") as made:
+            self.model.save_pretrained(made)
+            for path in sorted(Path(made).iterdir()):
+                os.replace(path, folder / path.name)
         self.tokenizer.no_truncation()
-        self.tokenizer.save(str(folder / "tokenizer.json"))
+        write_atomic(folder / "tokenizer.json", self.tokenizer.to_str(pretty=True).encode())
 
 
 @dataclass(frozen=True, eq=False)

@@ -79,7 +79,7 @@ class Training:
 
     def run(self) -> None:
         """All steps; the best so far lies in the out folder."""
-        o, live = self.options, state.Live(self.out / "live", self.teacher.model, nn.Module(), self.options.rate)
+        o, live = self.options, state.Live(self.out / "live", {"student": self.teacher.model}, self.options.rate)
         first = live.resume(self.card)
         start, spent = time.time(), self.card["minutes"]
         for step in track(range(first, o.steps), description="teacher", total=o.steps, completed=first):

@@ -93,7 +93,8 @@ def float_student(folder: Path, **changes: Any) -> tuple[Path, SpikingBert]:
     folder.mkdir(exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     card = {"recipe": plain(Recipe("sst2", MODEL)), "vocabulary": len(random_checkpoint.WORDS), "classes": 2}
-    state.save(folder / "float", student, card | changes)
+    state.save(folder / "float", {"student": student}, card | changes)
+    state.publish(folder / "float", card | changes)
     return folder / "float.json", student.eval()
 
 
