@@ -69,6 +69,18 @@ KEEPING = """
             kept.run([sys.executable, "-c", sys.argv[1], str(kept.folder)])
     run_command(main)
 """
+# A comparison whose model, in the place of `models.predict`, answers nothing
+COMPARING = """
+    import sys
+    from pathlib import Path
+    from runtime import glue
+    from runtime.cli import run_command
+    from runtime.versus import run
+    from runtime.versus.sources import Asked
+    run._ROOT = Path(sys.argv[1])
+    run_command(lambda _: run.run_child(Path("source"), Asked(glue.task_named("sst2"), "data")))
+"""
+ANSWERING = "import sys, time; open(sys.argv[-1] + '.begun', 'w').close(); time.sleep(600)"
 
 
 @pytest.fixture()
@@ -166,6 +178,19 @@ def test_a_signal_leaves_nothing(script, number, forked, place):
     for pid in processes(place):
         os.kill(pid, signal.SIGKILL)
     assert run.communicate()[1] == ("interrupted\n" if number == signal.SIGINT else "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_comparison_leaves_nothing(number, place, tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").touch()
+    (tmp_path / "models" / "predict.py").write_text(ANSWERING)
+    command = [sys.executable, "-c", textwrap.dedent(COMPARING), str(tmp_path)]
+    run = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=tmp_path)
+    assert until(lambda: list(place.glob("*/*.begun")))
+    run.send_signal(number)
+    assert run.wait(60) == {signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
+    assert until(lambda: not processes(place) and not list(place.iterdir()))
 
 
 def _listen() -> None:
