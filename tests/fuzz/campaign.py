@@ -1,0 +1,115 @@
+"""Many cases on all cores: each is made from the seed, the kind's name and its number alone, so that any can be had again."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import shutil
+import subprocess
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from fuzz import child, judge
+from fuzz.case import Change, Done, Fault, Kind, Outcome, Step
+from fuzz.keep import CASE, keep
+from fuzz.kinds import checkpoint, map, profile, program, runs, tokenizer
+
+from runtime.simulator import cache
+
+KINDS: dict[str, Kind] = {k.KIND.name: k.KIND for k in (program, checkpoint, tokenizer, map, profile, runs)}
+_CHUNK = 8
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """seeds: folder of whole inputs by kind. until: of `time.monotonic`, after which no case is begun. real: as real commands too."""
+
+    seed: int
+    seeds: Path
+    until: float = float("inf")
+    kept: Path | None = None
+    real: bool = False
+    limits: child.Limits = field(default_factory=child.Limits)
+
+
+def prepare(folder: Path, names: Sequence[str]) -> None:
+    """Whole inputs of those kinds below `folder`, made in a process of their own: the tokenizer library must start no thread in this one."""
+    cache.prepare()
+    gc.collect()
+    gc.freeze()  # so that children do not copy what they never change
+    with _pool(1) as pool:
+        for name in names:
+            pool.submit(_seeds, name, folder / name).result()
+
+
+def _seeds(name: str, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    KINDS[name].seeds(folder)
+    for shape in folder.iterdir():
+        (shape / "shape").write_text(shape.name)
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"))
+
+
+def run(campaign: Campaign, names: Sequence[str], cases: int, jobs: int, first: int = 0) -> Iterator[Outcome]:
+    """`cases` of each kind, the kinds in turn; those that time leaves out are not reported."""
+    wanted = [(name, number) for number in range(first, first + cases) for name in names]
+    with _pool(jobs) as pool:
+        for found in pool.map(partial(_in_time, campaign), wanted, chunksize=_CHUNK):
+            if found is not None:
+                yield found
+
+
+def _in_time(campaign: Campaign, case: tuple[str, int]) -> Outcome | None:
+    if time.monotonic() >= campaign.until:
+        return None
+    try:
+        return run_case(campaign, KINDS[case[0]], case[1])
+    except Exception:  # a mutation that could not be made: a fault of the fuzzer, to be seen among the others
+        return Outcome(case[0], campaign.seed, case[1], "", faults=(Fault("fuzzer", traceback.format_exc().strip().splitlines()[-1]),))
+
+
+def run_case(campaign: Campaign, kind: Kind, number: int) -> Outcome:
+    """Make one case and run it, in a folder of its own that is gone afterwards; what breaks a promise is made again where it is kept."""
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as parent:
+        steps, change = made(campaign, kind, number, Path(parent) / "case")
+        how = child.spawned if campaign.real else child.forked
+        done = carried_out(steps, Path(parent) / "case", campaign.limits, how)
+    outcome = Outcome(kind.name, campaign.seed, number, change.what, done, judge.faults(change, done))
+    if campaign.kept:
+        keep(outcome, campaign.kept, lambda folder: made(campaign, kind, number, folder))
+    return outcome
+
+
+def made(campaign: Campaign, kind: Kind, number: int, folder: Path) -> tuple[tuple[Step, ...], Change]:
+    """The case's files in `folder`, and what is run on them."""
+    rng = Random(f"{campaign.seed}/{kind.name}/{number}")
+    shutil.copytree(rng.choice(sorted((campaign.seeds / kind.name).iterdir())), folder)
+    steps = kind.steps(rng, folder)
+    return steps, kind.change(rng, folder)
+
+
+def copied(folder: Path, to: Path) -> Path:
+    """A kept case's files, FIFOs, sockets and links too."""
+    subprocess.run(["cp", "-a", str(folder), str(to)], check=True)
+    (to / CASE).unlink()
+    return to
+
+
+def carried_out(steps: Sequence[Step], folder: Path, limits: child.Limits, how: Callable[..., Done] = child.forked) -> tuple[Done, ...]:
+    """Run the steps up to the first that refuses; a twin is run whatever the step before it did."""
+    done: list[Done] = []
+    for n, step in enumerate(steps):
+        done.append(how(step, folder, limits))
+        if done[-1].code != 0 and not any(s.twin for s in steps[n + 1 : n + 2]):
+            break
+    return tuple(done)

@@ -1,0 +1,43 @@
+"""Mappings (.map) beside a whole program."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+from fuzz import containers, seeds, trees
+from fuzz.case import RUNTIME, Change, Kind, Step
+
+from runtime.files import read_tensors
+
+FILE = "program.map"
+
+
+def change(rng: Random, folder: Path) -> Change:
+    """Mostly what a checksum would not stop; now and then the program is another one."""
+    path, kind = folder / FILE, rng.random()
+    if kind < 0.1:
+        return Change(containers.file_changed(rng, path))
+    if kind < 0.2:
+        content, said = containers.header_changed(rng, path.read_bytes())
+        path.write_bytes(content)
+        return Change(said)
+    arrays, metadata = read_tensors(path)
+    text, said, changed = metadata["tritspike"], [], arrays
+    if kind < 0.8:
+        tree, said = trees.mutated(rng, json.loads(text))
+        text = trees.dumps(tree)
+    if kind > 0.7:
+        changed, more = containers.arrays_changed(rng, arrays)
+        said.append(more)
+    path.write_bytes(containers.container(changed, text))
+    return Change("; ".join(said))
+
+
+def steps(rng: Random, folder: Path) -> tuple[Step, ...]:
+    """Print it; the program beside it is whole."""
+    return (Step(RUNTIME, ("inspect", "program.tsp", "--map", *rng.choice([(FILE,), ()]))),)
+
+
+KIND = Kind("map", seeds.maps, change, steps)

@@ -1,0 +1,93 @@
+"""Program files (.tsp): every field and array changed with the checksum made anew, and every byte without."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from fuzz import containers, seeds, trees
+from fuzz.case import RUNTIME, Change, Kind, Step
+
+from runtime import program_file
+from runtime.files import read_tensors
+
+FILE = "program.tsp"
+TEXTS = ("w1", "w1 w2 w3", "w5 unknown w7 w9 w11 w13 w15 w17", "", "[SEP] w1", "é\U0001f600")
+
+
+def change(rng: Random, folder: Path) -> Change:
+    """Mostly what a checksum would not stop."""
+    path = folder / FILE
+    kind = rng.random()
+    if kind < 0.08:
+        return Change(containers.file_changed(rng, path))
+    if kind < 0.14:
+        content, said = containers.header_changed(rng, path.read_bytes())
+        path.write_bytes(content)
+        return Change(said)
+    arrays, metadata = read_tensors(path)
+    outer = json.loads(metadata["tritspike"])
+    if kind < 0.18:
+        return _outer_changed(rng, path, arrays, outer)
+    return _changed(rng, path, arrays, outer, sealed=kind < 0.95)
+
+
+def _outer_changed(rng: Random, path: Path, arrays: containers.Arrays, outer: dict[str, Any]) -> Change:
+    changed, said = trees.mutated(rng, outer)
+    path.write_bytes(containers.container(arrays, trees.dumps(changed)))
+    return Change(f"metadata {'; '.join(said)}")
+
+
+def _changed(rng: Random, path: Path, arrays: containers.Arrays, outer: dict[str, Any], sealed: bool) -> Change:
+    described, said = json.loads(outer["program"]), []
+    kind = rng.random()
+    if kind < 0.12:
+        said.append(_renamed(rng, described, arrays))
+    if 0.12 < kind < 0.75:
+        described, more = trees.mutated(rng, described)
+        said += more
+    if kind > 0.6:
+        arrays, more = containers.arrays_changed(rng, arrays)
+        said.append(more)
+    body = trees.dumps(described, sort_keys=rng.random() < 0.9)
+    damaged = not sealed and body != outer["program"]
+    checksum = program_file._digest(body, arrays) if sealed else outer["sha256"]
+    path.write_bytes(containers.container(arrays, json.dumps({"sha256": checksum, "program": body})))
+    return Change("; ".join(said) if sealed else f"under the old checksum: {'; '.join(said)}", damaged)
+
+
+def _renamed(rng: Random, described: dict[str, Any], arrays: containers.Arrays) -> str:
+    """One name changed wherever it stands, so that everything still belongs together; or one shape changed on both sides."""
+    records = described["populations"] + described["synapses"]
+    old, new = rng.choice(records)["name"], rng.choice(trees.STRINGS)
+    for record in records:
+        record.update({key: new for key in ("name", "source", "target") if record.get(key) == old})
+    for name in [n for n in arrays if n.split(".", 1)[-1] == old]:
+        arrays[f"{name.split('.', 1)[0]}.{new}"[:2000].encode(errors="replace").decode()] = arrays.pop(name)
+    return f"{old} renamed to {new[:20]!r} everywhere"
+
+
+def steps(rng: Random, folder: Path) -> tuple[Step, ...]:
+    """Look at it, run it, and hold the executors against each other."""
+    language = folder.joinpath("shape").read_text().startswith("language")
+    verify = Step(RUNTIME, ("verify", FILE, "--executor", "fast", "--random", "3", "--seed", str(rng.randrange(1000))), compares=True)
+    return Step(RUNTIME, ("inspect", FILE)), *(_language(rng) if language else _classified(rng)), verify
+
+
+def _classified(rng: Random) -> tuple[Step, ...]:
+    texts = rng.sample(TEXTS, 2)
+    return tuple(
+        Step(RUNTIME, ("classify", FILE, *texts, "--executor", name), twin=name == "reference", may_refuse=name == "fast")
+        for name in ("fast", "reference")
+    )
+
+
+def _language(rng: Random) -> tuple[Step, ...]:
+    if rng.random() < 0.5:
+        return (Step(RUNTIME, ("perplexity", FILE, "--data", "text.txt")),)
+    return (Step(RUNTIME, ("generate", FILE, rng.choice(TEXTS[:3]), "--tokens", "3")),)
+
+
+KIND = Kind("program", seeds.programs, change, steps)

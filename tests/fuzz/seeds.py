@@ -1,0 +1,50 @@
+"""Whole inputs that cases start from: checkpoints of every shape that the compiler knows, small enough for the reference to be quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import random_checkpoint
+
+from compiler.lower import lower
+from compiler.mapping import command as mapping_command
+from hw_profiles.profile import load as load_profile
+from runtime import mapping, program_file
+
+_SMALL = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=3, steps=2, max_length=5, embedding_rank=3)
+SHAPES = {  # config of a checkpoint by name, and where its head is made
+    "ternary": (_SMALL, "host"),
+    "two-layers": (_SMALL | dict(layers=2, hidden=6, heads=2, steps=3, classes=3, labels=["a", "b", "c"]), "host"),
+    "binary": (_SMALL | dict(weights="binary", hidden=8, ffn=4), "host"),
+    "pair": (_SMALL | dict(task="mrpc", window=2, readout="first", heads=2, max_length=7), "host"),
+    "regression": (_SMALL | dict(task="stsb", classes=1, labels=[], causal=True, window=2), "host"),
+    "language": (_SMALL | dict(readout="each", window=2, max_length=6), "host"),
+    "language-on-chip": (_SMALL | dict(readout="each", weights="binary"), "chip"),
+}
+GLUE = {"sst2": ("SST-2", "sentence\tlabel\n"), "mrpc": ("MRPC", ""), "stsb": ("STS-B", "")}
+
+
+def checkpoints(folder: Path) -> None:
+    """A checkpoint folder for each shape, `folder/SHAPE/checkpoint`."""
+    for n, (shape, (config, head)) in enumerate(SHAPES.items()):
+        random_checkpoint.write(folder / shape / "checkpoint", n, **config)
+        (folder / shape / "head").write_text(head)
+        (folder / shape / "text.txt").write_text("w1 w2 w3 w4 w5 w6 w7 w8\n\nw9 unknown w0 w1\n")
+
+
+def programs(folder: Path) -> None:
+    """`folder/SHAPE/program.tsp` with the text that it may be given."""
+    checkpoints(folder)
+    for shape, (_, head) in SHAPES.items():
+        program_file.save(lower(folder / shape / "checkpoint", "loihi2", head=head), folder / shape / "program.tsp")
+
+
+def maps(folder: Path) -> None:
+    """The program and its `program.map`, on two boards."""
+    programs(folder)
+    for n, shape in enumerate(SHAPES):
+        profile = load_profile("loihi2" if n % 2 else "kapoho-bay")
+        program = lower(folder / shape / "checkpoint", profile, head=SHAPES[shape][1])
+        program_file.save(program, folder / shape / "program.tsp")
+        found, figures = mapping_command.mapped(program, profile, None)
+        mapping.save(found.mapping(figures), folder / shape / "program.map")
