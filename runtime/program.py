@@ -114,6 +114,11 @@ class Program:
         return {p.name: p for p in self.populations}
 
     @cached_property
+    def by_synapse(self) -> dict[str, Synapse]:
+        """Synapses by name."""
+        return {s.name: s for s in self.synapses}
+
+    @cached_property
     def depth(self) -> int:
         """Steps from a sample's first input to the first step of its readout's window."""
         return max(p.latency + p.stages - 1 for p in self.populations)

@@ -67,6 +67,8 @@ class Encoder:
         if len(ids) and not 0 <= ids.min() <= ids.max() < len(front.token):
             wrong = ids[(ids < 0) | (ids >= len(front.token))][0]
             raise InputError(f"token {wrong} is outside the vocabulary, 0..{len(front.token) - 1}")
+        if len(segments) and not 0 <= segments.min() <= segments.max() < len(front.segment):
+            raise InputError(f"segments {segments.min()}..{segments.max()}, the program knows 0..{len(front.segment) - 1}")
         rows = front.token[ids].astype(np.int16) + front.position[places] + front.segment[segments]
         return encode(front, rows, self.program.steps)
 

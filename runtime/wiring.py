@@ -139,9 +139,11 @@ class Along:
 
     def csr(self, source: str, target: str, dims: Dims) -> sp.csr_matrix:
         """(target, source) sparse weight mantissas."""
+        shape = (dims.size(target), dims.size(source))
+        if not self.mantissa:
+            return sp.csr_matrix(shape, dtype=np.int32)
         columns, rows = self.edges(target, dims)
-        weights = np.full(len(rows), self.mantissa, np.int32)
-        return sp.csr_matrix((weights, (rows, columns)), shape=(dims.size(target), dims.size(source)))
+        return sp.csr_matrix((np.full(len(rows), self.mantissa, np.int32), (rows, columns)), shape=shape)
 
     def fan_in(self, target: str, dims: Dims) -> int:
         """Most synapses on one target neuron: the axes that are summed away."""
@@ -186,6 +188,8 @@ class Shift:
     def csr(self, source: str, target: str, dims: Dims) -> sp.csr_matrix:
         """(target, source) sparse weight mantissas over all stages."""
         n = dims.size(source)
+        if not self.mantissa:
+            return sp.csr_matrix((self.stages * n,) * 2, dtype=np.int32)
         return sp.diags([np.full((self.stages - 1) * n, self.mantissa, np.int32)], [-n], shape=(self.stages * n,) * 2, format="csr", dtype=np.int32)
 
     def bounds(self, source: str, target: str, dims: Dims) -> tuple[int, int]:

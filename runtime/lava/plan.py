@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from runtime.program import SOURCE, Population, Program
+from runtime.program import SOURCE, Population, Program, Synapse
 from runtime.ranges import require_ranges
 from runtime.validation import require_sound
 
@@ -118,17 +118,30 @@ def _bias(p: Population, neurons: int) -> tuple[NDArray[np.int64], NDArray[np.in
 
 def _links(program: Program, groups: tuple[Group, ...]) -> list[Link]:
     home = {p.name: g for g in groups for p in g.members}
-    parts: dict[tuple[str, str, int], list[sp.coo_matrix]] = {}
+    parts: dict[tuple[str, str, int], list[dict[str, sp.csr_matrix]]] = {}
     for s in program.synapses:
         source, target = home[s.source], home[s.target]
-        block = program.csr(s).tocoo()
-        moved = sp.coo_matrix(
-            (block.data, (block.row + target.offsets[s.target], block.col + source.offsets[s.source])), shape=(target.size, source.size)
-        )
-        parts.setdefault((source.name, target.name, s.exponent), []).append(moved)
-    return [Link(*key, _stacked(blocks)) for key, blocks in parts.items()]
+        stacks = parts.setdefault((source.name, target.name, s.exponent), [])
+        block = program.csr(s)
+        stack = next((k for k in stacks if not _meets(program, s, block, k)), None)
+        if stack is None:
+            stacks.append(stack := {})
+        stack[s.name] = block
+    return [Link(*key, _stacked(program, home, stack)) for key, stacks in parts.items() for stack in stacks]
 
 
-def _stacked(blocks: list[sp.coo_matrix]) -> sp.csr_matrix:
-    data, rows, columns = (np.concatenate([getattr(b, part) for b in blocks]) for part in ("data", "row", "col"))
-    return sp.csr_matrix((data.astype(np.int32), (rows, columns)), shape=blocks[0].shape)
+def _meets(program: Program, s: Synapse, block: sp.csr_matrix, stack: dict[str, sp.csr_matrix]) -> bool:
+    """Whether two neurons would have two synapses in one matrix, which would add them up, beyond what a weight can be."""
+    others = (program.by_synapse[name] for name in stack)
+    same = (stack[o.name] for o in others if (o.source, o.target) == (s.source, s.target))
+    return any((abs(block) > 0).multiply(abs(other) > 0).nnz for other in same)
+
+
+def _stacked(program: Program, home: dict[str, Group], stack: dict[str, sp.csr_matrix]) -> sp.csr_matrix:
+    ends = [(home[s.target].offsets[s.target], home[s.source].offsets[s.source]) for s in map(program.by_synapse.__getitem__, stack)]
+    blocks = [block.tocoo() for block in stack.values()]
+    first = program.by_synapse[next(iter(stack))]
+    rows = np.concatenate([b.row + down for b, (down, _) in zip(blocks, ends)])
+    columns = np.concatenate([b.col + across for b, (_, across) in zip(blocks, ends)])
+    data = np.concatenate([b.data for b in blocks]).astype(np.int32)
+    return sp.csr_matrix((data, (rows, columns)), shape=(home[first.target].size, home[first.source].size))

@@ -115,9 +115,11 @@ def side_by_side(words: bits.Words, offsets: tuple[int, ...], text: Ints) -> bit
     tokens, steps, each = words.shape
     out = np.zeros((tokens, steps, len(offsets) * each), np.uint64)
     for n, offset in enumerate(offsets):
-        at = np.arange(max(-offset, 0), min(tokens - offset, tokens))
-        at = at[text[at] == text[at + offset]]
-        out[at, :, n * each : (n + 1) * each] = words[at + offset]
+        first = min(max(-offset, 0), tokens)
+        last = max(min(tokens - offset, tokens), first)
+        part = out[first:last, :, n * each : (n + 1) * each]
+        part[:] = words[first + offset : last + offset]
+        part[text[first:last] != text[first + offset : last + offset]] = 0
     return out
 
 

@@ -325,11 +325,14 @@ def _side_by_side(stage: Linear | Attention) -> int:
 
 
 def bytes_per_token(program: Program, longest: int) -> int:
-    """The most that spikes of one token of a text of `longest` tokens hold at any stage; each buffer is dropped after its last use."""
-    stages = plan(program)
-    live, most, used = {"x": bits.words(program.dims.hidden)}, 0, stages.last_use()
+    """The most that spikes of one token of a text of `longest` tokens hold at any stage; each buffer is dropped after its last use.
+
+    But for x: its spikes are the caller's, who has them until the end.
+    """
+    stages, given = plan(program), bits.words(program.dims.hidden)
+    live, most, used = dict[str, int](), given, stages.last_use()
     for n, stage in enumerate(stages.stages):
         live |= dict(buffer_words(program, stage, longest))
-        most = max(most, sum(live.values()) + _side_by_side(stage))
+        most = max(most, given + sum(live.values()) + _side_by_side(stage))
         live = {name: size for name, size in live.items() if used.get(name, -1) > n}
     return most * program.steps * bits.WORD // 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from runtime import program_file
 from runtime.errors import ExecutorError, InputError, RangeError
 from runtime.program import Bias
 from runtime.simulator import fast, layout
+from runtime.text import Encoder
 from runtime.wiring import Along, Matrix
 
 
@@ -100,3 +102,33 @@ def test_an_unproved_program_is_refused(tmp_path):
     program = lower(random_checkpoint.write(tmp_path / "c", hidden=2200, layers=1, weights="binary", tensors=gain), "loihi2", unproved)
     with pytest.raises(RangeError, match=r"^layer\.0\.hidden: synaptic input can reach 14\d{4} at one neuron, allowed below 131072$"):
         layout.plan(program)
+
+
+DEEP = dict(layers=12, ffn=64)
+
+
+def held(program, tokens, count) -> int:
+    """Bytes that a run allocates at most, beside what it is given and what it answers."""
+    samples = Encoder(program).samples(tokens)
+    fast.run(program, samples, count=count)  # plans and compiles
+    tracemalloc.start()
+    try:
+        result = fast.run(program, samples, count=count)
+        return tracemalloc.get_traced_memory()[1] - result.read.nbytes
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("count", [False, True])
+@pytest.mark.parametrize(
+    "shape",
+    [DEEP, dict(layers=1, window=8, hidden=256, ffn=8), dict(layers=2, readout="each", hidden=128)],
+    ids=["deep", "window", "each"],
+)
+def test_the_promise_is_kept(shape, count, tmp_path):
+    """What is promised a token is what is held a token: buffers go after their last use, counting or not; a window's copy is among them."""
+    program = lower(random_checkpoint.write(tmp_path / "c", 0, **shape), "hala-point")
+    tokens = random_checkpoint.tokens(0, 400, program.dims.positions)
+    promised = layout.bytes_per_token(program, program.dims.positions) * sum(len(ids) for ids, _ in tokens)
+    given = sum(len(ids) for ids, _ in tokens) * program.steps * 8 * -(-program.dims.hidden // 64)  # x, which is encoded before
+    assert promised / 2 < held(program, tokens, count) + given <= promised * 1.05 + (200 << 10)
