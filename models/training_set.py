@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,15 +14,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hw_profiles.errors import decoding
 from models.augment import Mixture, edited_copies, made_pairs
 from models.data import Corpus, encode, sentences_of, training_part
 from models.teacher import Teacher
 from runtime import glue
-from runtime.files import read_tensors, write_tensors
+from runtime.errors import FileError
+from runtime.files import make_folder, read_tensors, write_tensors
 from runtime.text import Text
 
 _PART = 25_000  # texts
 _POOL = 20_000  # sentences that pairs are made of
+_CODE = 2  # of these labels: changed where the same teacher would say something else to the same tokens
+_DTYPE = torch.bfloat16  # of the products: soft labels' third digit does not matter, hours do
 _CHOICE = 0  # seed of the unlabelled sample: the same for all runs, which differ by their training alone
 
 
@@ -105,22 +110,31 @@ def build(teacher: Teacher, train: Sequence[glue.Example], extra: Sequence[Text]
 
 
 def teacher_logits(corpus: Corpus, teacher: Teacher, folder: Path) -> Tensor:
-    """(texts, classes), computed once and kept in `folder` under names made of weights and texts.
+    """(texts, classes), computed once and kept in `folder` under names made of all that they depend on (`_asked`, and the texts).
 
     In parts of `_PART` texts: a killed labelling goes on where it was, and a longer list of texts pays for the new ones only.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = hashlib.sha256()
-    for weight in teacher.model.parameters():
-        weights.update(weight.detach().numpy().tobytes())
+    make_folder(folder)
+    asked = _asked(teacher)
     parts = [corpus.part(at, min(at + _PART, len(corpus))) for at in range(0, len(corpus), _PART)]
-    return torch.cat([_labelled(part, teacher, weights.copy(), folder) for part in parts])
+    return torch.cat([_labelled(part, teacher, asked, folder) for part in parts])
 
 
-def _labelled(part: Corpus, teacher: Teacher, digest: hashlib._Hash, folder: Path) -> Tensor:
-    digest.update(part.ids.tobytes())
-    path = folder / f"logits-{digest.hexdigest()[:16]}.safetensors"
+def _asked(teacher: Teacher) -> list[bytes]:
+    """What a teacher's answer to given tokens depends on: its kind, its config but for where it lies, its tensors, and what computes them."""
+    config = {k: v for k, v in teacher.model.config.to_dict().items() if k != "_name_or_path"}
+    said = [_CODE, str(_DTYPE), torch.__version__, f"{type(teacher.model).__module__}.{type(teacher.model).__qualname__}"]
+    parts = [json.dumps([*said, config], sort_keys=True, default=str).encode()]
+    for name, tensor in teacher.model.state_dict().items():
+        parts += [f"{name} {tensor.dtype} {list(tensor.shape)}".encode(), tensor.detach().reshape(-1).view(torch.uint8).numpy().tobytes()]
+    return [hashlib.sha256(part).digest() for part in parts]
+
+
+def _labelled(part: Corpus, teacher: Teacher, asked: list[bytes], folder: Path) -> Tensor:
+    texts = [hashlib.sha256(array.tobytes()).digest() for array in (part.ids, part.segments, part.starts)]
+    path = folder / f"logits-{hashlib.sha256(b''.join([*asked, *texts])).hexdigest()[:32]}.safetensors"
     if not path.exists():
-        with torch.autocast("cpu", torch.bfloat16):  # soft labels: the third digit does not matter, hours do
+        with torch.autocast("cpu", _DTYPE):
             write_tensors(path, {"logits": teacher.logits(part, "teacher's logits")})
-    return torch.from_numpy(read_tensors(path)[0]["logits"])
+    with decoding(path, "file of a teacher's logits", FileError):
+        return torch.from_numpy(read_tensors(path)[0]["logits"])

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
+
 import numpy as np
 import pytest
 import random_checkpoint
 import torch
+from transformers import PretrainedConfig
 
+from compiler.lower import lower
 from models import measure, training_set
 from models.data import Corpus, encode, pack, shuffled_batches
 from models.distil import SpikePrice, mean_rate, operation_rate
-from models.fold import population_spikes, spike_rates
+from models.export import export
+from models.fold import population_spikes, scale_limits, spike_rates
 from models.load import load_student
 from models.recipe import recipe_from
 from models.spiking import exact_product, lif
+from models.spiking_bert import BertConfig, SpikingBert
 from models.teacher import Teacher
 from models.training_set import TrainingSet, teacher_logits
+from runtime import arith
 
 
 def _corpus(lengths):
@@ -37,23 +44,91 @@ def test_part_of_a_corpus_is_its_texts():
     assert len(part) == 2 and list(part.ids) == [2, 3, 4, 5] and list(part.starts) == [0, 3, 4]
 
 
+class _Model(torch.nn.BatchNorm1d):
+    """Parameters, buffers and a config, as a teacher has them."""
+
+    def __init__(self, **config):
+        super().__init__(1)
+        self.config = PretrainedConfig(**config)
+
+
+class _Apart(_Model):
+    pass
+
+
+@dataclass(frozen=True, eq=False)
 class _Counting(Teacher):
+    calls: list[int] = field(default_factory=list)
+
     def logits(self, corpus, label="", size=64):
-        CALLS.append(len(corpus))
-        return np.repeat(np.add.reduceat(corpus.ids, corpus.starts[:-1])[:, None], 2, 1).astype(np.float32)
+        self.calls.append(len(corpus))
+        return np.repeat(np.add.reduceat(corpus.ids, corpus.starts[:-1])[:, None], 2, 1).astype(np.float32) + float(self.model.weight.detach())
 
 
-CALLS: list[int] = []
+def _counting(model=None):
+    return _Counting(model or _Model(), random_checkpoint.small_tokenizer())
 
 
 def test_labels_are_computed_once_and_a_longer_list_pays_for_its_end_only(tmp_path, monkeypatch):
     monkeypatch.setattr(training_set, "_PART", 4)
-    teacher = _Counting(torch.nn.Linear(1, 1), random_checkpoint.small_tokenizer())
+    teacher = _counting()
     first = teacher_logits(_corpus([2] * 8), teacher, tmp_path)
-    assert CALLS == [4, 4]
+    assert teacher.calls == [4, 4]
     again = teacher_logits(_corpus([2] * 11), teacher, tmp_path)
-    assert CALLS == [4, 4, 3]
+    assert teacher.calls == [4, 4, 3]
     assert torch.equal(again[:8], first) and len(again) == 11
+
+
+def _heavier(model):
+    model.weight.data += 1
+    return model
+
+
+def _running(model):
+    model.running_mean += 1
+    return model
+
+
+@pytest.mark.parametrize(
+    "other", [_heavier(_Model()), _running(_Model()), _Model(hidden_act="relu"), _Apart()], ids=["weights", "buffers", "config", "kind"]
+)
+def test_another_teacher_labels_anew(other, tmp_path):
+    first, second = _counting(), _counting(other)
+    teacher_logits(_corpus([2] * 8), first, tmp_path)
+    found = teacher_logits(_corpus([2] * 8), second, tmp_path)
+    assert second.calls == [8] and torch.equal(found, torch.from_numpy(second.logits(_corpus([2] * 8))))
+
+
+def test_a_teacher_that_lies_elsewhere_is_the_same_one(tmp_path):
+    teacher_logits(_corpus([2] * 8), _counting(), tmp_path)
+    teacher_logits(_corpus([2] * 8), moved := _counting(_Model(name_or_path="elsewhere")), tmp_path)
+    assert moved.calls == []
+
+
+@pytest.mark.parametrize("part", ["ids", "segments", "starts"])
+def test_other_tokens_segments_or_ends_of_texts_are_labelled_anew(part, tmp_path):
+    teacher, corpus = _counting(), _corpus([2] * 8)
+    teacher_logits(corpus, teacher, tmp_path)
+    changed = getattr(corpus, part).copy()
+    changed[1] += 1
+    teacher_logits(replace(corpus, **{part: changed}), teacher, tmp_path)
+    assert teacher.calls == [8, 8]
+
+
+def test_a_scale_is_limited_by_half_the_accumulator_where_that_binds(tmp_path):
+    """Every row of `output` hears 4,096 codes of about the same gain: 127 synaptic units each would be four times what the accumulator holds."""
+    torch.manual_seed(0)
+    model = dict(hidden=8, layers=1, heads=1, head_dim=4, ffn=4096, steps=2, max_length=4, embedding_rank=4)
+    student = SpikingBert(BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=2, **model)).eval()
+    scale, name, limit = scale_limits(student)[0]
+    assert (name, limit) == ("layers.0.output", "accumulator")
+    student.fold(scale)
+    export(student, random_checkpoint.small_tokenizer(), "sst2", ("0", "1"), tmp_path / "c", {})
+    codes, gain = student.layers[0].output.codes(), student.layers[0].output.registers()[0]
+    worst = int((gain.abs() * codes.abs().sum(1)).max())
+    assert 0.95 * arith.A_LIMIT / 2 < worst < 1.05 * arith.A_LIMIT / 2  # rows' gains are rounded
+    high, low = lower(tmp_path / "c", "loihi2").input_bounds("layer.0.output")
+    assert max(high, -low) < arith.A_LIMIT
 
 
 def test_probes_are_never_drawn():
