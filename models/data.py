@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import re
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,8 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from hw_profiles.errors import decoding
+from hw_profiles.reading import read_regular, reason
 from runtime.errors import DataError, InputError
 from runtime.glue import Example, Task, read
 from runtime.panics import answering
@@ -61,13 +64,19 @@ def sentences_of(paths: Sequence[Path], count: int, words: tuple[int, int] = (4,
 
 def read_lines(path: Path) -> list[str]:
     """Lines of a UTF-8 text file, plain or .xz. Raises `DataError`."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such file", "a text file with one text a line, plain or .xz")
     try:
-        with lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8") as lines:
-            return list(lines)
-    except (UnicodeDecodeError, lzma.LZMAError, EOFError) as error:
-        raise DataError(f"{path}: not readable as UTF-8 text: {error}") from None
+        content = read_regular(path)
+    except OSError as error:
+        raise DataError(f"{path}: {reason(error)}", "a text file with one text a line, plain or .xz") from None
+    with decoding(path, "UTF-8 text", DataError):
+        return list(io.TextIOWrapper(io.BytesIO(_unpacked(content) if path.suffix == ".xz" else content), encoding="utf-8"))
+
+
+def _unpacked(content: bytes) -> bytes:
+    try:
+        return lzma.decompress(content)
+    except lzma.LZMAError as error:
+        raise ValueError(f"not an .xz file: {error}") from None
 
 
 def _sentences(text: str, words: tuple[int, int]) -> Iterator[str]:

@@ -19,12 +19,15 @@ import numpy as np
 import torch
 from rich.progress import track
 
+from hw_profiles.errors import decoding
 from models.data import Corpus, encode, pack, shuffled_batches, training_part
+from models.options import BATCH, COUNT, RATE, SEED
 from models.teacher import Teacher, load_teacher
 from runtime import glue
 from runtime.cli import run_command
-from runtime.errors import InputError
+from runtime.errors import FileError, InputError
 from runtime.files import read_json, write_atomic
+from runtime.option_values import real, whole
 from runtime.outputs import require_other_folder
 
 _NOT_THE_RUN = ("out", "dev", "rates")  # options that one rate's training does not depend on
@@ -56,7 +59,8 @@ def finetune(options: Options, command: str) -> dict[str, float]:
     task = glue.task_named(options.task)
     train, held = training_part(task, options.data, options.held_out)
     cards = [_try(rate, task, train, held, options) for rate in options.rates]
-    best = max(cards, key=lambda card: max(card["held_out_curve"]))
+    with decoding(options.out, "set of cards of rates", FileError):
+        best = max(cards, key=lambda card: max(card["held_out_curve"]))
     teacher = load_teacher(str(_folder(options, best["rate"])))
     teacher.save(Path(options.out))
     metrics = evaluate(teacher, task, glue.read(task, options.data) if options.dev else held, options.max_length)
@@ -152,10 +156,10 @@ def _options(argv: list[str]) -> Options:
     parser = argparse.ArgumentParser(prog="python -m models.finetune_teacher", description=__doc__)
     for name in ("base", "task", "data", "out"):
         parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--rate", dest="rates", type=float, nargs="+", default=list(Options.rates))
-    for name in ("epochs", "batch", "max_length", "checks", "held_out", "seed"):
-        default = getattr(Options, name)
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    parser.add_argument("--rate", dest="rates", type=RATE, nargs="+", default=list(Options.rates))
+    numbers = {"epochs": real(0.001, 1e6), "batch": BATCH, "max_length": whole(2, 4096), "checks": COUNT, "held_out": COUNT, "seed": SEED}
+    for name, kind in numbers.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=getattr(Options, name))
     parser.add_argument("--apart", action="store_true", help="embed the two texts of a pair apart and compare them, as a sentence encoder would")
     parser.add_argument("--no-dev", dest="dev", action="store_false", help="leave dev unscored, for searches")
     found = vars(parser.parse_args(argv))

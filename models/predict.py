@@ -19,10 +19,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hw_profiles.errors import decoding
 from models import state
 from models.data import Batch, Corpus, encode, length_sorted_batches, pack
 from models.fold import by_population
 from models.load import load_student
+from models.options import COUNT
 from models.recipe import recipe_from
 from models.spiking_bert import BertConfig, SpikingBert
 from models.teacher import Teacher, load_teacher
@@ -50,7 +52,8 @@ def predict(source: Path, asked: Asked) -> Side:
     if kind not in _PREDICTORS:
         raise InputError(f"{source}: a {kind} needs no torch", "python -m runtime compare runs it itself")
     require_answerable(source, asked)
-    return _PREDICTORS[kind](source, asked)
+    with decoding(source, kind, FileError):  # a config may say what its weights, or the texts, do not fit
+        return _PREDICTORS[kind](source, asked)
 
 
 def _teacher(folder: Path, asked: Asked) -> Side:
@@ -120,7 +123,7 @@ def _guesses(task: glue.Task, logits: NDArray) -> NDArray[np.float64]:
 def _checkpoint(folder: Path, asked: Asked) -> Side:
     config = config_from_json(read_json(folder / "config.json"), f"{folder}/config.json")
     student = load_student(folder)
-    ran = _run(student, _corpus(folder / "tokenizer.json", asked, config.max_length))
+    ran = _run(student, _corpus(folder / "tokenizer.json", asked, student.config))
     return _side(folder, CHECKPOINT, student, ran, ran.totals if asked.task.labels else _scores(ran, config))
 
 
@@ -131,7 +134,7 @@ def _scores(ran: _Ran, config: CheckpointConfig) -> NDArray[np.float64]:
 
 def _float_student(path: Path, asked: Asked) -> Side:
     student = _load_float(path)
-    ran = _run(student, _corpus(files_of(path)[-1], asked, student.config.max_length))
+    ran = _run(student, _corpus(files_of(path)[-1], asked, student.config))
     scale = float(student.logit_scale.detach()) / (arith.ONE * student.config.steps)
     return _side(path, FLOAT_STUDENT, student, ran, ran.totals * scale / ran.positions[:, None])
 
@@ -154,8 +157,10 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _corpus(tokenizer: Path, asked: Asked, length: int) -> Corpus:
-    return encode(tokenizer_from(text_of(tokenizer), str(tokenizer)), [e.text for e in asked.examples], length)
+def _corpus(path: Path, asked: Asked, config: BertConfig) -> Corpus:
+    tokenizer = tokenizer_from(text_of(path), str(path))
+    tokenizer.require_usable(config.vocabulary)
+    return encode(tokenizer, [e.text for e in asked.examples], config.max_length)
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +214,7 @@ def main(argv: list[str]) -> None:
     for name in ("task", "data"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--split", choices=["dev", "train"], default="dev")
-    parser.add_argument("--limit", type=int)
+    parser.add_argument("--limit", type=COUNT)
     parser.add_argument("--out", type=Path, required=True)
     o = parser.parse_args(argv)
     asked = Asked(glue.task_named(o.task), o.data, o.split, o.limit)

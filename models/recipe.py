@@ -6,14 +6,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
+from hw_profiles.errors import decoding
 from models.bispikclm import language_config
 from models.distil import LossWeights
 from models.spad import SpadWeights
 from models.spiking_bert import BertConfig
 from models.start import Start
-from runtime.errors import FileError, InputError
+from runtime.checkpoint import FORMAT, VERSION, config_from_json
+from runtime.errors import CheckpointError, FileError, InputError
+from runtime.files import read_bytes
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -21,6 +24,16 @@ else:
     import tomli as tomllib
 
 LANGUAGE = "lm"  # the task of a causal language model
+Some = TypeVar("Some")
+_WHOLE, _REAL = (0, 1_000_000_000), (0.0, 1e6)  # of numbers that are not among these:
+_RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("warm_up", "held_out", "check_every", "calibration_batches", "states_every"), (1, _WHOLE[1])),
+    **dict.fromkeys(("task_share", "parts", "rate_mix"), (0.0, 1.0)),
+    **dict.fromkeys(("score", "context", "steady", "temperature"), (1e-6, _REAL[1])),  # learned as logarithms, or divided by
+    "loosened": (1.0, _REAL[1]),
+    "batch": (1, 1 << 16),
+    "seed": (0, (1 << 63) - 1),  # what every generator takes
+}
 
 
 @dataclass(frozen=True)
@@ -56,20 +69,55 @@ class Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Parse and check a recipe; unknown keys are refused with one line."""
-    try:
-        return recipe_from(tomllib.loads(path.read_text()))
-    except (OSError, KeyError, TypeError, tomllib.TOMLDecodeError) as error:
-        raise FileError(f"{path}: not a training recipe: {error}") from None
+    """Parse and check a recipe. Raises `FileError` on whatever a file can hold that is none."""
+    content = read_bytes(path)
+    with decoding(path, "training recipe", FileError):
+        return recipe_from(tomllib.loads(content.decode()))
 
 
 def recipe_from(raw: dict[str, Any]) -> Recipe:
-    """The recipe of a parsed TOML file. Raises `KeyError` or `TypeError` on what is missing or unknown."""
-    model, loss = raw.get("model", {}), raw.get("loss", {})
-    causal = raw["task"] == LANGUAGE
-    _ = language_config(1, **model) if causal else BertConfig(vocabulary=1, classes=1, **model)  # refuses keys it does not know
-    terms = SpadWeights(**loss) if causal else LossWeights(**loss)
-    return Recipe(raw["task"], model, Start(**raw.get("start", {})), terms, Schedule(**raw.get("schedule", {})))
+    """The recipe of a parsed TOML file. Raises `KeyError`, `TypeError` or `ValueError` on what is missing, unknown or out of range."""
+    for name in raw.keys() - {"task", "model", "start", "loss", "schedule"}:
+        raise KeyError(f"no section {name!r}")
+    task, model = raw["task"], raw.get("model", {})
+    if not isinstance(task, str):
+        raise TypeError(f"task is {task!r:.40}, must be a string")
+    _require_table("model", model)
+    _require_model(language_config(1, **model) if task == LANGUAGE else BertConfig(vocabulary=1, classes=1, **model))
+    terms = _section(SpadWeights, "loss", raw) if task == LANGUAGE else _section(LossWeights, "loss", raw)
+    return Recipe(task, model, _section(Start, "start", raw), terms, _section(Schedule, "schedule", raw))
+
+
+def _require_table(name: str, table: object) -> None:
+    if not isinstance(table, dict):
+        raise TypeError(f"{name} is {table!r:.40}, must be a section")
+
+
+def _require_model(config: BertConfig) -> None:
+    """What no checkpoint may say is refused before its training."""
+    others = {"format": FORMAT, "version": VERSION, "task": "", "labels": [], "embedding_shift": 0, "logit_scale": 1.0}
+    try:
+        config_from_json(vars(config) | others, "model")
+    except CheckpointError as error:
+        raise ValueError(str(error)) from None
+
+
+def _section(kind: type[Some], name: str, raw: dict[str, Any]) -> Some:
+    """`kind` from its section; every value of its field's type, and in its range."""
+    table, hints = raw.get(name, {}), get_type_hints(kind)
+    _require_table(name, table)
+    for key, value in table.items():
+        if key in hints:
+            _require_value(f"{name}.{key}", value, hints[key], _RANGES.get(key, _WHOLE if hints[key] is int else _REAL))
+    return kind(**table)
+
+
+def _require_value(what: str, value: object, kind: type, limits: tuple[float, float]) -> None:
+    if kind in (bool, str):
+        if type(value) is not kind:
+            raise TypeError(f"{what} is {value!r:.40}, must be {'true or false' if kind is bool else 'a string'}")
+    elif type(value) not in (int, kind) or not limits[0] <= float(value) <= limits[1]:  # type: ignore[arg-type]
+        raise ValueError(f"{what} is {value!r:.40}, allowed {'whole numbers in ' if kind is int else ''}{limits[0]:,}..{limits[1]:,}")
 
 
 def varied(recipe: Recipe, settings: Sequence[str]) -> Recipe:
@@ -81,7 +129,7 @@ def varied(recipe: Recipe, settings: Sequence[str]) -> Recipe:
         try:
             raw[section][key] = tomllib.loads(f"value = {value}")["value"]
             recipe_from(raw)
-        except (KeyError, TypeError, tomllib.TOMLDecodeError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError, OverflowError) as error:
             raise InputError(f"--set {setting}: {error}", "section.key=value, such as schedule.seed=1 or model.weights='binary'") from None
     return recipe_from(raw)
 

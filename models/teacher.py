@@ -16,6 +16,8 @@ from rich.progress import track
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from hw_profiles.errors import TritspikeError
+from hw_profiles.reading import reason, require_regular
 from models.data import Batch, Corpus, length_sorted_batches, pack
 from runtime.errors import FileError
 from runtime.files import make_folder, write_atomic
@@ -93,6 +95,7 @@ def load_causal_teacher(source: str) -> CausalTeacher:
     """A causal language model (GPT-2, OPT, Llama, ...) from a folder or hub name. Raises `FileError`."""
     from transformers import AutoModelForCausalLM
 
+    _require_regular_files(Path(source))
     with _told(source, "a causal language model"):
         model, own = _eager(AutoModelForCausalLM, source), Path(source) / "tokenizer.json"
         # a tokenizer.json by itself is ours, and says all; transformers would build the usual one for the kind of model
@@ -107,8 +110,9 @@ def load_teacher(source: str, labels: int | None = None, apart: bool = False) ->
 
     from models.compared import ComparedForSequenceClassification
 
+    _require_regular_files(Path(source))
     with _told(source, "a sequence classifier"):
-        config = AutoConfig.from_pretrained(source, **({} if labels is None else {"num_labels": labels}))
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False, **({} if labels is None else {"num_labels": labels}))
         apart = apart or _COMPARED in (config.architectures or ())
         kind = ComparedForSequenceClassification if apart else AutoModelForSequenceClassification
         # a checkpoint of another task has another classifier: a fresh one takes its place
@@ -116,12 +120,12 @@ def load_teacher(source: str, labels: int | None = None, apart: bool = False) ->
 
 
 def _eager(kind: Any, source: str, **extra: Any) -> Any:
-    """With eager attention: the only kind that hands out attention maps, which distillation reads."""
+    """With eager attention: the only kind that hands out attention maps, which distillation reads. Nothing is unpickled or run."""
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    return kind.from_pretrained(source, attn_implementation="eager", **extra).eval()
+    return kind.from_pretrained(source, attn_implementation="eager", use_safetensors=True, trust_remote_code=False, **extra).eval()
 
 
 def _tokenizer(source: str) -> Tokenizer:
@@ -130,19 +134,29 @@ def _tokenizer(source: str) -> Tokenizer:
     own = Path(source) / "tokenizer.json"
     if own.is_file():
         tokenizer_from(text_of(own), str(own))  # is it sound? transformers would hand it to the library as it is
-    return AutoTokenizer.from_pretrained(source).backend_tokenizer
+    return AutoTokenizer.from_pretrained(source, trust_remote_code=False).backend_tokenizer
+
+
+def _require_regular_files(folder: Path) -> None:
+    """`FileError` where one is a FIFO or a device: transformers would wait for it."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        try:
+            if not path.is_dir():
+                require_regular(path.stat().st_mode)
+        except OSError as error:
+            raise FileError(f"{path}: {reason(error)}") from None
 
 
 @contextmanager
 def _told(source: str, what: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, KeyError) as error:
+    except TritspikeError:
+        raise
+    except Exception as error:  # of transformers and what it calls: there is no list of what a config can make it raise
+        if isinstance(error, RuntimeError) and "mismatched" in str(error):
+            raise FileError(f"{source}: its weights are not of the sizes that {what} of its config has", "fine-tune it again") from None
         raise FileError(f"{source}: not {what} that transformers reads: {_first_line(error)}") from None
-    except RuntimeError as error:
-        if "mismatched" not in str(error):
-            raise
-        raise FileError(f"{source}: its weights are not of the sizes that {what} of its config has", "fine-tune it again") from None
 
 
 def _first_line(error: Exception) -> str:

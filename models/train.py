@@ -27,6 +27,7 @@ from models.data import Batch, Corpus, encode, length_sorted_batches, pack
 from models.distil import Distiller, LossWeights
 from models.export import export
 from models.finetune_teacher import predictions
+from models.options import THREADS
 from models.phases import Phases
 from models.recipe import LANGUAGE, Recipe, Schedule, read_recipe, varied
 from models.spiking_bert import BertConfig, SpikingBert
@@ -168,7 +169,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--cache", type=Path, help="folder of the teacher's logits, which runs may share; OUT/cache where not given")
     parser.add_argument("--no-dev", dest="dev", action="store_false", help="leave dev unscored, for searches")
     parser.add_argument("--set", nargs="+", default=[], metavar="SECTION.KEY=VALUE", help="instead of the recipe's, such as schedule.seed=1")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=THREADS, default=2)
     o = parser.parse_args(argv)
     torch.set_num_threads(o.threads)
     recipe, out, command = varied(read_recipe(Path(o.config)), o.set), Path(o.out), "python -m models.train " + shlex.join(argv)

@@ -24,10 +24,13 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from models import state
+from models.options import BATCH, COUNT, RATE, SEED, THREADS
 from models.streams import START, crops, perplexity, reviews, stream_of, train_tokenizer, wikitext
 from models.teacher import CausalTeacher
 from runtime.cli import run_command
+from runtime.errors import InputError
 from runtime.files import make_folder, write_atomic
+from runtime.option_values import real, whole
 from runtime.tokenizer import text_of, tokenizer_from
 
 _VALID = 400  # windows that perplexity is measured on along the way
@@ -54,6 +57,24 @@ class Options:
     dropout: float = 0.1
     check_every: int = 1000
     seed: int = 0
+
+
+_NUMBERS = {
+    "lines": whole(0, 1_000_000_000),
+    "share": real(0, 1),
+    "vocabulary": whole(257, 1 << 20),  # every byte, and what begins a text
+    "hidden": whole(1, 1 << 14),
+    "layers": whole(1, 256),
+    "heads": whole(1, 256),
+    "length": whole(2, 4096),
+    "steps": COUNT,
+    "batch": BATCH,
+    "rate": RATE,
+    "warm_up": COUNT,
+    "dropout": real(0, 0.99),
+    "check_every": COUNT,
+    "seed": SEED,
+}
 
 
 class Training:
@@ -149,11 +170,9 @@ def _options(argv: list[str]) -> tuple[Options, int]:
     for name in ("data", "out"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--unlabelled", nargs="+", default=[], help="text files, plain or .xz, one text a line")
-    sizes = ("vocabulary", "hidden", "layers", "heads", "length")
-    for name in ("lines", "share", *sizes, "steps", "batch", "rate", "warm_up", "dropout", "check_every", "seed"):
-        default = getattr(Options, name)
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
-    parser.add_argument("--threads", type=int, default=1, help="one gives the same weights every time (default)")
+    for name, kind in _NUMBERS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=getattr(Options, name))
+    parser.add_argument("--threads", type=THREADS, default=1, help="one gives the same weights every time (default)")
     found = vars(parser.parse_args(argv))
     threads = found.pop("threads")
     return Options(**found), threads
@@ -162,6 +181,8 @@ def _options(argv: list[str]) -> tuple[Options, int]:
 def main(argv: list[str]) -> None:
     """The command."""
     options, threads = _options(argv)
+    if options.hidden % options.heads:
+        raise InputError(f"--hidden {options.hidden} is not a multiple of --heads {options.heads}")
     torch.set_num_threads(threads)
     found = train(options, "python -m models.train_teacher " + shlex.join(argv))
     print(f"validation perplexity {found:.3f}")

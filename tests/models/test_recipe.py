@@ -20,6 +20,6 @@ def test_shipped_recipes_read(path):
 @pytest.mark.parametrize("text", ['task = "sst2"\n[loss]\nlogit = 1\n', "[model]\n", 'task = "sst2"\n[model]\nwidth = 3\n', "task = \n"])
 def test_bad_recipes_are_refused_in_one_line(tmp_path, text):
     (tmp_path / "r.toml").write_text(text)
-    with pytest.raises(FileError, match="not a training recipe") as caught:
+    with pytest.raises(FileError, match="not a whole training recipe") as caught:
         read_recipe(tmp_path / "r.toml")
     assert "\n" not in str(caught.value)
