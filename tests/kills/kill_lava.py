@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,16 +32,17 @@ _WAIT = 20.0  # seconds after which something counts as left
 
 @dataclass(frozen=True)
 class Trial:
-    """One killed run. left: processes, names in /dev/shm and names in its temporary folder; seconds: until they were gone."""
+    """One killed run. alive: what there was to leave; left: processes, names in /dev/shm and in its folder; seconds: until all was gone."""
 
     kind: str
+    alive: str
     code: int
     err: str
     left: tuple[list[str], list[str], list[str]]
     seconds: float
 
     def __str__(self) -> str:
-        return f"{self.kind}, exit {self.code}: left {[len(some) for some in self.left]} after {self.seconds:.1f} s"
+        return f"{self.kind} ({self.alive}), exit {self.code}: left {[len(some) for some in self.left]} after {self.seconds:.1f} s"
 
 
 class Run:
@@ -65,13 +67,13 @@ class Run:
         while self.started.poll() is None and time.monotonic() < end and not sign(self):
             time.sleep(0.002)
 
-    def ended(self, kind: str) -> Trial:
+    def ended(self, kind: str, alive: str) -> Trial:
         """Wait for its end, then for what is left to go."""
         code, start = self.started.wait(120), time.monotonic()
         while any(left := self.left()) and time.monotonic() < start + _WAIT:
             time.sleep(0.05)
         err = (self.folder.parent / f"{self.folder.name}.txt").read_text("utf-8", "replace")
-        return Trial(kind, code, err, left, time.monotonic() - start)
+        return Trial(kind, alive, code, err, left, time.monotonic() - start)
 
     def left(self) -> tuple[list[str], list[str], list[str]]:
         ours = self.processes()
@@ -99,41 +101,64 @@ def read(pid: str, name: str) -> bytes:
         return b""
 
 
-def kill(folder: Path, kind: str, program: Path, command: tuple[str, ...], sign: Callable[[Run], bool]) -> Trial:
-    """Run, wait for the sign, send the signal."""
+def kill(folder: Path, kind: str, program: Path, command: tuple[str, ...], *signs: Callable[[Run], bool]) -> Trial:
+    """Run, wait for one sign after the other, send the signal."""
     run = Run(folder, command[0], program, *command[1:])
-    run.wait_for(sign)
+    for sign in signs:
+        run.wait_for(sign)
+    alive = f"{len(run.processes())} processes, {len(run.segments())} segments"
     if run.started.poll() is None:
         run.started.send_signal(SIGNALS[kind])
-    return run.ended(kind)
+    return run.ended(kind, alive)
 
 
 def time_out(folder: Path, program: Path, command: tuple[str, ...], seconds: float) -> Trial:
     """Run with that time limit."""
-    return Run(folder, command[0], program, *command[1:], "--time-limit", f"{seconds:.3f}").ended("time-out")
+    return Run(folder, command[0], program, *command[1:], "--time-limit", f"{seconds:.3f}").ended("time-out", f"after {seconds:.1f} s")
+
+
+def folder_is_made(run: Run) -> bool:
+    return bool(os.listdir(run.folder))
+
+
+def after(seconds: float) -> Callable[[Run], bool]:
+    """A sign that comes `seconds` after it is first looked for."""
+    ends: list[float] = []
+
+    def come(run: Run) -> bool:
+        if not ends:
+            ends.append(time.monotonic() + seconds)
+        return time.monotonic() >= ends[0]
+
+    return come
 
 
 def trials(program: Path, folder: Path, kills: int) -> Iterator[Trial]:
-    """Moments at even distances from the start to the length of a run that nobody kills."""
-    whole, lava = _lengths(program, folder)
+    """A fifth of the moments at even distances before its folder is made, the others from there to its end; earlier where a run was quicker."""
+    before, lava, tries = *_lengths(program, folder), count()
     for n in range(kills):
-        kind, command, share = KINDS[n % len(KINDS)], COMMANDS[n // len(KINDS) % len(COMMANDS)], (n + 1) / kills
-        place = folder / f"kill{n}"
-        if kind == "time-out":
-            yield time_out(place, program, command, lava * share)
-        else:
-            end = time.monotonic() + whole * share
-            yield kill(place, kind, program, command, lambda run, end=end: time.monotonic() > end)
+        while not (trial := _trial(program, folder / f"run{next(tries)}", n, 1.25 * n / kills - 0.25, before, lava)).code:
+            assert not any(trial.left), trial
+            lava *= 0.9
+        yield trial
+
+
+def _trial(program: Path, folder: Path, n: int, share: float, before: float, lava: float) -> Trial:
+    kind, command = KINDS[n % len(KINDS)], COMMANDS[n // len(KINDS) % len(COMMANDS)]
+    if kind == "time-out":
+        return time_out(folder, program, command, max(0.001, lava * share))
+    signs = [after(before * (1 + 4 * share))] if share < 0 else [folder_is_made, after(lava * share)]
+    return kill(folder, kind, program, command, *signs)
 
 
 def _lengths(program: Path, folder: Path) -> tuple[float, float]:
-    """Seconds of a whole run, and from the moment that its job's folder is there."""
+    """Seconds of a whole run until its job's folder is there, and from there on."""
     start = time.monotonic()
     run = Run(folder / "whole", *COMMANDS[0][:1], program, *COMMANDS[0][1:])
-    run.wait_for(lambda run: bool(os.listdir(run.folder)))
-    made, trial = time.monotonic(), run.ended("none")
+    run.wait_for(folder_is_made)
+    made, trial = time.monotonic(), run.ended("none", "")
     assert trial.code == 0 and not any(trial.left), trial
-    return time.monotonic() - start, time.monotonic() - made
+    return made - start, time.monotonic() - made
 
 
 def lowered(folder: Path) -> Path:
@@ -162,7 +187,7 @@ def main() -> int:
 
 def _report(done: list[Trial]) -> int:
     processes, segments, folders = (sum(len(t.left[n]) for t in done) for n in range(3))
-    ends = ", ".join(f"{count} {kind} with {code}" for (kind, code), count in sorted(Counter((t.kind, t.code) for t in done).items()))
+    ends = ", ".join(f"{number} {kind} with {code}" for (kind, code), number in sorted(Counter((t.kind, t.code) for t in done).items()))
     print(f"{len(done)} kills: {ends}; {sum('Traceback' in t.err for t in done)} tracebacks")
     print(f"left: {processes} processes, {segments} files in /dev/shm, {folders} folders, by {sum(any(t.left) for t in done)} runs")
     print(f"all was gone {max((t.seconds for t in done), default=0):.1f} s after the end at the latest")

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 from kills import kill_lava
-from kills.kill_lava import COMMANDS, Run, kill, time_out
+from kills.kill_lava import COMMANDS, Run, folder_is_made, kill, time_out
 
 pytest.importorskip("lava", reason="lava-nc is not installed")
 VERIFY, CLASSIFY = COMMANDS
@@ -16,10 +16,6 @@ VERIFY, CLASSIFY = COMMANDS
 @pytest.fixture()
 def program(tmp_path):
     return kill_lava.lowered(tmp_path)
-
-
-def folder_is_made(run: Run) -> bool:
-    return bool(os.listdir(run.folder))
 
 
 def memory_is_being_made(run: Run) -> bool:
@@ -56,6 +52,6 @@ def test_a_killed_keeper_takes_all_with_it(program, tmp_path):
     run.wait_for(models_are_being_forked)
     (keeper,) = [pid for pid in run.processes() if b"/runtime/keeper.py" in kill_lava.read(pid, "cmdline")]
     os.kill(int(keeper), signal.SIGKILL)
-    trial = run.ended("SIGKILL of the keeper")
+    trial = run.ended("SIGKILL of the keeper", "")
     assert (trial.code, trial.left) == (1, ([], [], [])), trial
     assert trial.err == "error: the process that runs it and clears up after it ended with -9: nothing is known of its run\n"
