@@ -95,3 +95,13 @@ def test_counts_of_batches_add_up(checkpoint):
     whole = fast.run(encoder.program, encoder.samples(tokens), count=True).activity
     memory = layout.bytes_per_token(encoder.program, 12) * 12 * 2
     assert executors.streamed(encoder, tokens, How(threads=2, memory=memory, count=True)).activity == whole
+
+
+def test_a_weight_of_zero_is_no_synapse(tmp_path):
+    """Neither counted on the chip nor an event, on every executor that counts."""
+    none = {"layer.0.attended.skip": np.zeros(1, np.int32), "layer.1.score.gain": np.zeros(1, np.int32)}
+    program = lower(random_checkpoint.write(tmp_path / "c", 3, none), "kapoho-point")
+    silent = ["layer.0.attended<x.relay", "layer.1.score<layer.1.score.and"]
+    activity = fast.run(program, Encoder(program).samples(random_checkpoint.tokens(1, 4, 12)), count=True).activity
+    for synapse in map(program.by_synapse.__getitem__, silent):
+        assert (program.synapse_count(synapse), program.csr(synapse).nnz, activity.events[synapse.name]) == (0, 0, 0)

@@ -18,6 +18,7 @@ from compiler.mapping.rates import uniform_rates
 from hw_profiles.errors import TritspikeError
 from hw_profiles.profile import load
 from runtime.compare import require_equal
+from runtime.lava.plan import plan
 from runtime.program import Program, Samples
 from runtime.simulator import fast, partitioned, reference
 from runtime.text import Encoder
@@ -98,3 +99,15 @@ def test_shipped_programs(kind):
     program = lower(ZOO / SHIPPED[kind], "kapoho-point", length=3)
     found = check(program, samples_of(program, [3, 2], 2))
     assert all(found["fast"][register, "equal"] for register in COMPUTED)
+
+
+def test_two_synapses_between_the_same_neurons_stay_two_on_lava(tmp_path):
+    """A mask that outweighs what earlier positions add may take several weights; in one matrix they would be added up, and clipped."""
+    gains = {f"layer.0.hidden.{name}": value for name, value in (("gain", np.full(24, 127, np.int8)), ("vth", np.array([60], np.int32)))}
+    wide = dict(layers=1, hidden=440, ffn=24, window=2, weights="binary", max_length=4, causal=True, readout="first", steps=2)
+    program = lower(random_checkpoint.write(tmp_path / "c", 7, gains, **wide), "kapoho-point")
+    masks = [s for s in program.inputs("layer.0.hidden") if s.source.startswith("pad")]
+    assert len(masks) > 1 and len({s.exponent for s in masks}) < len(masks)
+    assert max(abs(link.weights).max() for link in plan(program).links) == 127
+    samples = samples_of(program, [2, 4, 1], 3)
+    require_equal(program, reference.run(program, samples, True), lava_inline.run(program, samples), ("reference", "lava"))
