@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from hw_profiles.errors import ProfileError
+from hw_profiles.errors import ProfileError, decoding
+from hw_profiles.reading import read_regular, reason
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -19,6 +20,13 @@ _FOLDER = Path(__file__).parent
 AUTO = "auto"  # in place of a name: the smallest board that fits
 _KINDS = ("chip", "board", "made-up")
 _MAY_BE_ZERO = ("sample_reset", "bias_bytes", "index_bits_min")
+MOST_CORES = 1 << 20  # on a board, and router tiles: seven times Hala Point's 140,544; tables hold a row for each
+_MOST = 1 << 31  # of anything else that is counted in a core or a chip: products with `MOST_CORES` stay below 2^53, exact in float64
+_MOST_BITS = 64  # of a register, a word or an index: the host computes in int64
+_MOST_COST = 1e9  # pJ, ns or hops of one event: a millijoule, a second
+_SHORTEST = 0.001  # ns of a step: figures divide by it
+_LONGEST = 100  # characters of a name
+_SHOWN = 8  # faults in one message; the rest are counted
 
 
 @dataclass(frozen=True)
@@ -116,20 +124,22 @@ def boards() -> list[HardwareProfile]:
 def load(name: str) -> HardwareProfile:
     """A shipped profile by name, or any by path to a .toml file. Raises `ProfileError`."""
     path = Path(name) if name.endswith(".toml") else _FOLDER / f"{name}.toml"
-    if not path.is_file():
+    if not _is_there(path):
         raise ProfileError(f"profile {name!r} is unknown", f"one of {', '.join(known())}, or the path of a .toml file")
-    profile = _profile(_entries(path), path)
-    for complaint in _contradictions(profile):
-        raise ProfileError(f"{path}: {complaint}")
-    return profile
+    with decoding(path, "profile", ProfileError):
+        return _profile(_entries(path), path)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no system takes
+        return False
 
 
 def _entries(path: Path) -> dict[str, Any]:
     """The file's entries over those of the shipped profile that it names as `like`."""
-    try:
-        raw = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProfileError(f"{path}: not a TOML file: {error}") from None
+    raw = _toml(path)
     if "like" not in raw:
         return raw
     like = raw.pop("like")
@@ -139,40 +149,83 @@ def _entries(path: Path) -> dict[str, Any]:
     return _entries(_FOLDER / f"{like}.toml") | raw
 
 
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(read_regular(path).decode())
+    except OSError as error:
+        raise ProfileError(f"{path}: {reason(error)}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{path}: not a TOML file: {error}") from None
+    except (RecursionError, ValueError, OverflowError):
+        raise ProfileError(f"{path}: not a TOML file that can be read: nested too deeply, or a number of too many digits") from None
+
+
 def _profile(raw: dict[str, Any], path: Path) -> HardwareProfile:
-    wanted = {f.name: f.type for f in fields(HardwareProfile)}
-    for key in raw:
-        if key not in wanted:
-            raise ProfileError(f"{path}: unknown key {key!r}", f"known keys: {', '.join(wanted)}")
-    for key in wanted:
-        if key not in raw:
-            raise ProfileError(f"{path}: missing key {key!r}")
-    return HardwareProfile(**{key: _value(raw[key], key, str(kind), path) for key, kind in wanted.items()})
+    """All that is wrong with it in one message."""
+    wanted = {f.name: str(f.type) for f in fields(HardwareProfile)}
+    unknown = [key for key in raw if key not in wanted]
+    found = [f"unknown key {key!r}" for key in unknown] + [f"missing key {key!r}" for key in wanted if key not in raw]
+    found += [text for key, kind in wanted.items() if key in raw for text in _complaints(raw[key], key, kind)]
+    if not found:
+        profile = HardwareProfile(**{key: _plain(raw[key], kind) for key, kind in wanted.items()})
+        found = list(_contradictions(profile))
+        if not found:
+            return profile
+    raise ProfileError(f"{path}: {_joined(found)}", f"known keys: {', '.join(wanted)}" if unknown else None)
 
 
-def _value(entry: Any, key: str, kind: str, path: Path) -> Any:
+def _joined(found: list[str]) -> str:
+    more = len(found) - _SHOWN
+    return "; ".join([*found[:_SHOWN], *([f"and {more} more"] if more > 0 else [])])
+
+
+def _plain(entry: Any, kind: str) -> Any:
+    return entry if kind == "str" else float(entry["value"]) if kind == "float" else entry["value"]
+
+
+def _complaints(entry: Any, key: str, kind: str) -> Iterator[str]:
     if kind == "str":
         if not isinstance(entry, str):
-            raise ProfileError(f"{path}: {key} is {entry!r}, must be a string")
-        return entry
-    return _number(entry, key, kind, path)
+            yield f"{key} is {_short(entry)}, must be a string"
+        elif not (entry.isprintable() and 0 < len(entry) <= _LONGEST):
+            yield f"{key} is {_short(entry)}, must be 1 to {_LONGEST} printable characters"
+    elif not isinstance(entry, dict) or set(entry) != {"value", "unit", "source"}:
+        yield f'{key} must be a table of value, unit and source (or source = "assumed")'
+    else:
+        for part in ("unit", "source"):
+            if not isinstance(entry[part], str) or not entry[part].strip():
+                yield f"{key}: {part} is {_short(entry[part])}, must say something"
+        yield from _number_complaints(entry["value"], key, kind)
 
 
-def _number(entry: Any, key: str, kind: str, path: Path) -> int | float:
-    if not isinstance(entry, dict) or set(entry) != {"value", "unit", "source"}:
-        raise ProfileError(f'{path}: {key} must be a table of value, unit and source (or source = "assumed")')
-    for part in ("unit", "source"):
-        if not isinstance(entry[part], str) or not entry[part].strip():
-            raise ProfileError(f"{path}: {key}: {part} is {entry[part]!r}, must say something")
-    value = entry["value"]
+def _number_complaints(value: Any, key: str, kind: str) -> Iterator[str]:
     if kind == "float":
         if type(value) not in (int, float) or not 0 <= value < float("inf"):
-            raise ProfileError(f"{path}: {key} is {value!r}, must be a number of 0 or more")
-        return float(value)
-    low = 0 if key in _MAY_BE_ZERO else 1
+            yield f"{key} is {_short(value)}, must be a number of 0 or more"
+        elif value > _MOST_COST:
+            yield f"{key} is {_short(value)}, allowed up to {_MOST_COST:.0f}"
+        return
+    low, high = int(key not in _MAY_BE_ZERO), _highest(key)
     if type(value) is not int or value < low:
-        raise ProfileError(f"{path}: {key} is {value!r}, must be a whole number {'of 0 or more' if low == 0 else 'above 0'}")
-    return value
+        yield f"{key} is {_short(value)}, must be a whole number {'of 0 or more' if low == 0 else 'above 0'}"
+    elif value > high:
+        yield f"{key} is {_short(value)}, allowed up to {high}"
+
+
+def _highest(key: str) -> int:
+    """Bounds on what tables are made of, and on what sums are made of."""
+    if key.endswith("_bits") or key == "index_bits_min" or key.endswith("exponent_max"):
+        return _MOST_BITS
+    return MOST_CORES if key.startswith(("chips", "cores", "tiles")) else _MOST
+
+
+def _short(value: Any) -> str:
+    """As Python writes it, cut; a number of more digits than it writes is told by their count."""
+    try:
+        text = repr(value)
+    except ValueError:
+        text = "a number of very many digits"
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " ..."
 
 
 def _contradictions(p: HardwareProfile) -> Iterator[str]:
@@ -181,6 +234,11 @@ def _contradictions(p: HardwareProfile) -> Iterator[str]:
     if p.chips_x * p.chips_y != p.chips:
         yield f"chips is {p.chips}, but chips_x * chips_y is {p.chips_x} * {p.chips_y}"
     slots = p.tiles_x * p.tiles_y * p.cores_per_tile
+    tiles = p.tiles_x * p.tiles_y
+    sizes = ("chips * cores_per_chip", p.cores), ("chips * tiles_x * tiles_y", p.chips * tiles), ("tiles_x * tiles_y * cores_per_tile", slots)
+    for what, found in sizes:
+        if found > MOST_CORES:
+            yield f"{what} is {found}, allowed up to {MOST_CORES}"
     if p.cores_per_chip > slots:
         yield f"cores_per_chip is {p.cores_per_chip}, but tiles_x * tiles_y * cores_per_tile is {slots}"
     if p.synapse_memory_bytes > p.core_memory_bytes:
@@ -189,5 +247,7 @@ def _contradictions(p: HardwareProfile) -> Iterator[str]:
         yield f"neurons_per_core * state_bytes is {p.neurons_per_core * p.state_bytes}, but core_memory_bytes is {p.core_memory_bytes}"
     if p.word_bits <= p.header_bits:
         yield f"header_bits is {p.header_bits}, but word_bits is {p.word_bits}: a word would hold no synapse"
+    if max(p.barrier_ns, min(p.active_update_ns, p.idle_update_ns)) < _SHORTEST:
+        yield f"barrier_ns is {p.barrier_ns}, and neuron updates take no time either: a step must take {_SHORTEST} ns at least"
     if p.sample_reset > 1:
         yield f"sample_reset is {p.sample_reset}, must be 0 or 1"

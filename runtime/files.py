@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import secrets
@@ -228,3 +229,12 @@ def require_object(value: Any, where: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise FileError(f"{where}: holds {type(value).__name__}, not a JSON object")
     return value
+
+
+def digest(body: str, arrays: Arrays) -> str:
+    """SHA-256 of a file's JSON and of every array: its name, type, shape and bytes."""
+    found = hashlib.sha256(body.encode())
+    for name in sorted(arrays):
+        found.update(f"{name}{arrays[name].dtype}{arrays[name].shape}".encode())
+        found.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return found.hexdigest()

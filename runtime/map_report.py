@@ -7,11 +7,73 @@ from typing import Any
 
 from rich.table import Table
 
+from hw_profiles.errors import Finding
+from runtime.errors import InputError
+
 Report = dict[str, Any]
+EACH = object()  # in place of a name: any number of entries, each of that form
+_COUNTS = dict.fromkeys(("accumulates", "multiplies", "arithmetic pJ", "with movement pJ"), float)
+_FORM: dict[Any, Any] = {  # float: a finite number; int: a whole one of 0 or more
+    "profile": str,
+    "length": int,
+    "slices": int,
+    "cores": [int, int],
+    "chips": [int, int],
+    "resources": {EACH: {"used": int, "allowed": int, "core": [int, float, int, int]}},
+    "workload": str,
+    "tokens": float,
+    "traffic": dict.fromkeys(("messages", "optimised", "program order", "random"), float),
+    "events": {EACH: float},
+    "energy pJ": {EACH: float},
+    "seconds": dict.fromkeys(("step", "latency", "sentences a second"), float),
+    "45 nm": {EACH: _COUNTS},
+    "host": {EACH: float},
+    "NeuroBench": {EACH: float},
+    "sample reset": str,
+}
+_LARGEST = 1e60  # so that sums and products of figures stay finite
+_LONGEST = 300  # characters of a name or sentence
+
+
+def findings(report: Any) -> Iterator[Finding]:
+    """What of a report that was read from a file `tables` could not print."""
+    found = list(_differences(report, _FORM, "report"))
+    yield from found
+    if not found:
+        allowed = {"tokens": report["tokens"]} | {f"resources: {name}: allowed": r["allowed"] for name, r in report["resources"].items()}
+        yield from (Finding("report", name, number, "more than 0") for name, number in allowed.items() if number == 0)
+
+
+def _differences(value: Any, form: Any, where: str) -> Iterator[Finding]:
+    if isinstance(form, dict):
+        yield from _entry_differences(value, form, where)
+    elif isinstance(form, list):
+        if not isinstance(value, list) or len(value) != len(form):
+            yield Finding("report", where, value, f"a list of {len(form)} numbers")
+            return
+        for n, (inner, inner_form) in enumerate(zip(value, form)):
+            yield from _differences(inner, inner_form, f"{where}[{n}]")
+    elif form is str:
+        if not (isinstance(value, str) and len(value) <= _LONGEST and value.isprintable()):
+            yield Finding("report", where, value, f"up to {_LONGEST} printable characters")
+    elif not (type(value) in (int, form) and (0 if form is int else -_LARGEST) <= value <= _LARGEST):  # NaN is neither
+        yield Finding("report", where, value, "a whole number of 0 or more" if form is int else "a finite number")
+
+
+def _entry_differences(value: Any, form: dict[Any, Any], where: str) -> Iterator[Finding]:
+    wanted = [name for name in form if name is not EACH]
+    if not isinstance(value, dict) or (EACH not in form and set(wanted) != value.keys()):
+        yield Finding("report", where, list(value) if isinstance(value, dict) else value, f"entries {', '.join(wanted) or 'by name'}")
+        return
+    for name, inner in value.items():
+        yield from _differences(name, str, f"a name in {where}")
+        yield from _differences(inner, form.get(name, form.get(EACH)), name if where == "report" else f"{where}: {name}")
 
 
 def tables(report: Report) -> Iterator[Table | str]:
-    """Everything that there is to print, in order."""
+    """Everything that there is to print, in order. Raises `InputError` for a mapping that was written without figures."""
+    if not report:
+        raise InputError("the mapping holds no figures", "lower it again with --map")
     yield _headline(report)
     yield _resources(report)
     yield _costs(report)

@@ -25,7 +25,7 @@ from runtime.tiling import POSITIONS, Boxes, Index, count, even_cuts, grid_axes,
 from runtime.wiring import Matrix, Pool
 
 DENSE, SPARSE, SHARED = "dense", "sparse", "shared"
-FORMATS = (SHARED, SPARSE, DENSE)  # on equal costs the first is taken
+FORMATS = (SHARED, SPARSE, DENSE)  # those of `runtime/mapping.py`; on equal costs the first is taken
 _THIN = 8  # channels: counting slices thinner than this costs more time than it saves cores
 _NEVER = 1 << 40  # bits: more than any core has
 _WIDTHS = np.array([0, 1, 2, 3, 4, 5, 6, 8, 8, 9])  # by wanted bits: there is no weight of 7 bits [nengo-loihi]; 9 is no width and never wanted

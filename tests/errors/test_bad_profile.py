@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import fields
 
@@ -174,3 +175,60 @@ def test_register_too_narrow(key, value, tensors, expected, shell, tmp_path):
     folder = random_checkpoint.write(tmp_path / "checkpoint", tensors=stored, **SMALL | {"steps": 64, "max_length": 4})
     (tmp_path / "chip.toml").write_text(with_value(key, str(value)))
     assert shell.lowering_refusal(folder, "--profile", tmp_path / "chip.toml") == f"tiny: {expected}"
+
+
+def with_values(**values: str) -> str:
+    """`loihi2` with other numbers."""
+    return 'like = "loihi2"\nname = "mine"\n' + "".join(f'{k} = {{ value = {v}, unit = "u", source = "s" }}\n' for k, v in values.items())
+
+
+NO_TIME = dict.fromkeys((f.name for f in fields(HardwareProfile) if f.name.endswith("_ns")), "0")
+HOSTILE = {
+    "a million tiles": (with_values(tiles_x="1000000"), "chips * tiles_x * tiles_y is 4000000, allowed up to 1048576"),
+    "10^30 cores": (with_values(cores_per_chip=f"1{'0' * 30}"), f"cores_per_chip is 1{'0' * 30}, allowed up to 1048576"),
+    "many cores in a tile": (with_values(cores_per_tile="1000000"), "tiles_x * tiles_y * cores_per_tile is 32000000, allowed up to 1048576"),
+    "many chips": (with_values(chips="100000", chips_x="100000"), "chips * cores_per_chip is 12000000, allowed up to 1048576"),
+    "a register of a million bits": (with_values(vth_bits="1000000"), "vth_bits is 1000000, allowed up to 64"),
+    "memory beyond all": (with_values(core_memory_bytes="9223372036854775807"), "core_memory_bytes is 9223372036854775807, allowed up to 2147483648"),
+    "a number of very many digits": (with_values(chips=f"1{'0' * 5000}"), "not a TOML file that can be read"),
+    "a cost of very many digits": (with_values(synapse_pj=f"0x1{'0' * 5000}"), "synapse_pj is a number of very many digits, allowed up to"),
+    "a cost beyond all": (with_values(synapse_pj="1e300"), "synapse_pj is 1e+300, allowed up to 1000000000"),
+    "steps that take no time": (with_values(**NO_TIME), "barrier_ns is 0.0, and neuron updates take no time either"),
+    "control characters": (with_values().replace("mine", "\\u001b[2J"), "name is '\\x1b[2J', must be 1 to 100 printable characters"),
+    "a name as long as a book": (with_values().replace("mine", "m" * 100_000), "must be 1 to 100 printable characters"),
+    "deep": ("a = " + "[" * 100_000 + "]" * 100_000, "not a TOML file that can be read: nested too deeply"),
+    "deep tables": ("x" + ".x" * 1000 + " = 1", "unknown key 'x'"),
+    "like of a wrong kind": ("like = [1]", "like is [1], must be one of"),
+}
+
+
+@pytest.mark.parametrize("fault", HOSTILE)
+def test_numbers_beyond_all_reason(fault, small, shell, tmp_path):
+    text, expected = HOSTILE[fault]
+    path = tmp_path / "hostile.toml"
+    path.write_text(text)
+    found = shell.lowering_refusal(small, "--profile", path)
+    assert found.startswith(f"{path}: ") and expected in found and len(found) < 3000
+
+
+def test_all_faults_of_a_profile_are_listed_at_once(small, shell, tmp_path):
+    path = tmp_path / "many.toml"
+    path.write_text(with_values(tiles_x="0", vth_bits="65", synapse_pj="-1"))
+    expected = "tiles_x is 0, must be a whole number above 0; vth_bits is 65, allowed up to 64; synapse_pj is -1, must be a number of 0 or more"
+    assert shell.lowering_refusal(small, "--profile", path) == f"{path}: {expected}"
+    path.write_text('name = "few"')
+    assert shell.refusal(LOWER, small, "--out", tmp_path / "p", "--profile", path).endswith(f"; and {len(fields(HardwareProfile)) - 1 - 8} more")
+
+
+def test_a_profile_that_is_no_regular_file(small, shell, tmp_path):
+    os.mkfifo(tmp_path / "fifo.toml")
+    (tmp_path / "folder.toml").mkdir()
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
+
+    def refusal(name):
+        return shell.refusal(LOWER, small, "--out", tmp_path / "p", "--profile", tmp_path / name)
+
+    assert refusal("fifo.toml") == f"{tmp_path}/fifo.toml: a FIFO, not a regular file"
+    assert refusal("folder.toml") == f"{tmp_path}/folder.toml: is a directory"
+    assert refusal("latin.toml").startswith(f"{tmp_path}/latin.toml: not a TOML file: ")
+    assert refusal("\0.toml").startswith("profile ") and "is unknown" in refusal("\0.toml")
