@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 import random_checkpoint
+from hypothesis import settings
 
 from runtime.simulator import cache
+
+# properties are tried on the same examples each time; with --hypothesis-profile=fresh, as `make fuzz` has it, on others
+settings.register_profile("same", deadline=None, derandomize=True, database=None)
+settings.register_profile("fresh", deadline=None, database=None, print_blob=True)
+settings.load_profile("same")
 
 _SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 

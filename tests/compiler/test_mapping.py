@@ -65,7 +65,7 @@ def models_and_chips(draw):
     return config, draw(st.integers(0, 2**31)), chip, draw(st.sampled_from(["host", "chip"]))
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(models_and_chips())
 def test_every_neuron_and_synapse_is_on_one_core_within_every_limit(case):
     config, seed, chip, head = case

@@ -51,7 +51,7 @@ def models_and_texts(draw):
     return config, draw(st.integers(0, 2**31)), draw(st.integers(1, 4)), head
 
 
-@settings(max_examples=CASES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=CASES, suppress_health_check=list(HealthCheck))
 @given(models_and_texts())
 def test_torch_reference_fast_and_lava_models_agree(case):
     config, seed, count, head = case

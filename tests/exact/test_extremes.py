@@ -74,7 +74,7 @@ def _ends(name: str, dtype: np.dtype, rng: np.random.Generator) -> list[int]:
     return [0, -127, 127] if name.endswith((".gain", ".weight")) else [-128, 127]
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(models_and_texts())
 def test_torch_reference_fast_and_lava_models_agree_at_the_ends_of_every_range(case):
     config, seed, head = case

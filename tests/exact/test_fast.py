@@ -52,7 +52,7 @@ def cases(draw):
     return config, draw(st.integers(0, 2**31)), count, draw(st.integers(1, 4)), draw(st.booleans())
 
 
-@settings(max_examples=CASES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=CASES, suppress_health_check=list(HealthCheck))
 @given(cases())
 def test_fast_is_the_reference(case):
     config, seed, count, threads, little = case

@@ -49,7 +49,7 @@ def read_in_parts(encoder, ids, cuts, plainly):
     return np.concatenate(rows), growing.result()
 
 
-@settings(max_examples=120, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(cases())
 def test_growing_is_a_whole_run(case):
     config, seed, head, cuts = case

@@ -29,7 +29,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=2, help="cases at once (default: %(default)s)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the first case of each group of faults")
     parser.add_argument("--replay", type=Path, metavar="DIR", help="run one kept case again, and show what it says")
-    parser.add_argument("--real", action="store_true", help="run every command in a process of its own, as a shell does")
+    parser.add_argument("--real", action="store_true", help="run every command in a process of its own too, as a shell does; they must end alike")
     return parser.parse_args()
 
 

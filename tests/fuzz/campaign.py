@@ -80,14 +80,21 @@ def _in_time(campaign: Campaign, case: tuple[str, int]) -> Outcome | None:
 
 def run_case(campaign: Campaign, kind: Kind, number: int) -> Outcome:
     """Make one case and run it, in a folder of its own that is gone afterwards; what breaks a promise is made again where it is kept."""
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as parent:
-        steps, change = made(campaign, kind, number, Path(parent) / "case")
-        how = child.spawned if campaign.real else child.forked
-        done = carried_out(steps, Path(parent) / "case", campaign.limits, how)
-    outcome = Outcome(kind.name, campaign.seed, number, change.what, done, judge.faults(change, done))
+    change, done = _run_once(campaign, kind, number, child.forked)
+    faults = judge.faults(change, done)
+    if campaign.real:
+        _, shown = _run_once(campaign, kind, number, child.spawned)
+        faults += judge.faults(change, shown) + judge.unlike(done, shown)
+    outcome = Outcome(kind.name, campaign.seed, number, change.what, done, faults)
     if campaign.kept:
         keep(outcome, campaign.kept, lambda folder: made(campaign, kind, number, folder))
     return outcome
+
+
+def _run_once(campaign: Campaign, kind: Kind, number: int, how: Callable[..., Done]) -> tuple[Change, tuple[Done, ...]]:
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as parent:
+        steps, change = made(campaign, kind, number, Path(parent) / "case")
+        return change, carried_out(steps, Path(parent) / "case", campaign.limits, how)
 
 
 def made(campaign: Campaign, kind: Kind, number: int, folder: Path) -> tuple[tuple[Step, ...], Change]:

@@ -63,6 +63,12 @@ def _of_twins(a: Done, b: Done) -> Iterator[Fault]:
             yield Fault("one refuses", f"{_name(refused.step)}: {_generic(refused.err)}")
 
 
+def unlike(forked: Sequence[Done], real: Sequence[Done]) -> tuple[Fault, ...]:
+    """Where a real command ended otherwise than the forked one: what was learnt from forks would not hold."""
+    pairs = [(a, b) for a, b in zip(forked, real) if (a.code, a.err) != (b.code, b.err)]
+    return tuple(Fault("fork unlike command", f"{_name(a.step)}: {a.code}, {b.code}: {_generic(a.err + ' / ' + b.err)}") for a, b in pairs[:1])
+
+
 def _name(step: Step) -> str:
     told = [a for a in step.arguments if a in ("--history", "--map", "fast", "reference")]
     return " ".join([step.command, *([step.arguments[0]] if step.command == RUNTIME else []), *told])

@@ -20,7 +20,7 @@ VARIANTS = [
     dict(causal=True, readout="first", vocabulary=50),
 ]
 DIGITS = {"ternary": {0: 0, 1: 1, -1: 2}, "binary": {-1: 0, 1: 1}}
-few = settings(max_examples=150, deadline=None, derandomize=True)
+few = settings(max_examples=150)
 
 
 @st.composite

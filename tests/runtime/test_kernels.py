@@ -13,7 +13,7 @@ from runtime.simulator import counting, kernels, plain, weights
 KEEPS = st.sampled_from([1, 15, 16, 3072, 3277, 4095, 4096]) | st.integers(1, 4096)
 WIDTHS = st.sampled_from([1, 63, 64, 65, 128, 511, 512, 513, 600]) | st.integers(1, 700)
 seeds = st.integers(0, 2**31)
-cases = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+cases = settings(max_examples=60)
 
 
 def spikes(rng, *shape: int) -> bits.Words:
@@ -134,7 +134,7 @@ def test_encode(seed, hidden, rank, shift, keep, vth):
 
 
 @given(seeds, st.integers(0, 200))
-@settings(max_examples=30, deadline=None, derandomize=True, database=None)
+@settings(max_examples=30)
 def test_packing(seed, width):
     x = np.random.default_rng(seed).random((2, 3, width)) < 0.5
     assert (bits.unpack(bits.pack(x), width) == x).all() and bits.pack(x).shape == (2, 3, bits.words(width))

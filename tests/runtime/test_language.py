@@ -41,7 +41,7 @@ def program(tmp_path):
     return path
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(st.integers(0, 40), st.integers(1, 9), st.data())
 def test_every_token_is_predicted_once_with_the_longest_past(tokens, length, data):
     stride, first = data.draw(st.integers(1, length)), data.draw(st.integers(1, 3))

@@ -48,7 +48,7 @@ DIMS = st.builds(
 SEEDS = st.integers(0, 1 << 32)
 MANTISSAS = st.integers(-127, 127)
 SMALL, CAUSAL = Dims(3, 2, 2, 4, 3, 2, False), Dims(4, 1, 3, 2, 5, 3, True)
-few = settings(max_examples=15, deadline=None, derandomize=True)  # beside the two that are always tried
+few = settings(max_examples=15)  # beside the two that are always tried
 
 
 def each(values, name="axes", **more):
