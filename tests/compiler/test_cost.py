@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import mapping_check
 import numpy as np
 import pytest
 import random_checkpoint
@@ -99,6 +100,24 @@ def test_a_step_is_no_shorter_than_the_mean_core_and_its_barrier(mapped):
     seconds = timing(found, rates)
     program = found.partition.program
     assert seconds["latency"] == pytest.approx(seconds["step"] * (program.steps + program.depth))
+
+
+def _neurons_by_core(found) -> dict[int, int]:
+    return {core: uses[0] for core, uses in mapping_check.used(found.partition.program, PROFILE, found.mapping())[0].items()}
+
+
+def test_a_step_lasts_as_long_as_the_busiest_core_takes(mapped):
+    """Where an update takes 1 ns and an event nothing: its neurons, counted one by one, and the barrier."""
+    found, rates = mapped
+    counted = _neurons_by_core(found)
+    assert max(counted.values()) > 1.1 * sum(counted.values()) / len(counted), "the example must tell the busiest core from the mean one"
+    chip = replace(PROFILE, active_update_ns=1.0, idle_update_ns=1.0, synapse_ns=0.0, barrier_ns=7.0)
+    ours = replace(found, partition=replace(found.partition, profile=chip))
+    step = (max(counted.values()) + 7) * 1e-9
+    program = found.partition.program
+    assert timing(ours, rates)["step"] == pytest.approx(step)
+    assert timing(ours, rates)["latency"] == pytest.approx(step * (program.steps + program.depth))
+    assert timing(ours, rates)["sentences a second"] == pytest.approx(1 / (step * program.steps))
 
 
 def test_link_loads_carry_every_hop(mapped):

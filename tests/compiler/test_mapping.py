@@ -91,6 +91,18 @@ def test_every_neuron_and_synapse_is_on_one_core_within_every_limit(case):
     require_equal(program, reference.run(program, samples, True), partitioned.run(mapped.mapping(), samples, True), ("reference", "partitioned"))
 
 
+def allowed(profile):
+    """What a core has, from the profile and in the order of `mapping_check.used`; not as the mapper reads it."""
+    memory = profile.core_memory_bytes, profile.synapse_memory_bytes
+    return profile.neurons_per_core, *memory, profile.input_axons_per_core, profile.output_axons_per_core
+
+
+def test_each_limit_is_the_profile_s_of_that_name():
+    chip = replace(load("loihi2"), neurons_per_core=1, core_memory_bytes=2, synapse_memory_bytes=3, input_axons_per_core=4, output_axons_per_core=5)
+    by_hand = {"neurons": 1, "bytes of memory": 2, "bytes of synapses": 3, "input axons": 4, "output axons": 5}
+    assert dict(zip(RESOURCES, limits(chip).tolist(), strict=True)) == by_hand
+
+
 def _check(program, profile, mapped):
     held, synapses = mapping_check.used(program, profile, mapped.mapping())
     assert synapses == sum(program.synapse_count(s) for s in program.synapses)
@@ -98,7 +110,7 @@ def _check(program, profile, mapped):
     assert len(set(mapped.core.tolist())) == len(mapped.core) and mapped.core.min() >= 0 and mapped.core.max() < profile.cores
     claimed = dict(zip(mapped.core.tolist(), mapped.used().tolist()))
     for core, (*uses, configurations) in held.items():
-        for what, counted, said, limit in zip(RESOURCES, uses, claimed[core], limits(profile)):
+        for what, counted, said, limit in zip(RESOURCES, uses, claimed[core], allowed(profile), strict=True):
             assert counted <= said <= limit, (what, counted, said, limit)
         assert uses[0] == claimed[core][0] and len(configurations) <= profile.configurations_per_core
 
