@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_profiles.errors import decoding
+from runtime import files
 from runtime.checkpoint import pack_codes, packed_width, unpack_codes
 from runtime.errors import FileError
 from runtime.files import Arrays, object_from, read_tensors, write_atomic
@@ -36,7 +36,7 @@ def to_bytes(program: Program) -> bytes:
     arrays = _arrays(program)
     body = json.dumps(_describe(program), sort_keys=True)
     ordered = {k: np.asarray(v, order="C") for k, v in arrays.items()}
-    return to_safetensors(ordered, {"tritspike": json.dumps({"sha256": _digest(body, arrays), "program": body})})
+    return to_safetensors(ordered, {"tritspike": json.dumps({"sha256": files.digest(body, arrays), "program": body})})
 
 
 def load(path: Path) -> Program:
@@ -49,7 +49,7 @@ def load(path: Path) -> Program:
         described = object_from(outer["program"], path, "program")
         if (described["format"], described["version"]) != (FORMAT, VERSION):
             raise FileError(f"{path}: {described['format']} version {described['version']}, this runtime reads {FORMAT} version {VERSION}")
-        if outer["sha256"] != _digest(outer["program"], arrays):
+        if outer["sha256"] != files.digest(outer["program"], arrays):
             raise FileError(f"{path}: the checksum does not match: the file is damaged")
         program = _build(described, arrays, path)
         require_sound(program, path, FileError)
@@ -58,15 +58,7 @@ def load(path: Path) -> Program:
 
 def digest(program: Program) -> str:
     """SHA-256 over everything that is computed with: weights as they are multiplied, however a file packs them."""
-    return _digest(json.dumps(_describe(program), sort_keys=True), _arrays(program, packed=False))
-
-
-def _digest(body: str, arrays: Arrays) -> str:
-    digest = hashlib.sha256(body.encode())
-    for name in sorted(arrays):
-        digest.update(f"{name}{arrays[name].dtype}{arrays[name].shape}".encode())
-        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()
+    return files.digest(json.dumps(_describe(program), sort_keys=True), _arrays(program, packed=False))
 
 
 def _arrays(program: Program, packed: bool = True) -> Arrays:

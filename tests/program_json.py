@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from runtime import program_file
+from runtime import files
 from runtime.files import read_tensors, write_tensors
 
 
@@ -16,5 +16,5 @@ def described(path):
 
 def store(path, arrays, program, checksum=None):
     body = program if isinstance(program, str) else json.dumps(program)
-    digest = checksum or program_file._digest(body, arrays)
+    digest = checksum or files.digest(body, arrays)
     write_tensors(path, arrays, {"tritspike": json.dumps({"sha256": digest, "program": body})})

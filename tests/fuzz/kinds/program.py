@@ -10,7 +10,7 @@ from typing import Any
 from fuzz import containers, seeds, trees
 from fuzz.case import RUNTIME, Change, Kind, Step
 
-from runtime import program_file
+from runtime import files
 from runtime.files import read_tensors
 
 FILE = "program.tsp"
@@ -53,7 +53,7 @@ def _changed(rng: Random, path: Path, arrays: containers.Arrays, outer: dict[str
         said.append(more)
     body = trees.dumps(described, sort_keys=rng.random() < 0.9)
     damaged = not sealed and body != outer["program"]
-    checksum = program_file._digest(body, arrays) if sealed else outer["sha256"]
+    checksum = files.digest(body, arrays) if sealed else outer["sha256"]
     path.write_bytes(containers.container(arrays, json.dumps({"sha256": checksum, "program": body})))
     return Change("; ".join(said) if sealed else f"under the old checksum: {'; '.join(said)}", damaged)
 
