@@ -8,14 +8,14 @@ import numpy as np
 
 from hw_profiles.errors import Finding
 from runtime import arith
-from runtime.checkpoint import SIZES
+from runtime.checkpoint import INT32, SIZES
 from runtime.program import Population, Program, Synapse
 from runtime.validation.kinds import Whole, array
 from runtime.wiring import Matrix, Pool
 
 _WEIGHT = Whole(-arith.WEIGHT_LIMIT, arith.WEIGHT_LIMIT)
 _MANTISSA = Whole(-arith.BIAS_MANTISSA_LIMIT, arith.BIAS_MANTISSA_LIMIT)
-_INT32 = Whole(-(1 << 31), (1 << 31) - 1)  # what a checkpoint can hold; sums over 4,096 positions stay far from int64's end
+_INT32 = Whole(*INT32)  # what a checkpoint can hold; sums over 4,096 positions stay far from int64's end
 
 
 def arrays(program: Program) -> Iterator[Finding]:
