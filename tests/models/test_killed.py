@@ -17,7 +17,7 @@ from runtime.errors import FileError
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("program, at, kills", [("language", "^float", 10), ("causal", "^live|^model", 12)])
+@pytest.mark.parametrize("program, at, kills", [("language", "^float", 10), ("causal", "^live|^model", 18)])
 def test_a_training_killed_where_it_keeps_its_state_goes_on_to_the_same_bytes(program, at, kills):
     command = [sys.executable, "tests/kill_training.py", "--program", program, "--at", at]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
