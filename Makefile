@@ -1,5 +1,4 @@
 # make demo: the main job, without torch.   make test: everything that CI runs.   make bench: the README's figures.
-# make kill-lava: 50 runs on Lava killed at 50 moments, and what is left of them.
 PYTHON ?= python3
 BIN := .venv/bin
 # make test TORCH_FLAGS="--index-url https://download.pytorch.org/whl/cpu" takes torch's CPU build where the index serves a GPU one
@@ -26,6 +25,10 @@ test-all: .venv/.test .venv/.sanafe
 	$(BIN)/mypy
 	SANAFE_PYTHON=$(CURDIR)/.venv/sanafe/bin/python $(BIN)/python -m pytest -m ""
 
+# 50 runs on Lava killed at 50 moments, and what is left of them
+kill-lava: .venv/.runtime
+	$(BIN)/python tests/kill_lava.py
+
 # every training program killed at every rename, and what it then goes on to compared with what it would have been
 kill-training: .venv/.test
 	$(BIN)/python tests/kill_training.py
@@ -35,9 +38,6 @@ bench: .venv/.bench .venv/.sanafe
 	$(BIN)/python benchmarks/fast.py
 	$(BIN)/python benchmarks/mapping.py
 	$(BIN)/python benchmarks/rows.py
-
-kill-lava: .venv/.runtime
-	$(BIN)/python tests/kills/kill_lava.py
 
 lint: .venv/.test
 	$(BIN)/ruff check .

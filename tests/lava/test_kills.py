@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
+import kill_lava
 import pytest
-from kills import kill_lava
-from kills.kill_lava import COMMANDS, Run, folder_is_made, kill, time_out
+from kill_lava import COMMANDS, Run, folder_is_made, kill, time_out
 
 pytest.importorskip("lava", reason="lava-nc is not installed")
 VERIFY, CLASSIFY = COMMANDS
@@ -36,7 +36,7 @@ def models_are_being_forked(run: Run) -> bool:
     ],
 )
 def test_a_killed_run_leaves_nothing(kind, command, sign, code, program, tmp_path):
-    trial = kill(tmp_path / "run", kind, program, command, sign)
+    trial = kill(tmp_path / "run", kind, program, command, folder_is_made, sign)
     assert (trial.code, trial.left) == (code, ([], [], [])), trial
     assert trial.err == ("interrupted\n" if kind == "SIGINT" else "")
 

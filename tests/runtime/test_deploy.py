@@ -12,11 +12,11 @@ import sys
 import zipfile
 from pathlib import Path
 
+import kill_lava
 import numpy as np
 import pytest
 import random_checkpoint
 from command import RUNTIME, Shell
-from kills import kill_lava
 
 from compiler.lower import lower
 from hw_profiles.profile import load

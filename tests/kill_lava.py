@@ -1,6 +1,6 @@
 """Kill runs on Lava at moments spread over their start and their run, and count what is left of them. `make kill-lava`, or
 
-    python tests/kills/kill_lava.py [--kills 50]
+    python tests/kill_lava.py [--kills 50]
 
 The kinds take turns: a time-out, and SIGINT, SIGTERM and SIGKILL of our own process. Exit 1 where a process, a file in /dev/shm or a
 temporary folder is left.
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 SIGNALS = {"SIGINT": signal.SIGINT, "SIGTERM": signal.SIGTERM, "SIGKILL": signal.SIGKILL}
 KINDS = ("time-out", *SIGNALS)
 COMMANDS = (("verify", "--random", "8", "--executor", "lava"), ("classify", "w1 w2 w3", "--executor", "lava"))
@@ -61,7 +61,7 @@ class Run:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's background would hand it down as ignored
         )
 
-    def wait_for(self, sign: Callable[[Run], bool], limit: float = 60) -> None:
+    def wait_for(self, sign: Callable[[Run], bool], limit: float = 300) -> None:
         """Until `sign`, or the end of the run."""
         end = time.monotonic() + limit
         while self.started.poll() is None and time.monotonic() < end and not sign(self):
