@@ -71,5 +71,7 @@ def _readme(profile: str, samples: int) -> str:
         "    pip install --no-deps --ignore-requires-python lava-nc==0.10.0\n"
         "    python run.py            # on Lava's CPU simulator: every spike of every population is compared\n"
         "    python run.py --board    # on a board, with Intel's extension: the last layer's spikes and the logits are compared\n\n"
+        "run.py first compares every file with MANIFEST.json, and ends with one line where one was altered, is missing or was added.\n"
+        "It takes no module from this folder but its two packages. Keep environments elsewhere.\n\n"
         "No silicon has run this yet.\n"
     )

@@ -1,27 +1,56 @@
-"""The script of a bundle (`runtime/bundle.py`): check that nothing was altered, run, compare. `python run.py [--board [--adapter-steps N]]`."""
+"""The script of a bundle (`runtime/bundle.py`): check that nothing was altered, run, compare. `python run.py [--board [--adapter-steps N]]`.
 
-from __future__ import annotations
+Nothing of the bundle's folder is imported before the check, and afterwards its two packages only.
+"""
+
+import sys
+
+if __name__ == "__main__":
+    # Python puts the script's folder first: a json.py that somebody laid there would be imported instead of Python's own, and run
+    _folder = __file__.rpartition("/")[0]
+    sys.path[:] = [entry for entry in sys.path if entry.rstrip("/") not in ("", ".", _folder)]
 
 import argparse
 import hashlib
 import json
-import sys
+import os
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+PACKAGES = ("hw_profiles", "runtime")
+MANIFEST = "MANIFEST.json"
+_CODE = (".py", ".pyc", ".so", ".pyd", ".zip")
 
 
-def altered() -> str | None:
-    """The first file that is missing, added to the packages or not what the manifest says; None where all is as it was packed."""
-    manifest = json.loads((HERE / "MANIFEST.json").read_text())
+class Carried:
+    """An import hook that finds the packages that came in the bundle, and nothing else in its folder."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN205
+        """Where a package is; None for any other name."""
+        return PathFinder.find_spec(name, [str(HERE)]) if name in PACKAGES else None
+
+
+def altered() -> "str | None":
+    """The first file that is missing, added or not what the manifest says; None where all is as it was packed."""
+    manifest = json.loads((HERE / MANIFEST).read_text())
     for name, digest in sorted(manifest.items()):
         path = HERE / name
+        if (path.is_absolute() and HERE not in path.parents) or ".." in path.parts:
+            return f"{MANIFEST}: names {name!r}, which is outside"
         if not path.is_file():
             return f"{name}: missing"
         if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
             return f"{name}: altered"
-    extra = [p.relative_to(HERE).as_posix() for folder in ("runtime", "hw_profiles") for p in (HERE / folder).rglob("*.py")]
-    return next((f"{name}: not part of the bundle" for name in sorted(extra) if name not in manifest), None)
+    return next((f"{name}: not part of the bundle" for name in sorted(importable()) if name not in manifest), None)
+
+
+def importable() -> "list[str]":
+    """What is in the packages; and beside them what Python, or a process that it starts, could take for a module."""
+    inside = [p for package in PACKAGES for p in (HERE / package).rglob("*") if not p.is_dir() or p.is_symlink()]
+    beside = [p for p in HERE.iterdir() if p.suffix in _CODE or any(p.glob("__init__.*"))]
+    return [p.relative_to(HERE).as_posix() for p in [*inside, *beside] if p.name not in PACKAGES]
 
 
 def main(argv: list[str]) -> int:
@@ -32,8 +61,8 @@ def main(argv: list[str]) -> int:
     o = parser.parse_args(argv)
     try:
         found = altered()
-    except (OSError, ValueError, AttributeError) as error:
-        found = f"MANIFEST.json: unreadable: {error}"
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+        found = f"{MANIFEST}: unreadable: {error}"
     if found:
         print(f"error: {found} (hint: unpack the bundle again)", file=sys.stderr)
         return 1
@@ -43,7 +72,8 @@ def main(argv: list[str]) -> int:
 def run(board: bool, adapter_steps: int) -> int:
     """Run and compare, with the packages that came in the bundle."""
     sys.dont_write_bytecode = True
-    sys.path.insert(0, str(HERE))
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # for processes that are started: what they wrote would be no part of the bundle
+    sys.meta_path.insert(0, Carried)
     from hw_profiles.errors import TritspikeError
 
     try:

@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from hw_profiles.errors import Finding, decoding, listed, printable
+from hw_profiles.reading import reason, require_regular
 from runtime.errors import FileError
-from runtime.files import require_writable
+from runtime.files import object_from, require_writable
 from runtime.versus.comparison import Comparison, finite, finite_values
 from runtime.versus.side import Side
 
@@ -36,6 +39,7 @@ _SCHEMA = (
     f"PRAGMA application_id = {APPLICATION}",
     f"PRAGMA user_version = {VERSION}",
 )
+_ALLOWED = {"str": "text", "int": "a whole number", "float | None": "a finite number, or NULL"}
 _HISTORY = """
     SELECT run.time, run.task, run.split, run.examples, a.source, a.kind, b.source, b.kind, run.metric, a.score, b.score, run.points, run.low,
         run.high, run.p, run.agreement
@@ -99,21 +103,40 @@ def history(path: Path, task: str | None = None, limit: int | None = None) -> li
         if _is_new(found, path):
             return []
         rows = found.execute(_HISTORY, {"task": task, "limit": -1 if limit is None else limit}).fetchall()
-        return [_past(*row) for row in rows]
+        return [_past(row, path, n) for n, row in enumerate(rows, 1)]
 
 
-def _past(*row: Any) -> Past:
-    values = [*row[:-1], json.loads(row[-1])]
-    return Past(*values)
+def _past(row: tuple[Any, ...], where: Path, number: int) -> Past:
+    """A row, whoever wrote it."""
+    run = f"run {number} from the last"
+    values: dict[str, Any] = dict(zip((f.name for f in fields(Past)), row))
+    with decoding(where, run, FileError):
+        values["agreement"] = object_from(values["agreement"], where, run)
+        kinds = [(f.name, values[f.name], str(f.type)) for f in fields(Past)[:-1]]
+        kinds += [(f"agreement: {name}", value, "float | None") for name, value in values["agreement"].items()]
+        if found := [Finding(run, name, value, _ALLOWED[kind]) for name, value, kind in kinds if not _is(value, kind)]:
+            raise FileError(f"{where}: {listed(found)}", "name another with --runs")
+    shown: dict[str, Any] = {name: printable(value) if isinstance(value, str) else value for name, value in values.items()}
+    return Past(**shown | {"agreement": {printable(name): value for name, value in values["agreement"].items()}})
+
+
+def _is(value: Any, kind: str) -> bool:
+    if kind == "str":
+        return isinstance(value, str)
+    if kind == "int":
+        return type(value) is int
+    return value is None or (type(value) in (int, float) and math.isfinite(value))
 
 
 @contextmanager
 def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
-    if path.is_dir():
-        raise FileError(f"{path}: is a directory")
     try:
+        if path.exists():
+            require_regular(path.stat().st_mode)
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)) as found:
             yield found
+    except OSError as error:
+        raise FileError(f"{path}: {reason(error)}") from None
     except (sqlite3.Error, ValueError) as error:
         raise FileError(f"{path}: not a run history that SQLite can use: {error}") from None
 
@@ -127,7 +150,20 @@ def _is_new(history: sqlite3.Connection, path: Path) -> bool:
         raise FileError(f"{path}: an SQLite file, but not a history of our runs", "name another with --runs")
     if marks[1] != VERSION:
         raise FileError(f"{path}: run history version {marks[1]}, this runtime reads version {VERSION}", "name another with --runs")
+    _require_own(history, path)
     return False
+
+
+def _require_own(history: sqlite3.Connection, path: Path) -> None:
+    """`FileError` where somebody has put another table or view in the place of one of ours, or a trigger on what is written."""
+    held = {name: (kind, sql) for kind, name, sql in history.execute("SELECT type, name, sql FROM sqlite_master")}
+    for statement in _SCHEMA[:3]:
+        name = statement.split()[2]
+        if held.get(name) != ("table", statement):
+            raise FileError(f"{path}: its table {name} is {'not the one that we write' if name in held else 'missing'}", "name another with --runs")
+    for name, (kind, _) in held.items():
+        if kind == "trigger":
+            raise FileError(f"{path}: holds the trigger {name!r}, which we never write", "name another with --runs")
 
 
 def _insert(history: sqlite3.Connection, table: str, row: dict[str, Any]) -> int:

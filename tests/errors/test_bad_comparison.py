@@ -207,7 +207,7 @@ def test_a_history_that_is_not_ours(make, expected, program, data, shell, tmp_pa
 def test_a_history_without_its_tables(shell, tmp_path):
     path = tmp_path / "runs.db"
     _without_tables(path)
-    assert shell.refusal(RUNTIME, "compare", "--history", "--runs", path) == f"{path}: {UNUSABLE}no such table: run"
+    assert shell.refusal(RUNTIME, "compare", "--history", "--runs", path) == f"{path}: its table run is missing (hint: name another with --runs)"
 
 
 def test_a_history_in_a_real_process(tmp_path):

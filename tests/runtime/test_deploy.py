@@ -207,6 +207,36 @@ def test_a_bundle_with_a_file_missing_added_or_without_manifest_is_refused(unpac
     assert run(unpacked)[2].startswith("error: MANIFEST.json: unreadable: ")
 
 
+MARK = "open('/dev/stderr', 'w').write('ran')\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["json.py", "hashlib.py", "argparse.py", "__future__.py", "os.py", "numpy.py", "sitecustomize.py", "json/__init__.py"]
+)
+def test_a_module_beside_the_script_is_refused_and_not_run(name, unpacked):
+    """As its README says to run it: Python itself would put that folder first."""
+    (unpacked / name).parent.mkdir(exist_ok=True)
+    (unpacked / name).write_text(MARK)
+    done = subprocess.run([sys.executable, "run.py"], cwd=unpacked, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
+    top = name.split("/")[0]
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: {top}: not part of the bundle (hint: unpack the bundle again)\n"
+
+
+@pytest.mark.parametrize("name", ["runtime/more.so", "runtime/__pycache__/arith.cpython-311.pyc", "hw_profiles/more.toml", "runtime/lava/x"])
+def test_whatever_is_added_to_the_packages_is_refused(name, unpacked):
+    (unpacked / name).parent.mkdir(exist_ok=True)
+    (unpacked / name).write_text("")
+    assert run(unpacked)[2] == f"error: {name}: not part of the bundle (hint: unpack the bundle again)\n"
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "[" * 100_000, '{"run.py": 5}', '{"../x": ""}', '{"/dev/zero": ""}', '{"\\u0000": ""}'])
+def test_a_manifest_of_something_else_is_one_line(text, unpacked):
+    (unpacked / "MANIFEST.json").write_text(text)
+    code, out, err = run(unpacked)
+    assert (code, out, err.count("\n")) == (1, "", 1) and err.startswith("error: ")
+
+
 def test_a_changed_expectation_is_found_even_where_the_manifest_is_redone(unpacked):
     """The comparison is with the file, not with itself."""
     import hashlib

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -111,3 +112,58 @@ def test_points_are_free_of_rounding_errors():
 def test_a_digest_is_sha256_of_the_bytes(tmp_path):
     (tmp_path / "f").write_bytes(b"abc" * 1_000_000)
     assert digest(tmp_path / "f") == Digest(str(tmp_path / "f"), 3_000_000, hashlib.sha256(b"abc" * 1_000_000).hexdigest())
+
+
+EDITS = {
+    "UPDATE run SET examples = 'many'": "run 1 from the last: examples is many, allowed a whole number",
+    "UPDATE run SET task = x'00ff'": "run 1 from the last: task is b'\\x00\\xff', allowed text",
+    "UPDATE run SET points = 'x', p = 9e999": "points is x, allowed a finite number, or NULL; run 1 from the last: p is inf, allowed",
+    "UPDATE side SET score = x'00'": "a_score is b'\\x00', allowed a finite number, or NULL",
+    "UPDATE run SET agreement = '{'": "not a whole run 1 from the last: ",
+    "UPDATE run SET agreement = '[]'": "holds list, not a JSON object",
+    "UPDATE run SET agreement = x'7b7d80'": ": not a whole run 1 from the last: ",
+    """UPDATE run SET agreement = '{"a": "b"}'""": "agreement: a is b, allowed a finite number",
+    f"UPDATE run SET agreement = '{{\"a\": 1{'0' * 400}}}'": "not a whole run 1 from the last: ",
+    f"UPDATE run SET agreement = '{'[' * 100_000}'": "nested too deeply",
+    "UPDATE run SET task = CAST(x'ff' AS TEXT)": "not a run history that SQLite can use: Could not decode to UTF-8",
+    "DROP TABLE side": "its table side is missing",
+    "DROP TABLE run; CREATE VIEW run AS SELECT 1 AS id": "its table run is not the one that we write",
+    "DROP TABLE run; CREATE TABLE run (id)": "its table run is not the one that we write",
+    "CREATE TRIGGER t AFTER INSERT ON run BEGIN DELETE FROM run; END": "holds the trigger 't', which we never write",
+    "PRAGMA user_version = 2": "run history version 2, this runtime reads version 1",
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_history_that_was_edited_by_hand_is_one_line(edit, tmp_path):
+    path = tmp_path / "runs.db"
+    runs.keep(path, "command", compared())
+    with closing(sqlite3.connect(path)) as found:
+        found.executescript(edit)
+    with pytest.raises(FileError) as refusal:
+        runs.history(path)
+    assert str(refusal.value).startswith(f"{path}: ") and EDITS[edit] in str(refusal.value)
+
+
+def test_what_would_change_what_is_written_is_refused_before_the_work(tmp_path):
+    path = tmp_path / "runs.db"
+    runs.keep(path, "command", compared())
+    with closing(sqlite3.connect(path)) as found:
+        found.executescript("CREATE TRIGGER t AFTER INSERT ON run BEGIN DELETE FROM run; END")
+    with pytest.raises(FileError, match="holds the trigger"):
+        runs.require_usable(path)
+
+
+def test_texts_of_a_history_cannot_move_the_cursor(tmp_path):
+    path = tmp_path / "runs.db"
+    runs.keep(path, "command", compared())
+    with closing(sqlite3.connect(path)) as found:
+        found.executescript("UPDATE side SET source = 'a' || char(27) || '[2J' || char(10)")
+    assert runs.history(path)[0].a == r"a\x1b[2J\n"
+
+
+def test_a_fifo_is_no_history(tmp_path):
+    os.mkfifo(tmp_path / "runs.db")
+    for use in (runs.history, runs.require_usable):
+        with pytest.raises(FileError, match=r"runs\.db: a FIFO, not a regular file"):
+            use(tmp_path / "runs.db")
