@@ -15,6 +15,10 @@ from typing import Any
 if __package__ in (None, ""):  # run as a script: the packages sit beside this folder
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from runtime.cli import console, run_command, starting
+
+if __name__ == "__main__":
+    starting()
 
 from rich.console import Console
 
@@ -31,9 +35,9 @@ from compiler.pipeline import DEFAULT, dumped
 from hw_profiles.profile import AUTO, HardwareProfile
 from hw_profiles.profile import load as load_profile
 from runtime import outputs, program_file
-from runtime.cli import console, run_command
 from runtime.errors import FileError
 from runtime.files import write_all
+from runtime.option_values import whole
 from runtime.outputs import GRAPH, PROGRAM, Output
 from runtime.program import Program
 
@@ -82,13 +86,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("checkpoint", nargs="?", help="folder with config.json, model.safetensors, tokenizer.json")
     parser.add_argument("--profile", default="loihi2", help="name of a shipped profile, a .toml file, or auto: the smallest board (default: loihi2)")
     parser.add_argument("--out", type=Path, help="program file to write, usually .tsp")
-    parser.add_argument("--length", type=int, help="most tokens a text may have (default: the checkpoint's max_length)")
+    parser.add_argument("--length", type=whole(1, 1 << 20), help="most tokens a text may have (default: the checkpoint's max_length)")
     parser.add_argument("--head", choices=HEADS, default="host", help="where a language model's last product is made (default: host)")
     parser.add_argument("--dump-ir", type=Path, metavar="DIR", help="write the printed graph after each pass")
     parser.add_argument("--list-passes", action="store_true", help="print the pass table and stop")
     parser.add_argument("--explain", action="store_true", help="say which limit bound each population's scale")
     parser.add_argument("--map", action="store_true", help="put it on cores; write FILE.map and FILE.svg beside FILE.tsp, and say what it costs")
-    parser.add_argument("--rates", type=Path, metavar="TEXTS", help="measure spike rates for --map: a GLUE folder, or a file of one text a line")
+    parser.add_argument("--rates", type=Path, metavar="TEXTS", help="for --map: a GLUE folder, or a file of one text (or pair, with a tab) a line")
     return parser
 
 
@@ -153,10 +157,5 @@ def _tell(program: Program, profile: HardwareProfile, path: Path, out: Console) 
     )
 
 
-def entry() -> None:
-    """The installed command."""
-    run_command(main)
-
-
 if __name__ == "__main__":
-    entry()
+    run_command(main)

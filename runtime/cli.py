@@ -1,42 +1,103 @@
-"""How every command ends: bad input gives one line on stderr and exit 1, a closed pipe, Ctrl-C or SIGTERM no traceback."""
+"""How every command begins and ends: bad input gives one line on stderr and exit 1, a pipe that ends, Ctrl-C or SIGTERM no traceback.
+
+Nothing heavy is imported here, so that `starting` runs before what takes long to import.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from hw_profiles.errors import TritspikeError, printable
+from runtime import streams
+from runtime.told import show, told_warnings
 
-from hw_profiles.errors import TritspikeError
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _WIDTH = 150
+_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
-def console() -> Console:
+def console(stderr: bool = False) -> Console:
     """Plain output (a text's own brackets are no markup), wide enough for our tables where the terminal does not say how wide it is."""
-    return Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else _WIDTH)
+    from runtime.consoles import Plain
+
+    return Plain(stderr, None if (sys.stderr if stderr else sys.stdout).isatty() else _WIDTH)
+
+
+def starting(package: str | None = None) -> None:
+    """The first call of a command, before its imports: Ctrl-C ends it with the one line that it has later, and so do warnings.
+
+    Ctrl-C as an exception would run through half-imported modules of others. With `package`, only where `python -m` runs a module of it.
+    """
+    if package is not None and not _is_run(package):
+        return
+    warnings.showwarning = show
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where the shell hands it down as ignored
+        signal.signal(signal.SIGINT, _end)
+
+
+def _is_run(package: str) -> bool:
+    """Python's own mark, while it looks for the module that `-m` names."""
+    return sys.argv[:1] == ["-m"] and any(a.removeprefix("-m").split(".")[0] == package for a in sys.orig_argv)
+
+
+def _end(*_signal: Any) -> None:
+    with suppress(OSError):
+        os.write(2, b"interrupted\n")
+    os._exit(_INTERRUPTED)
 
 
 def run_command(main: Callable[[list[str]], int | None]) -> None:
     """Run `main(argv)` and exit with its code; `TritspikeError`, or an error of the operating system, becomes one line and exit 1."""
+    streams.prepare()
     if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _terminate)
+    started = signal.getsignal(signal.SIGINT) is _end
+    if started:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    code = _flushed(_code(main))
+    if started:
+        signal.signal(signal.SIGINT, _end)  # while the interpreter tidies up
+    sys.exit(code)
+
+
+def _code(main: Callable[[list[str]], int | None]) -> Any:
     try:
-        sys.exit(main(sys.argv[1:]) or 0)
+        with told_warnings():
+            return main(sys.argv[1:]) or 0
+    except SystemExit as end:  # argparse
+        return end.code
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)  # 128 + SIGINT, as shells report it
+        streams.say("interrupted")
+        return _INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        streams.to_nobody(sys.stdout)
+        return 0
     except (TritspikeError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        streams.say(f"error: {printable(str(error))}")
+        return 1
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     """Leave every block on the way out, so that it clears up, instead of dying where we are."""
     sys.exit(128 + number)
+
+
+def _flushed(code: Any) -> Any:
+    """The code, when all that was printed is out; a disk that is full for it is an error, a pipe that has ended is none."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        streams.to_nobody(sys.stdout)
+        if not code and not isinstance(error, BrokenPipeError):
+            streams.say(f"error: stdout: {error.strerror}")
+            return 1
+    return code

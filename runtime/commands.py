@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text as RichText
 
 from runtime import executors, glue, map_report, mapping, outputs, program_file
-from runtime.cli import console, run_command
+from runtime.cli import console
 from runtime.compare import require_equal
 from runtime.deploy import deploy
 from runtime.errors import InputError, MismatchError
@@ -26,23 +26,30 @@ from runtime.language_commands import generate, perplexity
 from runtime.options import BESIDE, parser
 from runtime.outputs import REPORT, Output
 from runtime.program import Activity, Program
-from runtime.sampling import chosen_tokens, told_warnings
+from runtime.sampling import chosen_tokens
 from runtime.tables import population_table
 from runtime.text import Encoder, Text, Tokens
+from runtime.told import told_warnings
 from runtime.versus.command import command as compare
 
 _VERIFY_CHUNK = 32  # samples compared at once: every spike of every population is held for each executor
 
 
 def classify(o: argparse.Namespace, out: Console) -> int:
-    """Print label and scores for each text."""
-    encoder = _classifier(o)
-    answers = _answers(encoder, o.text, o)
+    """Print label and scores for each text, or pair of them."""
+    encoder, texts = _classifier(o), _pairs(o.text) if o.pairs else o.text
+    answers = _answers(encoder, texts, o)
     scores = encoder.program.scores(answers.logits, answers.lengths)
-    for text, integers, floats in zip(o.text, answers.logits, scores):
+    for text, integers, floats in zip(texts if not o.pairs else map(" | ".join, texts), answers.logits, scores):
         answer = encoder.program.host.labels[int(integers.argmax())] if encoder.program.host.labels else f"{floats[0]:.3f}"
         out.print(f"{answer}  {_probability(floats) if encoder.program.host.labels else ''}  {text}", soft_wrap=True)
     return 0
+
+
+def _pairs(texts: Sequence[str]) -> list[Text]:
+    if len(texts) % 2:
+        raise InputError(f"{len(texts)} texts are no pairs", "--pairs takes two texts for each")
+    return list(zip(texts[::2], texts[1::2]))
 
 
 def _classifier(o: argparse.Namespace) -> Encoder:
@@ -58,7 +65,7 @@ def _probability(scores: np.ndarray) -> str:
 
 
 def _answers(encoder: Encoder, texts: Sequence[Text], o: argparse.Namespace, step: Callable[[int], None] = lambda n: None) -> Answers:
-    """Run as the options say; truncation is told once a text, on stderr."""
+    """Run as the options say; how many texts were cut is told on stderr."""
     how = How(threads=o.threads, memory=o.memory << 20, limit=o.time_limit, strict=o.strict, count=getattr(o, "activity", False))
     with told_warnings():
         return executors.answer(encoder, texts, o.executor, how, step)
@@ -118,8 +125,8 @@ class _Speed(ProgressColumn):
 
 
 def _progress() -> Progress:
-    err = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Speed(), TimeRemainingColumn())
+    err = console(stderr=True)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), _Speed(), TimeRemainingColumn())
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
@@ -181,8 +188,3 @@ def main(argv: list[str]) -> int:
     """The command."""
     options = parser(_ACTIONS).parse_args(argv, argparse.Namespace(command=shlex.join(["python", "-m", "runtime", *argv])))
     return int(options.action(options, console()))
-
-
-def entry() -> None:
-    """The installed command."""
-    run_command(main)

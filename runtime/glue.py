@@ -87,6 +87,11 @@ def task_named(name: str) -> Task:
     return TASKS[name]
 
 
+def texts_of(name: str) -> int | None:
+    """How many texts an example of that task has; None for tasks that are not GLUE's."""
+    return len(TASKS[name].columns) if name in TASKS else None
+
+
 def require_task(task: Task, own: str, where: Path, done: str = "compiled") -> None:
     """`InputError` where a model is of another task, even with as many labels: they mean something else, in another order."""
     if own != task.name:
@@ -196,6 +201,8 @@ def _correlation(kind: str) -> Callable[[np.ndarray, np.ndarray], float]:
     def measure(truth: np.ndarray, guess: np.ndarray) -> float:
         from scipy import stats
 
+        if any((side == side[0]).all() for side in (truth, guess)):
+            return math.nan  # and no warning: a metric that is nan says so
         return float(getattr(stats, kind)(truth, guess).statistic)
 
     return measure

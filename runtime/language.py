@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from runtime.simulator.growing import Growing
 from runtime.text import Encoder
 
 _BLOCK = 256  # rows of logits over the vocabulary at once
+_LARGEST = math.log(sys.float_info.max)
 
 
 def require_language_model(program: Program, where: str) -> None:
@@ -43,10 +45,15 @@ class Window:
     targets: NDArray[np.int64]
 
 
-def windows(ids: Sequence[int], length: int, stride: int, first: int = 1) -> Iterator[Window]:
-    """Windows of `length` tokens, `stride` apart, in which every token from number `first` on is predicted once, with the longest past it has."""
+def require_stride(stride: int, length: int) -> None:
+    """`InputError` for windows that leave tokens out, or do not move."""
     if not 1 <= stride <= length:
         raise InputError(f"stride {stride}, allowed 1..{length}, the window")
+
+
+def windows(ids: Sequence[int], length: int, stride: int, first: int = 1) -> Iterator[Window]:
+    """Windows of `length` tokens, `stride` apart, in which every token from number `first` on is predicted once, with the longest past it has."""
+    require_stride(stride, length)
     done = max(first, 1)
     for start in range(0, len(ids), stride):
         stop = min(start + length, len(ids) - 1)
@@ -64,13 +71,19 @@ class Score:
     words: int
     size: int
 
-    def figures(self) -> dict[str, float]:
-        """Perplexity a token and a word, and bits a byte."""
-        return {
-            "per_token": math.exp(self.nats / self.tokens),
-            "per_word": math.exp(self.nats / self.words),
-            "bits_per_byte": self.nats / math.log(2) / self.size,
+    def figures(self) -> dict[str, float | None]:
+        """Perplexity a token and a word, and bits a byte; None for one that no float holds, as of a long text without white space a word."""
+        found = {
+            "per_token": _perplexity(self.nats, self.tokens),
+            "per_word": _perplexity(self.nats, self.words),
+            "bits_per_byte": self.nats / math.log(2) / self.size if self.size else math.inf,
         }
+        return {name: value if math.isfinite(value) else None for name, value in found.items()}
+
+
+def _perplexity(nats: float, parts: int) -> float:
+    """exp(nats / parts), infinite where that is too large."""
+    return math.exp(nats / parts) if nats < parts * _LARGEST else math.inf
 
 
 def score(encoder: Encoder, text: str, stride: int, name: str, how: How, step: Callable[[int], None] = lambda n: None) -> Score:

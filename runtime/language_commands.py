@@ -15,9 +15,11 @@ from runtime.executors import How
 from runtime.files import write_atomic
 from runtime.language import Sampler, Sampling
 from runtime.outputs import REPORT, Output
-from runtime.sampling import read_text, told
+from runtime.sampling import read_text
 from runtime.text import Encoder
+from runtime.told import told
 
+_SHOWN = {"per_token": "perplexity {:.3f} a token", "per_word": "{:.3f} a word", "bits_per_byte": "{:.4f} bits a byte"}
 _BROKEN = "\ufffd"  # what a decoder shows for half a character
 
 
@@ -33,13 +35,14 @@ def perplexity(o: argparse.Namespace, out: Console) -> int:
     encoder, text = _load(o.program), read_text(o.data)
     window = encoder.program.dims.positions
     stride = o.stride or max(1, window // 2)
+    language.require_stride(stride, window)
     start = time.perf_counter()
     how = How(threads=o.threads, memory=o.memory << 20, limit=o.time_limit)
     found = language.score(encoder, text, stride, o.executor, how)
-    figures = {name: round(value, 6) for name, value in found.figures().items()}
+    figures = {name: value if value is None else round(value, 6) for name, value in found.figures().items()}
     seconds = time.perf_counter() - start
     out.print(
-        f"{o.data.name}: perplexity {figures['per_token']:.3f} a token, {figures['per_word']:.3f} a word, {figures['bits_per_byte']:.4f} bits a byte"
+        f"{o.data.name}: {', '.join(_SHOWN[name].format(value) for name, value in figures.items() if value is not None)}"
         f"; {found.tokens:,} tokens, {found.words:,} words, {found.size:,} bytes"
         f"; window {window}, stride {stride}, {o.executor}, {seconds:.1f} s",
         soft_wrap=True,

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from runtime import executors, glue
 from runtime.errors import InputError
 from runtime.lava import TIME_LIMIT
+from runtime.option_values import real, whole
 from runtime.simulator import fast
 from runtime.versus import runs, statistics
 from runtime.versus.command import WORSE
+
+_MOST = 1_000_000_000  # texts, tokens: more than any run has
+_MOST_HELD = 100_000  # texts that are held at once
+_SEED = whole(0, (1 << 63) - 1)  # what SQLite keeps, and every generator takes
+_YEAR = 31_536_000.0  # seconds
 
 
 def parser(actions: dict[str, Callable[..., int]]) -> argparse.ArgumentParser:
@@ -33,15 +39,16 @@ def _program_argument(command: argparse.ArgumentParser) -> None:
 def _text_arguments(command: argparse.ArgumentParser) -> None:
     _program_argument(command)
     command.add_argument("text", nargs="+", type=_unicode)
+    command.add_argument("--pairs", action="store_true", help="the texts are pairs, for a program of such a task: first and second, first and second")
     _run_arguments(command)
 
 
 def _unicode(text: str) -> str:
+    """Its bytes as UTF-8 where the locale could not read them: a text is UTF-8 in any locale."""
     try:
-        text.encode()
-    except UnicodeEncodeError:
+        return os.fsencode(text).decode() if any("\udc80" <= c <= "\udcff" for c in text) else text
+    except UnicodeError:
         raise InputError(f"text {text!r} is not UTF-8") from None
-    return text
 
 
 def _run_arguments(command: argparse.ArgumentParser) -> None:
@@ -51,9 +58,13 @@ def _run_arguments(command: argparse.ArgumentParser) -> None:
 
 def _engine_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--executor", choices=list(executors.EXECUTORS), default="fast")
-    command.add_argument("--threads", type=int, default=fast.cores(), help="of fast (default: all cores, here %(default)s)")
+    command.add_argument("--threads", type=whole(1, fast.MOST_THREADS), default=fast.cores(), help="of fast (default: all cores, here %(default)s)")
     command.add_argument(
-        "--memory", type=int, default=fast.MEMORY >> 20, metavar="MIB", help="most spikes that fast holds at once (default: %(default)s)"
+        "--memory",
+        type=whole(1, 1 << 24),
+        default=fast.MEMORY >> 20,
+        metavar="MIB",
+        help="most spikes that fast holds at once (default: %(default)s)",
     )
     _time_limit(command)
 
@@ -61,26 +72,11 @@ def _engine_arguments(command: argparse.ArgumentParser) -> None:
 def _time_limit(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--time-limit",
-        type=_seconds,
+        type=real(0.001, _YEAR),
         default=TIME_LIMIT,
         metavar="SECONDS",
         help=f"give up on one run of Lava after this long (default: {TIME_LIMIT:g})",
     )
-
-
-def _seconds(text: str) -> float:
-    if not 0 < float(text) < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
-    return float(text)
-
-
-def _at_least(low: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        if int(text) < low:
-            raise argparse.ArgumentTypeError(f"{text} is below {low}")
-        return int(text)
-
-    return number
 
 
 def _glue_arguments(command: argparse.ArgumentParser) -> None:
@@ -94,7 +90,7 @@ def _example_arguments(command: argparse.ArgumentParser, required: bool) -> None
     command.add_argument("--task", required=required, help=", ".join(glue.TASKS))
     command.add_argument("--data", required=required, help="folder in the GLUE layout, or 'hub'")
     command.add_argument("--split", choices=["dev", "train"], default="dev")
-    command.add_argument("--limit", type=_at_least(1))
+    command.add_argument("--limit", type=whole(1, _MOST))
     command.add_argument("--json", type=Path, metavar="OUT")
 
 
@@ -105,20 +101,14 @@ def _compare_arguments(command: argparse.ArgumentParser) -> None:
     _example_arguments(command, required=False)
     command.add_argument(
         "--fail-below",
-        type=_finite,
+        type=real(-200, 200),  # a metric is in -1..1
         metavar="POINTS",
         help=f"exit with {WORSE} where B - A is below this, in points of the first metric; -1: a point worse at most",
     )
-    command.add_argument("--resamples", type=_at_least(1), default=statistics.RESAMPLES, help="of the bootstrap (default: %(default)s)")
-    command.add_argument("--seed", type=_at_least(0), default=0, help="of the bootstrap (default: 0)")
+    command.add_argument("--resamples", type=whole(1, 1_000_000), default=statistics.RESAMPLES, help="of the bootstrap (default: %(default)s)")
+    command.add_argument("--seed", type=_SEED, default=0, help="of the bootstrap (default: 0)")
     command.add_argument("--runs", type=Path, metavar="FILE", default=runs.DEFAULT, help="the history, an SQLite file (default: ./%(default)s)")
     command.add_argument("--history", action="store_true", help="print what was compared before (of --task, at most --limit), newest first")
-
-
-def _finite(text: str) -> float:
-    if not math.isfinite(float(text)):
-        raise argparse.ArgumentTypeError(f"{text} is not a number of points")
-    return float(text)
 
 
 def _verify_arguments(command: argparse.ArgumentParser) -> None:
@@ -136,7 +126,7 @@ def _deploy_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--bundle", type=Path, metavar="OUT.zip", help="pack program, samples, expected spikes and a script that runs them elsewhere"
     )
-    command.add_argument("--adapter-steps", type=_at_least(0), default=1, help="steps that a host-chip adapter takes: one or two (default: 1)")
+    command.add_argument("--adapter-steps", type=whole(0, 1000), default=1, help="steps that a host-chip adapter takes: one or two (default: 1)")
     _sample_arguments(command)
     _time_limit(command)
 
@@ -144,15 +134,15 @@ def _deploy_arguments(command: argparse.ArgumentParser) -> None:
 def _sample_arguments(command: argparse.ArgumentParser) -> None:
     source = command.add_mutually_exclusive_group()
     source.add_argument("--data", help="GLUE folder: sentences of the program's own task; for a language model a text file")
-    source.add_argument("--random", type=_at_least(1), default=8, metavar="N", help="random token sequences (default: 8)")
-    command.add_argument("--limit", type=_at_least(1))
-    command.add_argument("--seed", type=_at_least(0), default=0)
+    source.add_argument("--random", type=whole(1, _MOST_HELD), default=8, metavar="N", help="random token sequences (default: 8)")
+    command.add_argument("--limit", type=whole(1, _MOST_HELD))
+    command.add_argument("--seed", type=_SEED, default=0)
 
 
 def _perplexity_arguments(command: argparse.ArgumentParser) -> None:
     _program_argument(command)
     command.add_argument("--data", type=Path, required=True, metavar="FILE", help="a UTF-8 text")
-    command.add_argument("--stride", type=_at_least(1), help="tokens between windows: smaller gives longer pasts (default: half the window)")
+    command.add_argument("--stride", type=whole(1, _MOST), help="tokens between windows: smaller gives longer pasts (default: half the window)")
     command.add_argument("--json", type=Path, metavar="OUT")
     _engine_arguments(command)
 
@@ -160,22 +150,13 @@ def _perplexity_arguments(command: argparse.ArgumentParser) -> None:
 def _generate_arguments(command: argparse.ArgumentParser) -> None:
     _program_argument(command)
     command.add_argument("prompt", type=_unicode)
-    command.add_argument("--tokens", type=_at_least(1), default=64, metavar="N", help="most that are added (default: %(default)s)")
-    command.add_argument("--temperature", type=_number(0, math.inf), default=0.0, help="0 takes the likeliest token (default)")
-    command.add_argument("--top-p", type=_number(0, 1), default=1.0, help="sample among the likeliest tokens that share this much (default: 1)")
-    command.add_argument("--seed", type=_at_least(0), default=0)
+    command.add_argument("--tokens", type=whole(1, _MOST), default=64, metavar="N", help="most that are added (default: %(default)s)")
+    command.add_argument("--temperature", type=real(1e-6, 1e6, also=0), default=0.0, help="0 takes the likeliest token (default)")
+    command.add_argument("--top-p", type=real(0, 1), default=1.0, help="sample among the likeliest tokens that share this much (default: 1)")
+    command.add_argument("--seed", type=_SEED, default=0)
     command.add_argument("--executor", choices=list(executors.EXECUTORS), default="fast")
     command.add_argument("--strict", action="store_true", help="refuse a prompt longer than the window instead of forgetting its beginning")
     _time_limit(command)
-
-
-def _number(low: float, high: float) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        if not low <= float(text) <= high or math.isinf(float(text)):
-            raise argparse.ArgumentTypeError(f"{text} is not a number in {low:g}..{high:g}")
-        return float(text)
-
-    return number
 
 
 BESIDE = Path()  # in place of a mapping's path: beside the program, by its name

@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from runtime import glue, language
 from runtime.errors import DataError
 from runtime.text import Encoder, Tokens
-
-
-@contextmanager
-def told_warnings() -> Iterator[None]:
-    """Warnings, such as that a text is cut, become lines on stderr."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        yield
-    for warning in caught:
-        told(str(warning.message))
-
-
-def told(message: str) -> None:
-    """A warning on stderr."""
-    Console(stderr=True, highlight=False).print(f"warning: {message}", soft_wrap=True)
+from runtime.told import told_warnings
 
 
 def chosen_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:

@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding
 
-from runtime import arith, bits
+from runtime import arith, bits, glue
 from runtime.errors import InputError
 from runtime.program import FrontEnd, Program, Samples
 from runtime.simulator import kernels, plain
 from runtime.tokenizer import Text as Text
 from runtime.tokenizer import tokenizer_from
+from runtime.told import CutText, too_long
 
 Tokens = tuple[list[int], list[int]]  # ids, segments
 _LONGER = "lower the checkpoint with a larger --length"
+_KINDS = {1: "give each text by itself", 2: "--pairs of classify, a tab between two texts in a file, a tuple of two in Python"}
 
 
 class Encoder:
@@ -30,16 +32,19 @@ class Encoder:
         self.tokenizer.require_usable(len(program.host.front.token))
 
     def tokens(self, texts: Sequence[Text], strict: bool = False, before: int = 0) -> list[Tokens]:
-        """(ids, segments) of each text, cut to the compiled length with a warning, or refused with `strict` (`InputError`).
+        """(ids, segments) of each text, cut to the compiled length with a warning (`CutText`), or refused with `strict` (`InputError`).
 
-        Messages number the texts from `before` + 1.
+        Refused too: a text without tokens, and single texts or pairs where the program's task is the other. Messages number the texts from
+        `before` + 1.
         """
         limit = self.program.dims.positions
+        _require_kind(self.program.host.task, texts, before)
         self.tokenizer.no_truncation()
         found = self.tokenizer.encode_batch(texts)
+        _require_some([len(e.ids) for e in found], before)
         long = [(n, len(e.ids)) for n, e in enumerate(found) if len(e.ids) > limit]
         for n, length in long:
-            _too_long(before + n, length, limit, strict)
+            _too_long(before + n + 1, length, limit, strict)
         if long:
             found = self._cut(texts, limit)
         return [(e.ids, e.type_ids) for e in found]
@@ -57,6 +62,7 @@ class Encoder:
         length, front = positions or self.program.dims.positions, self.program.host.front
         ids = np.fromiter(chain.from_iterable(ids for ids, _ in tokens), np.int64)
         segments = np.fromiter(chain.from_iterable(s for _, s in tokens), np.int64)
+        _require_some([len(ids) for ids, _ in tokens], 0)
         lengths = np.array([len(ids) for ids, _ in tokens], np.int64)
         places = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         return Samples(self.words(ids, segments, places), lengths, length, len(front.bias))
@@ -73,11 +79,25 @@ class Encoder:
         return encode(front, rows, self.program.steps)
 
 
-def _too_long(n: int, length: int, limit: int, strict: bool) -> None:
-    message = f"text {n + 1} has {length} tokens, the program was compiled for {limit}"
+def _require_kind(task: str, texts: Sequence[Text], before: int) -> None:
+    """`InputError` at the first text that is single for a task of pairs, or a pair for one of single texts; tasks not in our table take both."""
+    wanted = glue.texts_of(task)
+    for n, text in enumerate(texts, before + 1):
+        found = 1 if isinstance(text, str) else 2
+        if wanted is not None and found != wanted:
+            kinds = {1: "single", 2: "a pair"}
+            raise InputError(f"text {n} is {kinds[found]}, {task} is a task of {'pairs' if wanted == 2 else 'single texts'}", _KINDS[wanted])
+
+
+def _require_some(lengths: Sequence[int], before: int) -> None:
+    if 0 in lengths:
+        raise InputError(f"text {before + lengths.index(0) + 1} has no tokens", "give it at least one word")
+
+
+def _too_long(number: int, length: int, limit: int, strict: bool) -> None:
     if strict:
-        raise InputError(message, _LONGER)
-    warnings.warn(f"{message}: the rest is cut off", stacklevel=3)
+        raise InputError(too_long(number, length, limit), _LONGER)
+    warnings.warn(CutText(number, length, limit), stacklevel=3)
 
 
 def encode(front: FrontEnd, rows: NDArray[np.int16], steps: int) -> bits.Words:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -56,6 +57,12 @@ class Shell:
 def message(err: str) -> str:
     assert err.startswith("error: ") and err.endswith("\n") and err.count("\n") == 1, err
     return err[7:-1]
+
+
+def interruptible(command: list[str], **options: Any) -> subprocess.Popen[str]:
+    """A process that hears SIGINT even where it is ignored here, as a shell has it for what it starts in the background."""
+    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard, **options)
 
 
 def spawn(command: tuple[str, ...], *arguments: object) -> tuple[int, str, str]:

@@ -31,7 +31,9 @@ def assumed(program: Program) -> Workload:
 
 
 def measured(program: Program, path: Path) -> Workload:
-    """Rates on the first texts of a GLUE folder's dev set (of the program's task) or of a file with one text a line. Raises `DataError`."""
+    """Rates on the first texts of a GLUE folder's dev set (of the program's task) or of a file with one text a line (a pair: with a tab).
+
+    Raises `DataError`."""
     texts, name = _texts(program, path)
     encoder = Encoder(program)
     with warnings.catch_warnings():
@@ -46,9 +48,11 @@ def _texts(program: Program, path: Path) -> tuple[list[Text], str]:
         task = glue.task_named(program.host.task)
         return [e.text for e in glue.read(task, str(path), "dev", _TEXTS)], f"the dev set of {task.name}"
     try:
-        lines = [line for line in path.read_text().splitlines() if line.strip()]
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as texts, one a line: {error}") from None
     if not lines:
         raise DataError(f"{path}: holds no text")
+    if glue.texts_of(program.host.task) == 2:
+        return [(first, second) if tab else first for first, tab, second in (line.partition("\t") for line in lines)], path.name
     return list(lines), path.name

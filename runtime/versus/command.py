@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from runtime import glue, outputs
+from runtime.cli import console
 from runtime.errors import InputError
 from runtime.files import staged
 from runtime.outputs import HISTORY, REPORT, Output
-from runtime.sampling import told_warnings
+from runtime.streams import say
+from runtime.told import told_warnings
 from runtime.versus import runs
 from runtime.versus.comparison import Comparison, compare, report
 from runtime.versus.run import run
@@ -58,12 +60,12 @@ def _compared(asked: Asked, o: argparse.Namespace) -> Comparison:
 
 
 def _run(path: Path, asked: Asked, name: str) -> Side:
-    with Console(stderr=True).status(f"running {name}: {path}"):
+    with console(stderr=True).status(Text(f"running {name}: {path}")):  # a Text: a string would be read as markup
         return run(path, asked)
 
 
 def _gate(found: Comparison, least: float | None) -> int:
     if least is None or not found.worse_than(least):
         return 0
-    print(f"worse: {found.metric}, B - A is {found.points:+.2f} points, --fail-below allows {least:+.2f}", file=sys.stderr)
+    say(f"worse: {found.metric}, B - A is {found.points:+.2f} points, --fail-below allows {least:+.2f}")
     return WORSE

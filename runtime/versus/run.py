@@ -14,9 +14,9 @@ from runtime.errors import SourceError
 from runtime.executors import Answers, How
 from runtime.kept import keep
 from runtime.program import LIF, Program, Synapse
-from runtime.sampling import told_warnings
 from runtime.spike_rates import MASK, spike_counts
 from runtime.text import Encoder
+from runtime.told import told_warnings
 from runtime.versus import side as side_file
 from runtime.versus.side import Side
 from runtime.versus.sources import PROGRAM, Asked, digest, files_of, kind_of

@@ -167,8 +167,14 @@ def _require_own(history: sqlite3.Connection, path: Path) -> None:
 
 
 def _insert(history: sqlite3.Connection, table: str, row: dict[str, Any]) -> int:
-    names = ", ".join(row)
-    return int(history.execute(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(row))})", tuple(row.values())).lastrowid or 0)
+    names, marks = ", ".join(row), ", ".join("?" * len(row))
+    done = history.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(map(_stored, row.values())))
+    return int(done.lastrowid or 0)
+
+
+def _stored(value: Any) -> Any:
+    """A name that is not UTF-8 with its bytes as escapes: SQLite's text is Unicode."""
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _run(command: str, c: Comparison) -> dict[str, Any]:

@@ -33,16 +33,24 @@ def program(tmp_path):
     return tmp_path / "p.tsp"
 
 
-@pytest.mark.parametrize("command", [("classify", "w1"), ("glue", "--task", "sst2", "--data", "nowhere")])
-@pytest.mark.parametrize("threads", [0, -3, 257])
-def test_thread_count(program, shell, command, threads):
-    if command[0] == "glue":
-        (shell.folder / "SST-2").mkdir()
-        (shell.folder / "SST-2" / "dev.tsv").write_text("sentence\tlabel\nw1\t1\n")
-        command = ("glue", "--task", "sst2", "--data", shell.folder)
+@pytest.mark.parametrize("command", [("classify", "w1"), ("glue", "--task", "sst2", "--data", "nowhere"), ("perplexity", "--data", "nowhere")])
+@pytest.mark.parametrize(
+    "option, value, allowed",
+    [*(("--threads", n, "1..256") for n in (0, -3, 257)), *(("--memory", n, "1..16,777,216") for n in (0, 10**30, "much", "9" * 5000))],
+)
+def test_threads_and_memory_out_of_range(shell, command, option, value, allowed):
+    """Before anything is read."""
     name, *rest = command
-    expected = f"{threads} threads, allowed 1..256 (hint: this machine has {fast.cores()} cores)"
-    assert shell.refusal(RUNTIME, name, program, *rest, "--threads", threads) == expected
+    code, out, err = shell.run(RUNTIME, name, "nowhere.tsp", *rest, option, value)
+    shown = value if len(str(value)) <= 40 else str(value)[:40] + " ..."
+    expected = f"python -m runtime {name}: error: argument {option}: {shown} is not a whole number in {allowed}"
+    assert (code, out, err.splitlines()[-1]) == (2, "", expected)
+
+
+@pytest.mark.parametrize("threads", [0, -3, 257])
+def test_thread_count_through_the_api(lowered, threads):
+    with pytest.raises(InputError, match=rf"^{threads} threads, allowed 1\.\.256 \(hint: this machine has {fast.cores()} cores\)$"):
+        fast.batch_tokens(lowered, threads, fast.MEMORY)
 
 
 def test_memory_too_small_for_one_text(program, shell):

@@ -135,10 +135,13 @@ def test_too_few_arguments(left, missing, shell):
 @pytest.mark.parametrize(
     "options, expected",
     [
-        (("--fail-below", "nan"), "--fail-below: nan is not a number of points"),
-        (("--fail-below", "inf"), "--fail-below: inf is not a number of points"),
-        (("--resamples", 0), "--resamples: 0 is below 1"),
-        (("--seed", -1), "--seed: -1 is below 0"),
+        (("--fail-below", "nan"), "--fail-below: nan is not a number in -200..200"),
+        (("--fail-below", "inf"), "--fail-below: inf is not a number in -200..200"),
+        (("--resamples", 0), "--resamples: 0 is not a whole number in 1..1,000,000"),
+        (("--resamples", 10**9), "--resamples: 1000000000 is not a whole number in 1..1,000,000"),
+        (("--seed", -1), "--seed: -1 is not a whole number in 0..9,223,372,036,854,775,807"),
+        (("--seed", 10**20), f"--seed: {10**20} is not a whole number in 0..9,223,372,036,854,775,807"),
+        (("--limit", 10**14), "--limit: 100000000000000 is not a whole number in 1..1,000,000,000"),
     ],
 )
 def test_option_out_of_range(options, expected, program, data, shell):

@@ -77,12 +77,15 @@ def test_texts_that_are_none(language, shell, tmp_path):
 @pytest.mark.parametrize(
     "options, expected",
     [
-        (("--tokens", 0), "--tokens: 0 is below 1"),
-        (("--temperature", "-1"), "--temperature: -1 is not a number in 0..inf"),
-        (("--temperature", "nan"), "--temperature: nan is not a number in 0..inf"),
-        (("--temperature", "inf"), "--temperature: inf is not a number in 0..inf"),
+        (("--tokens", 0), "--tokens: 0 is not a whole number in 1..1,000,000,000"),
+        (("--temperature", "-1"), "--temperature: -1 is not a number in 0.000001..1,000,000, or 0"),
+        (("--temperature", "nan"), "--temperature: nan is not a number in 0.000001..1,000,000, or 0"),
+        (("--temperature", "inf"), "--temperature: inf is not a number in 0.000001..1,000,000, or 0"),
         (("--top-p", "1.5"), "--top-p: 1.5 is not a number in 0..1"),
-        (("--seed", "-1"), "--seed: -1 is below 0"),
+        (("--temperature", "1e-320"), "--temperature: 1e-320 is not a number in 0.000001..1,000,000, or 0"),
+        (("--seed", "-1"), "--seed: -1 is not a whole number in 0..9,223,372,036,854,775,807"),
+        (("--seed", 10**20), f"--seed: {10**20} is not a whole number in 0..9,223,372,036,854,775,807"),
+        (("--tokens", "many"), "--tokens: many is not a whole number in 1..1,000,000,000"),
     ],
 )
 def test_option_out_of_range(options, expected, language, shell):

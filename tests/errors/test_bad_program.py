@@ -168,13 +168,13 @@ def test_unknown_executor(program, shell):
 @pytest.mark.parametrize(
     "arguments, expected",
     [
-        (("verify", "--limit", 0), "--limit: 0 is below 1"),
-        (("verify", "--random", -3), "--random: -3 is below 1"),
-        (("verify", "--seed", -1), "--seed: -1 is below 0"),
-        (("verify", "--time-limit", "0"), "--time-limit: 0 is not a number of seconds above 0"),
-        (("verify", "--time-limit", "nan"), "--time-limit: nan is not a number of seconds above 0"),
-        (("classify", "w1", "--time-limit", "-1"), "--time-limit: -1 is not a number of seconds above 0"),
-        (("glue", "--task", "sst2", "--data", ".", "--limit", "-1"), "--limit: -1 is below 1"),
+        (("verify", "--limit", 0), "--limit: 0 is not a whole number in 1..100,000"),
+        (("verify", "--random", -3), "--random: -3 is not a whole number in 1..100,000"),
+        (("verify", "--seed", -1), "--seed: -1 is not a whole number in 0..9,223,372,036,854,775,807"),
+        (("verify", "--time-limit", "0"), "--time-limit: 0 is not a number in 0.001..31,536,000"),
+        (("verify", "--time-limit", "nan"), "--time-limit: nan is not a number in 0.001..31,536,000"),
+        (("classify", "w1", "--time-limit", "-1"), "--time-limit: -1 is not a number in 0.001..31,536,000"),
+        (("glue", "--task", "sst2", "--data", ".", "--limit", "-1"), "--limit: -1 is not a whole number in 1..1,000,000,000"),
     ],
 )
 def test_option_out_of_range(arguments, expected, program, shell):

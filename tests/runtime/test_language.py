@@ -12,12 +12,13 @@ from command import RUNTIME, Shell
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_checkpoint import WORDS
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from compiler.lower import lower
 from runtime import language, program_file
 from runtime.errors import InputError
 from runtime.executors import How
-from runtime.language import GrowingPredictor, Predictor, Sampler, Sampling
+from runtime.language import GrowingPredictor, Predictor, Sampler, Sampling, Score
 from runtime.simulator import reference
 from runtime.text import Encoder
 
@@ -149,6 +150,28 @@ def test_perplexity_says_window_and_stride(program, shell, tmp_path):
     assert report["per_token"] == pytest.approx(math.exp(report["nats"] / 40), abs=1e-5) and report["stride"] == 4
     again = shell.run(RUNTIME, "perplexity", program, "--data", tmp_path / "text.txt", "--stride", "4", "--executor", "reference")[1]
     assert again.rsplit(", ", 2)[0] == out.rsplit(", ", 2)[0]
+
+
+@pytest.mark.parametrize("text", ["w1", "w1w2", "、".join(["吾輩は猫である"] * 400)])
+def test_a_perplexity_that_no_float_holds_is_left_out_and_null(text, shell, tmp_path):
+    """A word's, of a long text without white space."""
+    folder = random_checkpoint.write(tmp_path / "c", 1, **SMALL | dict(max_length=8, logit_scale=0.5))
+    tokenizer = Tokenizer(models.WordLevel({w: n for n, w in enumerate(WORDS)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer.save(str(folder / "tokenizer.json"))
+    program_file.save(lower(folder, "loihi2"), tmp_path / "loud.tsp")
+    (tmp_path / "text.txt").write_text(text, encoding="utf-8")
+    code, out, err = shell.run(RUNTIME, "perplexity", tmp_path / "loud.tsp", "--data", tmp_path / "text.txt", "--json", tmp_path / "r.json")
+    report = json.loads((tmp_path / "r.json").read_text(), parse_constant=pytest.fail)
+    finite = report["nats"] < 709
+    assert (code, err, report["words"]) == (0, "", 1) and finite == (len(text) < 10)
+    assert ("a word," in out, report["per_word"] is not None) == (finite, finite)
+    assert report["per_token"] == pytest.approx(math.exp(report["nats"] / report["tokens"]), abs=1e-5) and " a token, " in out
+
+
+def test_a_score_of_white_space_has_no_words():
+    assert Score(nats=4.0, tokens=2, words=0, size=2).figures() == {"per_token": math.exp(2), "per_word": None, "bits_per_byte": 2 / math.log(2)}
+    assert Score(nats=1e6, tokens=1, words=1, size=0).figures() == {"per_token": None, "per_word": None, "bits_per_byte": None}
 
 
 @pytest.mark.parametrize("options", [(), ("--temperature", "0.8", "--top-p", "0.9", "--seed", "4")])
