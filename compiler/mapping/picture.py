@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import io
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,26 +23,45 @@ from runtime.tiling import Index
 _GAP, _CHIP_GAP = 0.35, 0.65  # between tiles and between chips, in tiles
 _DRAWN = 8  # chips along each side that are drawn core by core; of more, the first ones, and the title says so
 _INCHES, _THICK = 0.55, 9.0  # of a tile; points of the busiest link
-_STYLE: Any = {"svg.hashsalt": "tritspike", "svg.fonttype": "none"}  # the same mapping, the same bytes
+_STYLE: Any = {"svg.hashsalt": "tritspike", "svg.fonttype": "none"}  # the same mapping, the same bytes, whatever style the user has
 
 
 def picture(mapped: Mapped) -> str:
     """An SVG document. Dark blue: full; the thicker a red line, the more messages of a sentence pass that link (first along x, then y)."""
-    import matplotlib
-    from matplotlib.figure import Figure
+    with _undisturbed():
+        from matplotlib import style
+        from matplotlib.figure import Figure
 
     profile, (columns, rows) = mapped.partition.profile, _tiles(mapped.partition.profile)
-    with matplotlib.rc_context(_STYLE):
+    with style.context(["default", _STYLE]):
         figure = Figure(figsize=(max(7.0, _at(columns, profile.tiles_x) * _INCHES), 1.2 + _at(rows, profile.tiles_y) * _INCHES), layout="constrained")
         axes = figure.add_subplot(aspect="equal")
         axes.add_collection(_links(mapped))
         cores = axes.add_collection(_cores(mapped))
-        axes.set(xlim=(-0.2, _at(columns, profile.tiles_x)), ylim=(_at(rows, profile.tiles_y), -0.2), title=_title(mapped))
+        axes.set(xlim=(-0.2, _at(columns, profile.tiles_x)), ylim=(_at(rows, profile.tiles_y), -0.2))
+        axes.set_title(_title(mapped), parse_math=False)
         axes.set_axis_off()
         figure.colorbar(cores, ax=axes, label="a core's scarcest resource, share in use", shrink=0.6)
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None})
     return out.getvalue()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """For matplotlib's import: no backend that a notebook asks for (none is needed), no home folder needed, nothing said about either."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    before = {name: os.environ.get(name) for name in ("MPLBACKEND", "MPLCONFIGDIR")}
+    os.environ.pop("MPLBACKEND", None)
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ.setdefault("MPLCONFIGDIR", os.path.join(os.devnull, "none"))  # cannot be made, so that it takes a temporary one
+    yield
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
 
 
 def _title(mapped: Mapped) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
 import random_checkpoint
-from command import LOWER, RUNTIME, Shell
+from command import LOWER, ROOT, RUNTIME, Shell
 
 from compiler.errors import DoesNotFit
 from compiler.ir.graph import Graph
@@ -39,6 +42,24 @@ def test_map_writes_mapping_and_picture_and_inspect_prints_the_same_tables(check
     tables = printed[printed.index("loihi2, 12 tokens") : printed.index(f"{tmp_path}/p.map")]
     assert tables in again
     assert shell.run(RUNTIME, "inspect", out, "--map", tmp_path / "p.map")[1] == again
+
+
+def _drawn(folder, out, **environment) -> tuple[int, str, bytes]:
+    done = subprocess.run(
+        [sys.executable, *LOWER, str(folder), "--out", str(out), "--map"], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True
+    )
+    return done.returncode, done.stderr, out.with_suffix(".svg").read_bytes() if done.returncode == 0 else b""
+
+
+def test_the_picture_is_the_same_whatever_matplotlib_is_told_to_be(checkpoint, tmp_path):
+    """A notebook's backend, a user's style, and a user without a home."""
+    expected = _drawn(checkpoint, tmp_path / "p.tsp")
+    assert expected[:2] == (0, "")
+    assert _drawn(checkpoint, tmp_path / "p.tsp", MPLBACKEND="module://matplotlib_inline.backend_inline", MPLCONFIGDIR=os.devnull) == expected
+    (tmp_path / "style").write_text("font.size: 30\nbackend: nonsense\n")
+    (tmp_path / "sitecustomize.py").write_text("import pathlib\ndef none(*given):\n    raise RuntimeError\npathlib.Path.home = none\n")
+    homeless = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]), "XDG_CONFIG_HOME": "", "XDG_CACHE_HOME": ""}
+    assert _drawn(checkpoint, tmp_path / "p.tsp", MATPLOTLIBRC=str(tmp_path / "style"), **homeless) == expected
 
 
 @pytest.mark.parametrize("head", ["host", "chip"])
