@@ -37,7 +37,6 @@ from hw_profiles.profile import load as load_profile
 from runtime import outputs, program_file
 from runtime.errors import FileError
 from runtime.files import write_all
-from runtime.option_values import whole
 from runtime.outputs import GRAPH, PROGRAM, Output
 from runtime.program import Program
 
@@ -86,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("checkpoint", nargs="?", help="folder with config.json, model.safetensors, tokenizer.json")
     parser.add_argument("--profile", default="loihi2", help="name of a shipped profile, a .toml file, or auto: the smallest board (default: loihi2)")
     parser.add_argument("--out", type=Path, help="program file to write, usually .tsp")
-    parser.add_argument("--length", type=whole(1, 1 << 20), help="most tokens a text may have (default: the checkpoint's max_length)")
+    parser.add_argument("--length", type=int, help="most tokens a text may have (default: the checkpoint's max_length)")
     parser.add_argument("--head", choices=HEADS, default="host", help="where a language model's last product is made (default: host)")
     parser.add_argument("--dump-ir", type=Path, metavar="DIR", help="write the printed graph after each pass")
     parser.add_argument("--list-passes", action="store_true", help="print the pass table and stop")

@@ -29,6 +29,8 @@ def chosen_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
 def file_windows(encoder: Encoder, path: Path, limit: int | None) -> list[Tokens]:
     """The first `limit` (default: 64) runs of a text file's tokens that fill the compiled length, one after another."""
     ids, longest = language.whole(encoder, read_text(path)).ids, encoder.program.dims.positions
+    if not ids:
+        raise DataError(f"{path}: the program's tokenizer finds no tokens in it")
     parts = [ids[at : at + longest] for at in range(0, len(ids), longest)]
     return [(part, [0] * len(part)) for part in parts[: limit or 64]]
 

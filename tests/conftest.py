@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pytest
 import random_checkpoint
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from runtime.simulator import cache
 
+# nothing depends on the terminal or the shell that tests are started from, nor on how busy the machine is
+for _name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "MPLBACKEND", "PYTHONWARNINGS"):
+    os.environ.pop(_name, None)
+
 # properties are tried on the same examples each time; with --hypothesis-profile=fresh, as `make fuzz` has it, on others
-settings.register_profile("same", deadline=None, derandomize=True, database=None)
-settings.register_profile("fresh", deadline=None, database=None, print_blob=True)
+_ANY_LOAD = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+settings.register_profile("same", derandomize=True, **_ANY_LOAD)
+settings.register_profile("fresh", print_blob=True, **_ANY_LOAD)
 settings.load_profile("same")
 
 _SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"

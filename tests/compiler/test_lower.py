@@ -63,7 +63,7 @@ def _command(form: list[str], args: list[str], cwd: Path, seed: int, path: list[
     """A process of its own that finds libraries but, by -S, no editable install of this project."""
     libraries = [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
     env = os.environ | {"PYTHONHASHSEED": str(seed), "PYTHONPATH": os.pathsep.join(path + libraries)}
-    return subprocess.run([sys.executable, "-S", *form, *args], cwd=cwd, env=env, capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, "-S", *form, *args], cwd=cwd, env=env, capture_output=True, text=True, timeout=600)
 
 
 def test_script_and_module_from_another_folder_give_the_same_bytes(small, tmp_path):

@@ -278,7 +278,7 @@ def test_dtype_that_numpy_does_not_have(small, shell):
     assert shell.lowering_refusal(small) == f"{path}: a tensor is stored as BF16, which numpy does not have"
 
 
-@pytest.mark.parametrize("length", [-1, 0, 7])
+@pytest.mark.parametrize("length", [-1, 0, 7, 10**30])
 def test_length_beyond_the_checkpoint(length, small, shell):
     assert shell.lowering_refusal(small, "--length", length) == f"length {length} is outside 1..6, what the checkpoint's position table holds"
 

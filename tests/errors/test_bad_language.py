@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import random_checkpoint
 from command import RUNTIME
+from tokenizers import normalizers, processors
 
 from compiler.lower import lower
 from runtime import executors, program_file
@@ -72,6 +73,22 @@ def test_texts_that_are_none(language, shell, tmp_path):
     assert shell.refusal(RUNTIME, "perplexity", language, "--data", text) == f"{text}: not UTF-8 text: invalid start byte at byte 3"
     text.write_text("w1 w2")
     assert shell.refusal(RUNTIME, "perplexity", language, "--data", text, "--stride", 7) == "stride 7, allowed 1..6, the window"
+
+
+def test_a_text_in_which_the_tokenizer_finds_nothing(shell, tmp_path):
+    """Not a text of white space alone: this tokenizer knows one word, and drops the rest."""
+    folder = random_checkpoint.write(tmp_path / "c", readout="each", layers=1, hidden=4, heads=1, head_dim=2, ffn=2, steps=2, max_length=6)
+    tokenizer = random_checkpoint.small_tokenizer()
+    tokenizer.normalizer = normalizers.Replace("z", "")
+    tokenizer.post_processor = processors.TemplateProcessing("$A", "$A $B:1", [])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    program, text = tmp_path / "p.tsp", tmp_path / "text.txt"
+    program_file.save(lower(folder, "loihi2"), program)
+    text.write_text("zzz")
+    expected = f"{text}: the program's tokenizer finds no tokens in it"
+    assert shell.refusal(RUNTIME, "verify", program, "--executor", "fast", "--data", text) == expected
+    assert shell.refusal(RUNTIME, "perplexity", program, "--data", text) == "a text of 0 tokens: there is none to predict"
+    assert shell.refusal(RUNTIME, "generate", program, "zzz") == "the prompt is empty (hint: give it at least one word)"
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_a_program_is_one_process_with_ports_in_a_user_s_own_network(checkpoint,
     program_file.save(program, tmp_path / "p.tsp")
     np.savez(tmp_path / "in.npz", x=samples.source("x").reshape(-1, 192), pad=samples.source("pad").reshape(-1, 12))
     (tmp_path / "user.py").write_text(textwrap.dedent(_USER))
-    done = subprocess.run([sys.executable, str(tmp_path / "user.py"), str(tmp_path)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, str(tmp_path / "user.py"), str(tmp_path)], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     expected = fast.run(program, samples, record=True)
     last = program.by_name["layer.1.output"]

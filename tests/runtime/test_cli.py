@@ -35,7 +35,8 @@ def shell(capsys, tmp_path) -> Shell:
 def run(*arguments, command=RUNTIME, stdout=subprocess.PIPE, before=(), **environment) -> tuple[int, bytes, bytes]:
     """(exit code, stdout, stderr), with a buffered stdout as in a shell."""
     env = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"} | environment
-    done = subprocess.run([*before, sys.executable, *command, *map(str, arguments)], cwd=ROOT, env=env, stdout=stdout, stderr=subprocess.PIPE)
+    given = [a if isinstance(a, bytes) else os.fsencode(str(a)) for a in arguments]
+    done = subprocess.run([*before, sys.executable, *command, *given], cwd=ROOT, env=env, stdout=stdout, stderr=subprocess.PIPE)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -97,7 +98,7 @@ ASCII = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C", "PYTHONIO
 
 @pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "latin-1:strict"}, ASCII])
 def test_text_and_tables_on_a_stdout_that_is_not_utf8(environment, program):
-    code, out, err = run("classify", program, "w1 日本 é", **environment)
+    code, out, err = run("classify", program, "w1 日本 é".encode(), **environment)
     last = "w1 \\u65e5\\u672c " + ("é" if "latin-1" in str(environment) else "\\xe9")
     assert (code, err, out.decode("latin-1").rstrip("\n").split("  ", 2)[2]) == (0, b"", last)
     code, out, err = run("inspect", program, **environment)

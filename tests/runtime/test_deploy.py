@@ -107,7 +107,7 @@ def test_a_board_too_small_for_the_program(program, shell):
 @pytest.mark.parametrize("steps", [0, 1, 2, 5])
 def test_the_hardware_path_gives_fast_s_spikes_on_the_stand_in(steps, program, shell, ready, monkeypatch):
     monkeypatch.setenv("STAND_IN_STEPS", str(steps))
-    options = ("--random", "3", "--adapter-steps", steps, "--time-limit", "120")
+    options = ("--random", "3", "--adapter-steps", steps, "--time-limit", "600")
     code, out, err = shell.run(RUNTIME, "deploy", program, "--profile", "kapoho-point", *options)
     assert (code, err) == (0, ""), out
     assert "missing" not in out and "equal: fast == board on 3 samples" in out
@@ -127,7 +127,7 @@ def test_a_lost_spike_is_named(program, shell, ready, monkeypatch):
     sample, step, neuron = np.argwhere(np.unpackbits(spikes, axis=-1))[0]
     monkeypatch.setenv("STAND_IN_FLIP", str(neuron))
     monkeypatch.setattr("runtime.deploy._samples", lambda o, encoder: (loaded.at_length(4), samples))
-    code, out, _ = shell.run(RUNTIME, "deploy", program, "--profile", "kapoho-point", "--time-limit", "120")
+    code, out, _ = shell.run(RUNTIME, "deploy", program, "--profile", "kapoho-point", "--time-limit", "600")
     assert code == 1
     assert out.splitlines()[-1] == f"differs: sample {sample}, step {step}, layer.1.output[{neuron}]: fast 1 != board 0"
 

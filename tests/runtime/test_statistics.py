@@ -92,6 +92,6 @@ def test_another_seed_gives_another_interval_and_the_same_seed_the_same():
 @pytest.mark.parametrize("metric", METRICS)
 def test_an_interval_of_a_dev_set_takes_no_time(metric):
     truth, a, b = answers(metric, 872)
-    start = time.perf_counter()
+    start = time.thread_time()  # of this thread, however busy the machine is
     interval(difference(metric, truth, a, b), 872, 2000)
-    assert time.perf_counter() - start < 2
+    assert time.thread_time() - start < 2
