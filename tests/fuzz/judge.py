@@ -29,7 +29,7 @@ def _of_one(d: Done) -> Iterator[Fault]:
         yield Fault("hang", _name(d.step))
     elif d.code < 0:
         yield Fault("signal", f"{_name(d.step)}: {signal.Signals(-d.code).name}: {_last_words(d.err)}")
-    elif "Traceback (most recent call last)" in d.err or "panicked at" in d.err:
+    elif _crashed(d):
         yield Fault("traceback", f"{_name(d.step)}: {_last_words(d.err)}")
     elif d.code not in (0, REFUSAL, _USAGE):
         yield Fault("exit code", f"{_name(d.step)}: {d.code}: {_last_words(d.err)}")
@@ -37,6 +37,10 @@ def _of_one(d: Done) -> Iterator[Fault]:
         yield Fault("difference", f"{_name(d.step)}: {_generic(d.out.splitlines()[0])}")
     else:
         yield from _manners(d)
+
+
+def _crashed(d: Done) -> bool:
+    return "Traceback (most recent call last)" in d.err or "panicked at" in d.err
 
 
 def _manners(d: Done) -> Iterator[Fault]:
@@ -65,7 +69,7 @@ def _of_twins(a: Done, b: Done) -> Iterator[Fault]:
 
 def unlike(forked: Sequence[Done], real: Sequence[Done]) -> tuple[Fault, ...]:
     """Where a real command ended otherwise than the forked one: what was learnt from forks would not hold."""
-    pairs = [(a, b) for a, b in zip(forked, real) if (a.code, a.err) != (b.code, b.err)]
+    pairs = [(a, b) for a, b in zip(forked, real) if (a.code, a.err) != (b.code, b.err) and not any(map(_crashed, (a, b)))]
     return tuple(Fault("fork unlike command", f"{_name(a.step)}: {a.code}, {b.code}: {_generic(a.err + ' / ' + b.err)}") for a, b in pairs[:1])
 
 

@@ -21,19 +21,27 @@ SHAPES = {  # config of a checkpoint by name, and where its head is made
     "language": (_SMALL | dict(readout="each", window=2, max_length=6), "host"),
     "language-on-chip": (_SMALL | dict(readout="each", weights="binary"), "chip"),
 }
-GLUE = {"sst2": ("SST-2", "sentence\tlabel\n"), "mrpc": ("MRPC", ""), "stsb": ("STS-B", "")}
+TEXTS = ("w1", "w1 w2 w3", "w5 unknown w7 w9 w11 w13 w15 w17", "", "[SEP] w1", "é\U0001f600")
 
 
 def checkpoints(folder: Path) -> None:
-    """A checkpoint folder for each shape, `folder/SHAPE/checkpoint`."""
+    """A checkpoint folder for each shape, `folder/SHAPE/checkpoint`, and texts that it may be given."""
     for n, (shape, (config, head)) in enumerate(SHAPES.items()):
         random_checkpoint.write(folder / shape / "checkpoint", n, **config)
         (folder / shape / "head").write_text(head)
         (folder / shape / "text.txt").write_text("w1 w2 w3 w4 w5 w6 w7 w8\n\nw9 unknown w0 w1\n")
+        glue(folder / shape / "glue")
+
+
+def glue(folder: Path) -> None:
+    """A few short labelled texts, as SST-2 has them."""
+    (folder / "SST-2").mkdir(parents=True)
+    lines = [f"{text or 'w1'}\t{n % 2}" for n, text in enumerate(random_checkpoint.texts(1, 12, 5))]
+    (folder / "SST-2" / "dev.tsv").write_text("sentence\tlabel\n" + "\n".join(lines) + "\n")
 
 
 def programs(folder: Path) -> None:
-    """`folder/SHAPE/program.tsp` with the text that it may be given."""
+    """`folder/SHAPE/program.tsp` besides."""
     checkpoints(folder)
     for shape, (_, head) in SHAPES.items():
         program_file.save(lower(folder / shape / "checkpoint", "loihi2", head=head), folder / shape / "program.tsp")

@@ -7,14 +7,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from fuzz import containers, seeds, trees
+from fuzz import containers, registers, seeds, trees
 from fuzz.case import RUNTIME, Change, Kind, Step
+from fuzz.kinds import tokenizer
+from fuzz.seeds import TEXTS
 
 from runtime import files
 from runtime.files import read_tensors
 
 FILE = "program.tsp"
-TEXTS = ("w1", "w1 w2 w3", "w5 unknown w7 w9 w11 w13 w15 w17", "", "[SEP] w1", "é\U0001f600")
 
 
 def change(rng: Random, folder: Path) -> Change:
@@ -43,12 +44,17 @@ def _outer_changed(rng: Random, path: Path, arrays: containers.Arrays, outer: di
 def _changed(rng: Random, path: Path, arrays: containers.Arrays, outer: dict[str, Any], sealed: bool) -> Change:
     described, said = json.loads(outer["program"]), []
     kind = rng.random()
-    if kind < 0.12:
+    if kind < 0.06:
         said.append(_renamed(rng, described, arrays))
-    if 0.12 < kind < 0.75:
+    elif kind < 0.12:
+        described["front"]["tokenizer"], more = tokenizer.text_changed(rng, described["front"]["tokenizer"])
+        said.append(more)
+    elif kind < 0.6:
+        said.append(registers.changed(rng, described, arrays))
+    if 0.55 < kind < 0.85:
         described, more = trees.mutated(rng, described)
         said += more
-    if kind > 0.6:
+    if kind > 0.8:
         arrays, more = containers.arrays_changed(rng, arrays)
         said.append(more)
     body = trees.dumps(described, sort_keys=rng.random() < 0.9)
@@ -73,7 +79,8 @@ def steps(rng: Random, folder: Path) -> tuple[Step, ...]:
     """Look at it, run it, and hold the executors against each other."""
     language = folder.joinpath("shape").read_text().startswith("language")
     verify = Step(RUNTIME, ("verify", FILE, "--executor", "fast", "--random", "3", "--seed", str(rng.randrange(1000))), compares=True)
-    return Step(RUNTIME, ("inspect", FILE)), *(_language(rng) if language else _classified(rng)), verify
+    measured = (Step(RUNTIME, ("glue", FILE, "--task", "sst2", "--data", "glue", "--activity")),) if rng.random() < 0.15 and not language else ()
+    return Step(RUNTIME, ("inspect", FILE)), *(_language(rng) if language else _classified(rng)), verify, *measured
 
 
 def _classified(rng: Random) -> tuple[Step, ...]:

@@ -44,12 +44,10 @@ _SCHEMA = (
 
 def make(folder: Path) -> None:
     """Two programs, texts, and the history of having compared them twice."""
-    (folder / "history" / "glue" / "SST-2").mkdir(parents=True)
     here = folder / "history"
+    seeds.glue(here / "glue")
     for seed, name in enumerate("ab"):
         program_file.save(lower(random_checkpoint.write(here / name, seed, **seeds.SHAPES["ternary"][0]), "loihi2"), here / f"{name}.tsp")
-    lines = [f"{text or 'w1'}\t{n % 2}" for n, text in enumerate(random_checkpoint.texts(1, 12, 5))]
-    (here / "glue" / "SST-2" / "dev.tsv").write_text("sentence\tlabel\n" + "\n".join(lines) + "\n")
     for _ in range(2):
         done = child.forked(Step(RUNTIME, _COMPARE), here, child.Limits())
         assert done.code == 0, done.err
@@ -112,7 +110,7 @@ def _any(rng: Random) -> Any:
 
 def steps(rng: Random, folder: Path) -> tuple[Step, ...]:
     """Print the history; now and then add to it."""
-    options = rng.choice([(), (), ("--task", "sst2"), ("--limit", "1"), ("--task", "\x00")])
+    options = rng.choice([(), (), ("--task", "sst2"), ("--limit", "1"), ("--task", "\x01")])
     printed = Step(RUNTIME, ("compare", "--history", *options))
     return (printed, Step(RUNTIME, _COMPARE)) if rng.random() < 0.15 else (printed,)
 

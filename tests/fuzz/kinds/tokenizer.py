@@ -9,7 +9,7 @@ from typing import Any
 
 from fuzz import containers, seeds, trees
 from fuzz.case import LOWER, RUNTIME, Change, Kind, Step
-from fuzz.kinds.program import TEXTS
+from fuzz.seeds import TEXTS
 
 FILE = Path("checkpoint") / "tokenizer.json"
 _NORMALIZERS: tuple[Any, ...] = (
@@ -83,19 +83,25 @@ PARTS: dict[str, tuple[Any, ...]] = {
 
 def change(rng: Random, folder: Path) -> Change:
     """A part exchanged, fields changed, or bytes."""
-    path, kind = folder / FILE, rng.random()
-    if kind < 0.1:
+    path = folder / FILE
+    if rng.random() < 0.1:
         return Change(containers.file_changed(rng, path))
-    tree, said = json.loads(path.read_text()), []
-    if kind < 0.55:
+    text, said = text_changed(rng, path.read_text())
+    path.write_text(text)
+    return Change(said)
+
+
+def text_changed(rng: Random, text: str) -> tuple[str, str]:
+    """(a tokenizer's JSON with other parts, other fields or both, what they are)."""
+    tree, said, kind = json.loads(text), [], rng.random()
+    if kind < 0.6:
         for name in rng.sample(sorted(PARTS), rng.choice([1, 1, 2])):
             tree[name] = rng.choice(PARTS[name])
             said.append(f"{name} is {json.dumps(tree[name])[:80]}")
     if kind > 0.4:
         tree, more = trees.mutated(rng, tree)
         said += more
-    path.write_text(trees.dumps(tree))
-    return Change("; ".join(said))
+    return trees.dumps(tree), "; ".join(said)
 
 
 def steps(rng: Random, folder: Path) -> tuple[Step, ...]:
