@@ -11,9 +11,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from hw_profiles.errors import decoding
+from hw_profiles.reading import read_regular, reason
 from runtime.errors import DataError, InputError
 
 HUB = "hub"  # `--data hub` reads the task from the `datasets` hub instead of a folder
@@ -103,9 +106,7 @@ def read(task: Task, data: str | Path, split: str = "dev", limit: int | None = N
     if str(data) == HUB:
         return _read_hub(task, split)[:limit]
     path = file_of(task, data, split)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file", f"--data must hold {task.folder}/{path.name} in the GLUE layout")
-    rows = _rows(path)
+    rows = _rows(path, f"--data must hold {task.folder}/{path.name} in the GLUE layout")
     names = rows.pop(0)[1] if task.header else _POSITIONS
     pick = _column_picker(task, names, path)
     whole = [(number, row) for number, row in rows if len(row) >= len(names)] if task.ragged else rows
@@ -121,9 +122,13 @@ def file_of(task: Task, data: str | Path, split: str) -> Path:
     return Path(data) / task.folder / (task.dev_file if split == "dev" else f"{split}.tsv")
 
 
-def _rows(path: Path) -> list[tuple[int, list[str]]]:
+def _rows(path: Path, layout: str) -> list[tuple[int, list[str]]]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        lines = read_regular(path).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file", layout) from None
+    except OSError as error:
+        raise DataError(f"{path}: {reason(error)}", layout) from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from None
     rows = [(number, line.split("\t")) for number, line in enumerate(lines, 1) if line.strip()]
@@ -169,7 +174,17 @@ def _read_hub(task: Task, split: str) -> list[Example]:
     names = {"cola": ("sentence",), "mrpc": ("sentence1", "sentence2"), "mnli": ("premise", "hypothesis")}
     texts = names.get(task.name, task.columns)
     rows = load_dataset("nyu-mll/glue", task.name, split=part)
-    return [Example(r[texts[0]], r[texts[1]] if len(texts) > 1 else None, float(r["label"])) for r in rows]
+    return [_hub_example(task, row, texts, f"the hub's {task.name}, row {n}") for n, row in enumerate(rows, 1)]
+
+
+def _hub_example(task: Task, row: Any, texts: Sequence[str], where: str) -> Example:
+    with decoding(where, "example", DataError):
+        found, label = [row[name] for name in texts], float(row["label"])
+    if not all(isinstance(text, str) for text in found):
+        raise DataError(f"{where}: its texts are {', '.join(type(text).__name__ for text in found)}, must be strings")
+    if not math.isfinite(label) or (task.labels and label not in range(len(task.labels))):
+        raise DataError(f"{where}: label {label} is not {f'one of 0..{len(task.labels) - 1}' if task.labels else 'a number'}")
+    return Example(found[0], found[1] if len(found) > 1 else None, label)
 
 
 def score(task: Task, predictions: Sequence[float], labels: Sequence[float]) -> dict[str, float]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hw_profiles.reading import read_regular, reason
 from runtime import glue, language
 from runtime.errors import DataError
 from runtime.text import Encoder, Tokens
@@ -38,11 +39,11 @@ def file_windows(encoder: Encoder, path: Path, limit: int | None) -> list[Tokens
 def read_text(path: Path) -> str:
     """A UTF-8 file. Raises `DataError`."""
     try:
-        text = path.read_bytes().decode()
+        text = read_regular(path).decode()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text: {error.reason} at byte {error.start}") from None
     except OSError as error:
-        raise DataError(f"{path}: {(error.strerror or 'unreadable').lower()}", "--data is a text file") from None
+        raise DataError(f"{path}: {reason(error)}", "--data is a text file") from None
     if not text.strip():
         raise DataError(f"{path}: the file is empty")
     return text

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.mapping.rates import ASSUMED, Rates, measured_rates, uniform_rates
+from hw_profiles.reading import read_regular, reason
 from runtime import glue
 from runtime.errors import DataError
 from runtime.program import Program
@@ -48,9 +49,11 @@ def _texts(program: Program, path: Path) -> tuple[list[Text], str]:
         task = glue.task_named(program.host.task)
         return [e.text for e in glue.read(task, str(path), "dev", _TEXTS)], f"the dev set of {task.name}"
     try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as texts, one a line: {error}") from None
+        lines = [line for line in read_regular(path).decode().splitlines() if line.strip()]
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read as texts, one a line: {reason(error)}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: cannot be read as texts, one a line: not UTF-8: {error.reason} at byte {error.start}") from None
     if not lines:
         raise DataError(f"{path}: holds no text")
     if glue.texts_of(program.host.task) == 2:

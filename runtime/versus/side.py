@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_profiles.errors import decoding
 from runtime.errors import FileError
 from runtime.files import read_tensors, write_tensors
 from runtime.operations import Operations
@@ -67,12 +68,10 @@ def save(side: Side, path: Path) -> None:
 def load(path: Path) -> Side:
     """Read what `save` wrote. Raises `FileError`."""
     arrays, metadata = read_tensors(path)
-    try:
+    with decoding(path, "answer of models.predict", FileError):
         body = json.loads(metadata["tritspike"])
         if (body.pop("format"), body.pop("version")) != (FORMAT, VERSION):
             raise FileError(f"{path}: not {FORMAT} version {VERSION}")
         body |= {name: {k: Count(**v) for k, v in body[name].items()} for name in _COUNTS}
         body |= {"files": tuple(Digest(**f) for f in body["files"])} | arrays
         return Side(**body)
-    except (KeyError, ValueError, TypeError) as error:
-        raise FileError(f"{path}: not a whole answer of models.predict: {error}") from None

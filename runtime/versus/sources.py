@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
+from hw_profiles.reading import reason, require_regular
 from runtime import glue, program_file
 from runtime.checkpoint import FORMAT, config_from_json
 from runtime.errors import FileError
@@ -92,15 +93,14 @@ def _folder_kind(folder: Path) -> str:
 def _require_recipe(path: Path) -> None:
     raw = read_json(path)
     for key, kind in (("recipe", dict), ("vocabulary", int), ("classes", int)):
-        if not isinstance(raw.get(key), kind):
+        if not isinstance(raw.get(key), kind) or isinstance(raw[key], bool):
             raise FileError(f"{path}: {key} is {raw.get(key)!r:.40}: not the float.json of a float student", "models.train writes one")
 
 
 def require_answerable(source: Path, asked: Asked) -> None:
     """Before any work. Raises `FileError` where a file is missing or damaged, `InputError` where the source is of another task."""
     for path in files_of(source):
-        if not path.is_file():
-            raise FileError(f"{path}: no such file or directory")
+        _require_file(path)
     kind = kind_of(source)
     if kind == PROGRAM:
         glue.require_task(asked.task, program_file.load(source).host.task, source)
@@ -109,6 +109,14 @@ def require_answerable(source: Path, asked: Asked) -> None:
         glue.require_task(asked.task, config_from_json(read_json(where), str(where)).task, source, "trained")
     elif kind == FLOAT_STUDENT:
         glue.require_task(asked.task, str(read_json(source)["recipe"].get("task")), source, "trained")
+
+
+def _require_file(path: Path) -> None:
+    """A FIFO or a device is refused, not waited for."""
+    try:
+        require_regular(path.stat().st_mode)
+    except OSError as error:
+        raise FileError(f"{path}: {reason(error)}") from None
 
 
 def files_of(source: Path) -> tuple[Path, ...]:
@@ -127,10 +135,11 @@ def digest(path: Path) -> Digest:
     """Read piece by piece. Raises `FileError`."""
     found, size = hashlib.sha256(), 0
     try:
+        require_regular(path.stat().st_mode)
         with path.open("rb") as file:
             while piece := file.read(_CHUNK):
                 found.update(piece)
                 size += len(piece)
     except OSError as error:
-        raise FileError(f"{path}: {(error.strerror or 'unreadable').lower()}") from None
+        raise FileError(f"{path}: {reason(error)}") from None
     return Digest(str(path), size, found.hexdigest())

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from types import SimpleNamespace
 
 import pytest
 import random_checkpoint
-from command import RUNTIME, message, spawn
+from command import LOWER, RUNTIME, message, spawn
 
 from compiler.lower import lower
-from runtime import program_file
+from runtime import program_file, sampling
+from runtime.errors import DataError, FileError
+from runtime.versus import sources
 
 TASKS = "sst2, cola, mrpc, stsb, rte, wnli, qnli, qqp, mnli"
 SST2 = "sentence\tlabel\nw1 w2\t1\nw3\t0\n"
@@ -55,7 +58,8 @@ def test_sound_data_is_scored(program, glue, shell, tmp_path):
 def test_missing_folder_or_file(made, program, shell, tmp_path):
     for name in made:
         (tmp_path / name).mkdir()
-    expected = f"{tmp_path}/glue/SST-2/dev.tsv: no such file (hint: --data must hold SST-2/dev.tsv in the GLUE layout)"
+    why = "is a directory" if len(made) == 3 else "no such file"
+    expected = f"{tmp_path}/glue/SST-2/dev.tsv: {why} (hint: --data must hold SST-2/dev.tsv in the GLUE layout)"
     assert shell.refusal(RUNTIME, *score(program, tmp_path / "glue")) == expected
     assert shell.refusal(RUNTIME, "verify", program, "--executor", "fast", "--data", tmp_path / "glue") == expected
 
@@ -154,6 +158,29 @@ def test_hub_that_cannot_be_reached(program, shell, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=offline))
     assert shell.refusal(RUNTIME, *score(program, "hub")) == "the hub does not answer"
+
+
+@pytest.mark.parametrize("row", [{}, {"sentence": None, "label": 1}, {"sentence": "w1", "label": "good"}, {"sentence": "w1", "label": 7}, 5])
+def test_hub_rows_of_another_kind(row, program, shell, monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=lambda *args, **options: [row]))
+    assert shell.refusal(RUNTIME, *score(program, "hub")).startswith("the hub's sst2, row 1: ")
+
+
+def test_fifos_are_refused_and_not_waited_for(program, checkpoint, shell, tmp_path):
+    """One for each kind of file that is handed over."""
+    (tmp_path / "SST-2").mkdir()
+    fifo = tmp_path / "SST-2" / "dev.tsv"
+    os.mkfifo(fifo)
+    why = "a FIFO, not a regular file"
+    assert shell.refusal(RUNTIME, *score(program, tmp_path)).startswith(f"{fifo}: {why}")
+    with pytest.raises(DataError, match=why):
+        sampling.read_text(fifo)
+    with pytest.raises(FileError, match=why):
+        sources.digest(fifo)
+    rates = shell.refusal(LOWER, checkpoint, "--out", tmp_path / "p.tsp", "--map", "--rates", fifo)
+    assert rates == f"{fifo}: cannot be read as texts, one a line: {why}"
+    compared = "compare", fifo, program, "--task", "sst2", "--data", tmp_path, "--runs", tmp_path / "runs.db"
+    assert shell.refusal(RUNTIME, *compared) == f"{fifo}: {why}"
 
 
 def test_a_length_too_short_for_the_tokenizer_s_own_tokens(checkpoint, shell, tmp_path):
