@@ -26,6 +26,7 @@ _FORM: dict[Any, Any] = {  # float: a finite number; int: a whole one of 0 or mo
     "events": {EACH: float},
     "energy pJ": {EACH: float},
     "seconds": dict.fromkeys(("step", "latency", "sentences a second"), float),
+    "static": dict.fromkeys(("W", "streamed pJ", "alone pJ"), float),
     "45 nm": {EACH: _COUNTS},
     "host": {EACH: float},
     "NeuroBench": {EACH: float},
