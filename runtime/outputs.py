@@ -70,7 +70,9 @@ def _same(a: Path, b: Path) -> bool:
     there = os.path.exists(a), os.path.exists(b)
     if all(there):
         return os.path.samefile(a, b)
-    return not any(there) and os.path.realpath(a).casefold() == os.path.realpath(b).casefold()
+    with suppress(ValueError):  # a zero byte, which no file's name has: reading or writing it is refused
+        return not any(there) and os.path.realpath(a).casefold() == os.path.realpath(b).casefold()
+    return False
 
 
 def _is_console(path: Path) -> bool:
