@@ -32,7 +32,7 @@ PASSES = sorted(path.stem for path in (ROOT / "compiler" / "passes").glob("*.py"
 
 @cache
 def tree(file: str) -> ast.Module:
-    return ast.parse((ROOT / file).read_text())
+    return ast.parse((ROOT / file).read_text(encoding="utf-8"))
 
 
 def imports(file: str) -> Iterator[str]:

@@ -108,7 +108,7 @@ def read(path: Path) -> bytes:
         return b""
 
 
-def until(true, seconds: float = 30) -> bool:
+def until(true, seconds: float = 600) -> bool:
     end = time.monotonic() + seconds
     while not (found := true()) and time.monotonic() < end:
         time.sleep(0.02)
@@ -172,7 +172,7 @@ def test_a_signal_leaves_nothing(script, number, forked, place):
     assert until((folder / "begun").exists)
     names = (folder / "begun").read_text().split()
     run.send_signal(number)
-    assert run.wait(60) == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
+    assert run.wait(600) == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
     holders = 1 if forked else 0
     assert until(lambda: len(processes(place)) == holders and not any((SHM / name).exists() for name in names) and not list(place.iterdir()))
     for pid in processes(place):
@@ -189,7 +189,7 @@ def test_a_killed_comparison_leaves_nothing(number, place, tmp_path):
     run = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=tmp_path)
     assert until(lambda: list(place.glob("*/*.begun")))
     run.send_signal(number)
-    assert run.wait(60) == {signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
+    assert run.wait(600) == {signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
     assert until(lambda: not processes(place) and not list(place.iterdir()))
 
 
