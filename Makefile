@@ -7,7 +7,7 @@ ifneq ($(wildcard ../shared/data/glue),)
 export GLUE_DIR ?= $(abspath ../shared/data/glue)
 endif
 
-.PHONY: demo test test-all bench lint clean kill-lava kill-training
+.PHONY: demo test test-all bench lint clean fuzz kill-lava kill-training
 
 demo: .venv/.runtime
 	$(BIN)/python -m compiler.demo models/zoo/sst2-one-chip
@@ -26,6 +26,13 @@ test-all: .venv/.test .venv/.sanafe
 	SANAFE_PYTHON=$(CURDIR)/.venv/sanafe/bin/python $(BIN)/python -m pytest -m ""
 
 # 50 runs on Lava killed at 50 moments, and what is left of them
+# 20,000 changed files from a fresh seed, 200 of another as real commands, and every property on fresh examples; an hour on two cores.
+# make fuzz FUZZ="--seed 7 --cases 500 --kind program --minutes 10": python tests/fuzz --help
+fuzz: .venv/.test
+	$(BIN)/python tests/fuzz --keep out/fuzz $(FUZZ)
+	$(BIN)/python tests/fuzz --keep out/fuzz --real --cases 200
+	$(BIN)/python -m pytest -q -m hypothesis --hypothesis-profile=fresh
+
 kill-lava: .venv/.runtime
 	$(BIN)/python tests/kill_lava.py
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import multiprocessing
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from fuzz import child, judge
+from fuzz import child, judge, seeds
 from fuzz.case import Change, Done, Fault, Kind, Outcome, Step
 from fuzz.keep import CASE, keep
 from fuzz.kinds import checkpoint, map, profile, program, runs, tokenizer
@@ -41,7 +42,7 @@ class Campaign:
 
 def prepare(folder: Path, names: Sequence[str]) -> None:
     """Whole inputs of those kinds below `folder`, made in a process of their own: the tokenizer library must start no thread in this one."""
-    cache.prepare()
+    warm()
     gc.collect()
     gc.freeze()  # so that children do not copy what they never change
     with _pool(1) as pool:
@@ -49,11 +50,18 @@ def prepare(folder: Path, names: Sequence[str]) -> None:
             pool.submit(_seeds, name, folder / name).result()
 
 
+def warm() -> None:
+    """Load what commands load when they need it, so that no child does."""
+    cache.prepare()
+    for name in ("safetensors.numpy", "matplotlib.backends.backend_svg", "matplotlib.figure", "mpl_toolkits.mplot3d", "runtime.consoles"):
+        importlib.import_module(name)
+
+
 def _seeds(name: str, folder: Path) -> None:
     folder.mkdir(parents=True)
     KINDS[name].seeds(folder)
     for shape in folder.iterdir():
-        (shape / "shape").write_text(shape.name)
+        (shape / seeds.SHAPE).write_text(shape.name)
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:

@@ -24,6 +24,7 @@ from runtime.cli import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 MAINS: dict[str, Callable[[list[str]], int | None]] = {LOWER: lower.main, RUNTIME: commands.main}
+_SQLITE = ("-wal", "-shm")  # beside a database that somebody has told to keep a write-ahead log, SQLite leaves these
 _REAL = {LOWER: [str(ROOT / "compiler" / "lower.py")], RUNTIME: ["-m", "runtime"]}
 
 
@@ -82,7 +83,7 @@ def _read(handle: int) -> str:
 
 def files(folder: Path) -> dict[str, tuple[int, int, int]]:
     """What lies in a folder: (mode, size, time of the last change) by path."""
-    found = ((p, p.lstat()) for p in folder.rglob("*"))
+    found = ((p, p.lstat()) for p in folder.rglob("*") if not p.name.endswith(_SQLITE))
     return {str(p.relative_to(folder)): (s.st_mode, s.st_size, s.st_mtime_ns) for p, s in found if not p.is_dir() or p.is_symlink()}
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 
 import random_checkpoint
+from fuzz.case import RUNTIME, Step
 
 from compiler.lower import lower
 from compiler.mapping import command as mapping_command
 from hw_profiles.profile import load as load_profile
 from runtime import mapping, program_file
 
+SHAPE = "shape"  # a file that says which of `SHAPES` its folder is
 _SMALL = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=3, steps=2, max_length=5, embedding_rank=3)
 SHAPES = {  # config of a checkpoint by name, and where its head is made
     "ternary": (_SMALL, "host"),
@@ -26,9 +31,8 @@ TEXTS = ("w1", "w1 w2 w3", "w5 unknown w7 w9 w11 w13 w15 w17", "", "[SEP] w1", "
 
 def checkpoints(folder: Path) -> None:
     """A checkpoint folder for each shape, `folder/SHAPE/checkpoint`, and texts that it may be given."""
-    for n, (shape, (config, head)) in enumerate(SHAPES.items()):
+    for n, (shape, (config, _)) in enumerate(SHAPES.items()):
         random_checkpoint.write(folder / shape / "checkpoint", n, **config)
-        (folder / shape / "head").write_text(head)
         (folder / shape / "text.txt").write_text("w1 w2 w3 w4 w5 w6 w7 w8\n\nw9 unknown w0 w1\n")
         glue(folder / shape / "glue")
 
@@ -40,11 +44,32 @@ def glue(folder: Path) -> None:
     (folder / "SST-2" / "dev.tsv").write_text("sentence\tlabel\n" + "\n".join(lines) + "\n")
 
 
+def head(folder: Path) -> str:
+    """Where a case's language model is to have its head."""
+    return SHAPES[(folder / SHAPE).read_text()][1]
+
+
+def is_language(folder: Path) -> bool:
+    """Whether a case began as a language model."""
+    return (folder / SHAPE).read_text().startswith("language")
+
+
+def classified(rng: Random, folder: Path, program: str, texts: Sequence[str]) -> tuple[Step, ...]:
+    """Two texts, or a pair of them, given to both executors; `fast` may say that it does not know a structure."""
+    pairs = SHAPES[(folder / SHAPE).read_text()][0].get("task") in ("mrpc", "stsb")
+    given = (*texts, "--pairs") if pairs != (rng.random() < 0.05) else texts
+    return tuple(
+        Step(RUNTIME, ("classify", program, *given, "--executor", name), twin=name == "reference", may_refuse=name == "fast")
+        for name in ("fast", "reference")
+    )
+
+
 def programs(folder: Path) -> None:
     """`folder/SHAPE/program.tsp` besides."""
     checkpoints(folder)
     for shape, (_, head) in SHAPES.items():
         program_file.save(lower(folder / shape / "checkpoint", "loihi2", head=head), folder / shape / "program.tsp")
+        shutil.rmtree(folder / shape / "checkpoint")
 
 
 def maps(folder: Path) -> None:
@@ -52,7 +77,6 @@ def maps(folder: Path) -> None:
     programs(folder)
     for n, shape in enumerate(SHAPES):
         profile = load_profile("loihi2" if n % 2 else "kapoho-bay")
-        program = lower(folder / shape / "checkpoint", profile, head=SHAPES[shape][1])
-        program_file.save(program, folder / shape / "program.tsp")
+        program = program_file.load(folder / shape / "program.tsp")
         found, figures = mapping_command.mapped(program, profile, None)
         mapping.save(found.mapping(figures), folder / shape / "program.map")

@@ -65,9 +65,8 @@ def _another(rng: Random, folder: Path) -> str:
 def steps(rng: Random, folder: Path) -> tuple[Step, ...]:
     """Lower it, and hold the executors against each other on what came out."""
     options = rng.choice([(), (), ("--explain",), ("--length", str(rng.choice([1, 2, 4, 100])))])
-    head = ("--head", folder.joinpath("head").read_text())
     return (
-        Step(LOWER, (str(FOLDER), "--out", "lowered.tsp", *head, *options)),
+        Step(LOWER, (str(FOLDER), "--out", "lowered.tsp", "--head", seeds.head(folder), *options)),
         Step(RUNTIME, ("verify", "lowered.tsp", "--executor", "fast", "--random", "3", "--seed", str(rng.randrange(1000))), compares=True),
     )
 

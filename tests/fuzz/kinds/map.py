@@ -9,7 +9,7 @@ from random import Random
 from fuzz import containers, seeds, trees
 from fuzz.case import RUNTIME, Change, Kind, Step
 
-from runtime.files import read_tensors
+from runtime.files import digest, read_tensors
 
 FILE = "program.map"
 
@@ -23,16 +23,26 @@ def change(rng: Random, folder: Path) -> Change:
         content, said = containers.header_changed(rng, path.read_bytes())
         path.write_bytes(content)
         return Change(said)
+    return _changed(rng, path)
+
+
+def _changed(rng: Random, path: Path) -> Change:
     arrays, metadata = read_tensors(path)
-    text, said, changed = metadata["tritspike"], [], arrays
+    outer, said = json.loads(metadata["tritspike"]), []
+    if rng.random() < 0.05:
+        outer, said = trees.mutated(rng, outer)
+        path.write_bytes(containers.container(arrays, trees.dumps(outer)))
+        return Change(f"metadata {'; '.join(said)}")
+    body, changed, kind = outer["mapping"], arrays, rng.random()
     if kind < 0.8:
-        tree, said = trees.mutated(rng, json.loads(text))
-        text = trees.dumps(tree)
+        tree, said = trees.mutated(rng, json.loads(body))
+        body = trees.dumps(tree)
     if kind > 0.7:
         changed, more = containers.arrays_changed(rng, arrays)
         said.append(more)
-    path.write_bytes(containers.container(changed, text))
-    return Change("; ".join(said))
+    sealed, checksum = rng.random() < 0.9, digest(body, changed)
+    path.write_bytes(containers.container(changed, json.dumps({"sha256": checksum if sealed else outer["sha256"], "mapping": body})))
+    return Change("; ".join(said), damaged=not sealed and checksum != outer["sha256"])
 
 
 def steps(rng: Random, folder: Path) -> tuple[Step, ...]:

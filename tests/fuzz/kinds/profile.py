@@ -38,7 +38,7 @@ def make(folder: Path) -> None:
     """Each shipped board's file, beside a checkpoint."""
     seeds.checkpoints(folder)
     for n, shape in enumerate(seeds.SHAPES):
-        board = ("loihi2", "tiny", "example", "loihi1", "kapoho-bay", "kapoho-point", "tiny")[n]
+        board = ("loihi2", "example", "tiny", "loihi1", "kapoho-bay", "kapoho-point", "tiny")[n]
         (folder / shape / FILE).write_text((_SHIPPED / f"{board}.toml").read_text())
 
 
@@ -90,9 +90,8 @@ def _value(v: Any) -> str:
 
 def steps(rng: Random, folder: Path) -> tuple[Step, ...]:
     """Lower for it with its mapping, and read both again."""
-    head = folder.joinpath("head").read_text()
     return (
-        Step(LOWER, ("checkpoint", "--out", "lowered.tsp", "--head", head, "--profile", FILE, "--map")),
+        Step(LOWER, ("checkpoint", "--out", "lowered.tsp", "--head", seeds.head(folder), "--profile", FILE, "--map")),
         Step(RUNTIME, ("inspect", "lowered.tsp", "--map")),
         Step(RUNTIME, ("verify", "lowered.tsp", "--executor", "fast", "--random", "2"), compares=True),
     )

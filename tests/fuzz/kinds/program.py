@@ -58,10 +58,9 @@ def _changed(rng: Random, path: Path, arrays: containers.Arrays, outer: dict[str
         arrays, more = containers.arrays_changed(rng, arrays)
         said.append(more)
     body = trees.dumps(described, sort_keys=rng.random() < 0.9)
-    damaged = not sealed and body != outer["program"]
-    checksum = files.digest(body, arrays) if sealed else outer["sha256"]
-    path.write_bytes(containers.container(arrays, json.dumps({"sha256": checksum, "program": body})))
-    return Change("; ".join(said) if sealed else f"under the old checksum: {'; '.join(said)}", damaged)
+    checksum = files.digest(body, arrays)
+    path.write_bytes(containers.container(arrays, json.dumps({"sha256": checksum if sealed else outer["sha256"], "program": body})))
+    return Change("; ".join(said), damaged=not sealed and checksum != outer["sha256"])
 
 
 def _renamed(rng: Random, described: dict[str, Any], arrays: containers.Arrays) -> str:
@@ -76,19 +75,14 @@ def _renamed(rng: Random, described: dict[str, Any], arrays: containers.Arrays) 
 
 
 def steps(rng: Random, folder: Path) -> tuple[Step, ...]:
-    """Look at it, run it, and hold the executors against each other."""
-    language = folder.joinpath("shape").read_text().startswith("language")
+    """Hold the executors against each other; look at it, or let it read texts, besides."""
     verify = Step(RUNTIME, ("verify", FILE, "--executor", "fast", "--random", "3", "--seed", str(rng.randrange(1000))), compares=True)
-    measured = (Step(RUNTIME, ("glue", FILE, "--task", "sst2", "--data", "glue", "--activity")),) if rng.random() < 0.15 and not language else ()
-    return Step(RUNTIME, ("inspect", FILE)), *(_language(rng) if language else _classified(rng)), verify, *measured
-
-
-def _classified(rng: Random) -> tuple[Step, ...]:
-    texts = rng.sample(TEXTS, 2)
-    return tuple(
-        Step(RUNTIME, ("classify", FILE, *texts, "--executor", name), twin=name == "reference", may_refuse=name == "fast")
-        for name in ("fast", "reference")
-    )
+    kind, language = rng.random(), seeds.is_language(folder)
+    if kind < 0.35:
+        return Step(RUNTIME, ("inspect", FILE)), verify
+    if kind < 0.5 and not language:
+        return verify, Step(RUNTIME, ("glue", FILE, "--task", "sst2", "--data", "glue", "--activity"))
+    return verify, *(_language(rng) if language else seeds.classified(rng, folder, FILE, rng.sample(TEXTS, 2)))
 
 
 def _language(rng: Random) -> tuple[Step, ...]:

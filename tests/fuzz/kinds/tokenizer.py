@@ -106,12 +106,10 @@ def text_changed(rng: Random, text: str) -> tuple[str, str]:
 
 def steps(rng: Random, folder: Path) -> tuple[Step, ...]:
     """Lower it, and let it read texts."""
-    head, shape = folder.joinpath("head").read_text(), folder.joinpath("shape").read_text()
-    made = Step(LOWER, ("checkpoint", "--out", "lowered.tsp", "--head", head))
-    texts = (rng.choice(TEXTS), rng.choice([*TEXTS, "w1 " * 3000, "a" * 3000]))
-    if not shape.startswith("language"):
-        runs = (Step(RUNTIME, ("classify", "lowered.tsp", *texts, "--executor", name), twin=name == "reference") for name in ("fast", "reference"))
-        return made, *runs
+    made = Step(LOWER, ("checkpoint", "--out", "lowered.tsp", "--head", seeds.head(folder)))
+    texts = [rng.choice(TEXTS), rng.choice([*TEXTS, "w1 " * 3000, "a" * 3000])]
+    if not seeds.is_language(folder):
+        return made, *seeds.classified(rng, folder, "lowered.tsp", texts)
     return (
         made,
         Step(RUNTIME, ("perplexity", "lowered.tsp", "--data", "text.txt")),
