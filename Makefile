@@ -25,7 +25,6 @@ test-all: .venv/.test .venv/.sanafe
 	$(BIN)/mypy
 	SANAFE_PYTHON=$(CURDIR)/.venv/sanafe/bin/python $(BIN)/python -m pytest -m ""
 
-# 50 runs on Lava killed at 50 moments, and what is left of them
 # 20,000 changed files from a fresh seed, 200 of another as real commands, and every property on fresh examples; an hour on two cores.
 # make fuzz FUZZ="--seed 7 --cases 500 --kind program --minutes 10": python tests/fuzz --help
 fuzz: .venv/.test
@@ -33,6 +32,7 @@ fuzz: .venv/.test
 	$(BIN)/python tests/fuzz --keep out/fuzz --real --cases 200
 	$(BIN)/python -m pytest -q -m hypothesis --hypothesis-profile=fresh
 
+# 50 runs on Lava killed at 50 moments, and what is left of them
 kill-lava: .venv/.runtime
 	$(BIN)/python tests/kill_lava.py
 

@@ -25,9 +25,9 @@ from runtime.text import Encoder
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 SMALL = {
-    "single": dict(layers=2, window=2, hidden=10, heads=2, head_dim=3, ffn=7, steps=3, max_length=4),
+    "single": dict(layers=1, window=2, hidden=10, heads=2, head_dim=3, ffn=7, steps=3, max_length=4),
     "pair": dict(layers=1, readout="first", hidden=9, heads=1, head_dim=9, ffn=6, steps=4, max_length=5, weights="binary"),
-    "language": dict(layers=2, readout="each", hidden=8, heads=2, head_dim=3, ffn=7, steps=2, max_length=4, window=2),
+    "language": dict(layers=1, readout="each", hidden=8, heads=2, head_dim=3, ffn=7, steps=2, max_length=4, window=2),
 }
 SHIPPED = {"single": "sst2-ternary", "pair": "rte-binary", "language": "lm-ternary-2"}
 COMPUTED = {"vth", "keep", "bias mantissa", "code"}  # what the tampered network merely computes with, fast must compute with, not refuse
@@ -88,9 +88,9 @@ def test_small_programs(kind, tmp_path):
 
 @pytest.mark.parametrize("kind", SHIPPED)
 def test_shipped_programs_here_and_there(kind):
-    """Every 17th change; `make test-all` makes all of them."""
+    """Every 41st change; `make test-all` makes all of them."""
     program = lower(ZOO / SHIPPED[kind], "kapoho-point", length=3)
-    check(program, samples_of(program, [3, 2], 2), step=17)
+    check(program, samples_of(program, [3, 2], 2), step=41)
 
 
 @pytest.mark.long
