@@ -1,0 +1,87 @@
+"""Kernels index without asking, so that every call is asked first: arrays that do not fit each other are refused, and so are foreign samples."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import random_checkpoint
+
+from compiler.lower import lower
+from runtime import bits
+from runtime.errors import InputError
+from runtime.program import Samples
+from runtime.simulator import cache, contracts, counting, fast, kernels, reference
+from runtime.text import Encoder
+
+
+def spikes(rows: int, steps: int, words: int) -> bits.Words:
+    return np.zeros((rows, steps, words), np.uint64)
+
+
+def lanes(n: int) -> np.ndarray:
+    return np.zeros(n, np.int32)
+
+
+def rows(*numbers: int) -> np.ndarray:
+    return np.array(numbers, np.int64)
+
+
+TABLE, SIGNS = np.zeros((1, 65, 8), np.uint64), np.zeros((1, 1, 1, 64), np.uint64)
+LINEAR = (spikes(2, 3, 1), 0, 64, TABLE, SIGNS, lanes(64), lanes(64), lanes(1), lanes(1), spikes(2, 3, 1), 0, 64, 1, spikes(2, 3, 1))
+FOUR, SCORES = np.array([64, 1, 64, 1], np.int32), np.zeros((2, 3, 1, 1), np.uint64)
+ATTEND = (*[spikes(2, 3, 1)] * 3, rows(0, 0, 0), rows(0, 2), 8, False, 0, FOUR, FOUR, SCORES, spikes(2, 3, 1))
+CODES = np.zeros((2, 1), np.uint64)
+POOL = (spikes(2, 3, 1), 0, rows(0, 1, 2), CODES, CODES, False, np.zeros((2, 2), np.int64))
+ENCODE = (np.zeros((2, 3), np.int32), np.zeros((3, 128), np.int16), lanes(64), 5, 4096, 64, spikes(2, 3, 1))
+TALLY = (spikes(2, 3, 1), 0, rows(0, 1), np.zeros(64, np.int64), np.zeros(2, np.int64))
+MEET = (spikes(2, 3, 1), spikes(2, 3, 1), rows(0, 0), 64, rows(0, 2), False, rows(0))
+CARRY = (SCORES, spikes(2, 3, 1), 0, 8, rows(0, 2), rows(0))
+KERNELS = {
+    kernels.linear: (
+        LINEAR,
+        {0: spikes(2, 3, 0), 1: 1, 2: 65, 3: TABLE[:, :-1], 4: SIGNS[..., :-1], 5: lanes(63), 7: lanes(2), 9: spikes(1, 3, 1), 10: 1},
+    ),
+    kernels.attend: (
+        ATTEND,
+        {0: spikes(2, 3, 0), 1: spikes(1, 3, 1), 3: rows(0, 1, 0), 4: rows(0, 3), 5: 65, 7: -1, 8: FOUR[:3], 11: spikes(2, 3, 0)},
+    ),
+    kernels.pool: (POOL, {0: spikes(1, 3, 1), 1: -1, 2: rows(1, 0, 2), 3: CODES[:1], 6: np.zeros((1, 2), np.int64)}),
+    kernels.encode: (ENCODE, {0: np.zeros((1, 3), np.int32), 1: np.zeros((3, 126), np.int16), 2: lanes(63), 3: 32, 6: spikes(3, 3, 1)}),
+    counting.tally: (TALLY, {0: spikes(1, 3, 1), 1: 1, 2: rows(0, 2), 3: np.zeros(65, np.int64)}),
+    counting.meet: (MEET, {0: spikes(1, 3, 1), 2: rows(0, -1), 3: 65, 4: rows(0, 3)}),
+    counting.carry: (CARRY, {1: spikes(1, 3, 1), 2: 1, 3: 65, 4: rows(0, 3)}),
+}
+
+
+def test_every_kernel_is_here():
+    assert {k.name for k in KERNELS} == {k.name for k in cache._KERNELS}
+
+
+@pytest.mark.parametrize("kernel, at", [(k, at) for k, (_, wrong) in KERNELS.items() for at in wrong], ids=lambda v: getattr(v, "name", v))
+def test_arrays_that_do_not_fit(kernel, at):
+    good, wrong = KERNELS[kernel]
+    contracts.require(kernel.name, kernel.contract(*good))
+    with pytest.raises(ValueError, match=rf"^{kernel.name}: called with arrays that do not fit each other: "):
+        kernel(*good[:at], wrong[at], *good[at + 1 :])
+
+
+def _wrong(samples: Samples):
+    words = samples.words.copy()
+    words[0, 0, -1] |= np.uint64(1) << np.uint64(63)
+    yield "spikes beyond the last of 16 neurons", replace(samples, words=words)
+    yield "samples: uint64", replace(samples, words=samples.words[:-1])
+    yield "samples: uint64", replace(samples, words=np.zeros((*samples.words.shape[:2], 2), np.uint64))
+    yield "samples: uint32", replace(samples, words=samples.words.astype(np.uint32))
+    yield "samples: uint64", replace(samples, positions=13)
+    yield "samples: lengths 0..", Samples(samples.words, np.append(samples.lengths, 0), samples.positions, samples.hidden)
+
+
+def test_samples_of_another_program_are_refused(checkpoint):
+    program = lower(checkpoint, "loihi2")
+    samples = Encoder(program).samples(random_checkpoint.tokens(0, 3, 12))
+    for message, wrong in _wrong(samples):
+        for run in (fast.run, reference.run):
+            with pytest.raises(InputError, match=message):
+                run(program, wrong)
