@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
     except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         found = f"{MANIFEST}: unreadable: {error}"
     if found:
-        print(f"error: {found} (hint: unpack the bundle again)", file=sys.stderr)
+        print(f"error: {found} (hint: unpack the bundle again, into an empty folder)", file=sys.stderr)
         return 1
     return run(o.board, o.adapter_steps)
 

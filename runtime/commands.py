@@ -19,7 +19,7 @@ from runtime import executors, glue, map_report, mapping, outputs, program_file
 from runtime.cli import console
 from runtime.compare import require_equal
 from runtime.deploy import deploy
-from runtime.errors import InputError, MismatchError
+from runtime.errors import FileError, InputError, MismatchError
 from runtime.executors import Answers, Executor, How
 from runtime.files import write_atomic
 from runtime.language_commands import generate, perplexity
@@ -158,6 +158,7 @@ def _verify_chunk(encoder: Encoder, tokens: list[Tokens], against: str, names: l
 def inspect(o: argparse.Namespace, out: Console) -> int:
     """Print a program's populations, and with --map what its mapping was found to use and cost."""
     program = program_file.load(o.program)
+    mapped = None if o.map is None else _mapping(o, program)
     out.print(population_table(program))
     synapses = sum(program.synapse_count(s) for s in program.synapses)
     out.print(
@@ -165,11 +166,16 @@ def inspect(o: argparse.Namespace, out: Console) -> int:
         f"{program.depth} steps deep; task {program.host.task}, profile {program.profile}",
         soft_wrap=True,
     )
-    if o.map is not None:
-        path = o.program.with_suffix(".map") if o.map is BESIDE else o.map
-        for item in map_report.tables(mapping.load(path, program).report):
-            out.print(item, soft_wrap=isinstance(item, str))
+    for item in map_report.tables(mapped.report) if mapped else ():
+        out.print(item, soft_wrap=isinstance(item, str))
     return 0
+
+
+def _mapping(o: argparse.Namespace, program: Program) -> mapping.Mapping:
+    path = o.program.with_suffix(".map") if o.map is BESIDE else o.map
+    if not path.exists():
+        raise FileError(f"{path}: no such file or directory", "lower.py --map writes it beside the program")
+    return mapping.load(path, program)
 
 
 _ACTIONS = {

@@ -136,7 +136,8 @@ def _naming(path: Path, what: str = "written") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FileError(f"{path}: cannot be {what}: {error.strerror}") from None
+        way_out = f"make the folder {path.parent} first" if isinstance(error, FileNotFoundError) else None
+        raise FileError(f"{path}: cannot be {what}: {error.strerror}", way_out) from None
     except ValueError as error:  # a zero byte in the name
         raise FileError(f"{path}: cannot be {what}: {error}") from None
 

@@ -98,7 +98,8 @@ def texts_of(name: str) -> int | None:
 def require_task(task: Task, own: str, where: Path, done: str = "compiled") -> None:
     """`InputError` where a model is of another task, even with as many labels: they mean something else, in another order."""
     if own != task.name:
-        raise InputError(f"{where}: {done} for {own}, not for {task.name}", f"--task {own}")
+        way_out = f"--task {own}" if own in TASKS else f"models of one of {', '.join(TASKS)} can be scored and compared"
+        raise InputError(f"{where}: {done} for {own}, not for {task.name}", way_out)
 
 
 def read(task: Task, data: str | Path, split: str = "dev", limit: int | None = None) -> list[Example]:

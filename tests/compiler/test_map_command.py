@@ -117,7 +117,7 @@ def test_auto_chooses_with_the_passes_that_it_is_given(checkpoint):
 def test_inspect_without_a_mapping_names_the_missing_file(checkpoint, shell, tmp_path):
     shell.run(LOWER, checkpoint, "--out", tmp_path / "p.tsp")
     code, _, err = shell.run(RUNTIME, "inspect", tmp_path / "p.tsp", "--map")
-    assert (code, err) == (1, f"error: {tmp_path}/p.map: no such file or directory\n")
+    assert (code, err) == (1, f"error: {tmp_path}/p.map: no such file or directory (hint: lower.py --map writes it beside the program)\n")
 
 
 @pytest.mark.parametrize("content, expected", [("", "holds no text"), (None, "cannot be read as texts, one a line")])

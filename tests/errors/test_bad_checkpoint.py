@@ -285,7 +285,8 @@ def test_length_beyond_the_checkpoint(length, small, shell):
 
 def test_out_that_cannot_be_written(small, shell, tmp_path):
     missing = tmp_path / "missing" / "program.tsp"
-    assert shell.refusal(LOWER, small, "--out", missing) == f"{missing}: cannot be written: No such file or directory"
+    way_out = f"(hint: make the folder {missing.parent} first)"
+    assert shell.refusal(LOWER, small, "--out", missing) == f"{missing}: cannot be written: No such file or directory {way_out}"
     assert shell.refusal(LOWER, small, "--out", tmp_path) == f"{tmp_path}: cannot be written: Is a directory"
 
 

@@ -156,7 +156,7 @@ def test_unknown_task_and_missing_data(program, data, shell, tmp_path):
 
 
 def test_a_report_that_cannot_be_written(program, data, shell, tmp_path):
-    expected = f"{tmp_path}/missing/r.json: cannot be written: No such file or directory"
+    expected = f"{tmp_path}/missing/r.json: cannot be written: No such file or directory (hint: make the folder {tmp_path}/missing first)"
     assert shell.refusal(RUNTIME, *compare(program, program, data, "--json", tmp_path / "missing" / "r.json")) == expected
 
 
@@ -230,7 +230,7 @@ def test_no_history_yet(program, data, shell, tmp_path):
 
 
 def test_a_history_in_a_folder_that_is_not_there(program, data, shell, tmp_path):
-    expected = f"{tmp_path}/missing/runs.db: cannot be written: No such file or directory"
+    expected = f"{tmp_path}/missing/runs.db: cannot be written: No such file or directory (hint: make the folder {tmp_path}/missing first)"
     assert shell.refusal(RUNTIME, *compare(program, program, data, "--runs", tmp_path / "missing" / "runs.db")) == expected
 
 

@@ -142,7 +142,8 @@ def test_places_where_nothing_can_be_written(name, make, why, place, shell, no_w
     if make is not None:
         make(path)
     found = _refusal(shell, name, place, path)
-    assert found.startswith(f"{path}: ") and found.endswith(why)
+    way_out = f" (hint: make the folder {path.parent} first)" if make is None else ""
+    assert found.startswith(f"{path}: ") and found.endswith(why + way_out)
 
 
 @contextmanager

@@ -195,14 +195,14 @@ def test_the_same_bundle_is_the_same_bytes(unpacked, program, shell, tmp_path):
 def test_an_altered_bundle_is_refused(name, unpacked):
     with open(unpacked / name, "ab") as out:
         out.write(b"\n")
-    assert run(unpacked) == (1, "", f"error: {name}: altered (hint: unpack the bundle again)\n")
+    assert run(unpacked) == (1, "", f"error: {name}: altered (hint: unpack the bundle again, into an empty folder)\n")
 
 
 def test_a_bundle_with_a_file_missing_added_or_without_manifest_is_refused(unpacked):
     (unpacked / "runtime" / "more.py").write_text("")
-    assert run(unpacked)[2] == "error: runtime/more.py: not part of the bundle (hint: unpack the bundle again)\n"
+    assert run(unpacked)[2] == "error: runtime/more.py: not part of the bundle (hint: unpack the bundle again, into an empty folder)\n"
     (unpacked / "samples.safetensors").unlink()
-    assert run(unpacked)[2] == "error: samples.safetensors: missing (hint: unpack the bundle again)\n"
+    assert run(unpacked)[2] == "error: samples.safetensors: missing (hint: unpack the bundle again, into an empty folder)\n"
     (unpacked / "MANIFEST.json").write_text("{")
     assert run(unpacked)[2].startswith("error: MANIFEST.json: unreadable: ")
 
@@ -220,14 +220,14 @@ def test_a_module_beside_the_script_is_refused_and_not_run(name, unpacked):
     done = subprocess.run([sys.executable, "run.py"], cwd=unpacked, capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
     top = name.split("/")[0]
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"error: {top}: not part of the bundle (hint: unpack the bundle again)\n"
+    assert done.stderr == f"error: {top}: not part of the bundle (hint: unpack the bundle again, into an empty folder)\n"
 
 
 @pytest.mark.parametrize("name", ["runtime/more.so", "runtime/__pycache__/arith.cpython-311.pyc", "hw_profiles/more.toml", "runtime/lava/x"])
 def test_whatever_is_added_to_the_packages_is_refused(name, unpacked):
     (unpacked / name).parent.mkdir(exist_ok=True)
     (unpacked / name).write_text("")
-    assert run(unpacked)[2] == f"error: {name}: not part of the bundle (hint: unpack the bundle again)\n"
+    assert run(unpacked)[2] == f"error: {name}: not part of the bundle (hint: unpack the bundle again, into an empty folder)\n"
 
 
 @pytest.mark.parametrize("text", ["[]", "5", "[" * 100_000, '{"run.py": 5}', '{"../x": ""}', '{"/dev/zero": ""}', '{"\\u0000": ""}'])
@@ -256,4 +256,4 @@ def test_a_changed_expectation_is_found_even_where_the_manifest_is_redone(unpack
 
 def test_an_unwritable_bundle_is_refused_before_the_work(program, shell, tmp_path):
     found = shell.refusal(RUNTIME, "deploy", program, "--profile", "kapoho-point", "--bundle", tmp_path / "nowhere" / "b.zip")
-    assert found == f"{tmp_path}/nowhere/b.zip: cannot be written: No such file or directory"
+    assert found == f"{tmp_path}/nowhere/b.zip: cannot be written: No such file or directory (hint: make the folder {tmp_path}/nowhere first)"
