@@ -20,7 +20,7 @@ def quiet(section: dict[str, Any]) -> bool:
 
 def rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     """(what, measured, beside) for each row."""
-    return [*_sentences(found), _lava(found["lava"]), *_bert_base(found["bert-base"], found), _memory(found["growth"])]
+    return [*_sentences(found), lava_row(found["lava"]), *bert_base_rows(found["bert-base"], found), _memory(found["growth"])]
 
 
 def _sentences(found: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -47,7 +47,7 @@ def _sentences(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _lava(section: dict[str, Any]) -> tuple[str, str, str]:
+def lava_row(section: dict[str, Any]) -> tuple[str, str, str]:
     """Ratios of one step; both sides by the clock, or both in processor time."""
     clock, table = quiet(section), section["rows"]
     times = [r["times" if clock else "times, processor"] for r in table]
@@ -57,11 +57,11 @@ def _lava(section: dict[str, Any]) -> tuple[str, str, str]:
     return (
         f"same program, length and sentences on stock Lava, a step{'' if clock else ' in processor time'}, start-up apart",
         f"{_listed(f'{t:,.0f}' for t in times)} times at {lengths} tokens",
-        f"Lava: {_listed(_sig(v) for v in lava)} ms a step, a sentence has {4}; fast: {_listed(_sig(v) for v in ours)}",
+        f"Lava: {_listed(_sig(v) for v in lava)} ms a step, of which a sentence takes 4; fast: {_listed(_sig(v) for v in ours)}",
     )
 
 
-def _bert_base(section: dict[str, Any], found: dict[str, Any]) -> list[tuple[str, str, str]]:
+def bert_base_rows(section: dict[str, Any], found: dict[str, Any]) -> list[tuple[str, str, str]]:
     """At the random program's own spike rate, and at one like that of trained models."""
     key, kind = ("ms a sentence", "ms") if quiet(section) else ("processor ms", "ms of processor time")
     ours, rivals = section["rows"][:2], section["rows"][2:]
