@@ -46,8 +46,12 @@ def _campaign(o: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="fuzz-seeds-") as folder:
         campaign.prepare(Path(folder), names)
         how = campaign.Campaign(seed, Path(folder), begin + 60 * o.minutes, o.keep, o.real)
-        found = tally(campaign.run(how, names, -(-o.cases // len(names)), o.jobs, o.first))
+        found = tally(campaign.run(how, names, -(-o.cases // len(names)), o.jobs, o.first), _tell)
     return _report(found, o.keep, time.monotonic() - begin)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _report(found: Tally, kept: Path | None, seconds: float) -> int:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gc
 import importlib
-import multiprocessing
 import shutil
 import subprocess
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,11 +20,11 @@ from fuzz import child, judge, seeds
 from fuzz.case import Change, Done, Fault, Kind, Outcome, Step
 from fuzz.keep import CASE, keep
 from fuzz.kinds import checkpoint, map, profile, program, runs, tokenizer
+from fuzz.workers import shared
 
 from runtime.simulator import cache
 
 KINDS: dict[str, Kind] = {k.KIND.name: k.KIND for k in (program, checkpoint, tokenizer, map, profile, runs)}
-_CHUNK = 8
 
 
 @dataclass(frozen=True)
@@ -45,9 +44,8 @@ def prepare(folder: Path, names: Sequence[str]) -> None:
     warm()
     gc.collect()
     gc.freeze()  # so that children do not copy what they never change
-    with _pool(1) as pool:
-        for name in names:
-            pool.submit(_seeds, name, folder / name).result()
+    for _ in shared(partial(_seeds, folder), names, 1):
+        pass
 
 
 def warm() -> None:
@@ -57,24 +55,18 @@ def warm() -> None:
         importlib.import_module(name)
 
 
-def _seeds(name: str, folder: Path) -> None:
-    folder.mkdir(parents=True)
-    KINDS[name].seeds(folder)
-    for shape in folder.iterdir():
+def _seeds(below: Path, name: str) -> None:
+    (below / name).mkdir(parents=True)
+    KINDS[name].seeds(below / name)
+    for shape in (below / name).iterdir():
         (shape / seeds.SHAPE).write_text(shape.name)
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"))
-
-
-def run(campaign: Campaign, names: Sequence[str], cases: int, jobs: int, first: int = 0) -> Iterator[Outcome]:
+def run(campaign: Campaign, names: Sequence[str], cases: int, jobs: int, first: int = 0) -> Generator[Outcome]:
     """`cases` of each kind, the kinds in turn; those that time leaves out are not reported."""
     wanted = [(name, number) for number in range(first, first + cases) for name in names]
-    with _pool(jobs) as pool:
-        for found in pool.map(partial(_in_time, campaign), wanted, chunksize=_CHUNK):
-            if found is not None:
-                yield found
+    with closing(shared(partial(_in_time, campaign), wanted, jobs)) as found:
+        yield from (outcome for outcome in found if outcome is not None)
 
 
 def _in_time(campaign: Campaign, case: tuple[str, int]) -> Outcome | None:

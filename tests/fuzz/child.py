@@ -56,7 +56,11 @@ def _run(step: Step, folder: Path, limits: Limits, act: Callable[[], NoReturn]) 
         child = os.fork()
         if child == 0:
             _become(folder, limits, out.fileno(), err.fileno(), act)
-        hung = not _ended(child, limits.wall)
+        try:
+            hung = not _ended(child, limits.wall)
+        finally:  # its whole session, whether it ended, is late or is no longer wanted
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)
         _, status, used = os.wait4(child, 0)
         code, seconds = os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
         texts = [_read(f.fileno()) for f in (out, err)]
@@ -66,15 +70,12 @@ def _run(step: Step, folder: Path, limits: Limits, act: Callable[[], NoReturn]) 
 
 
 def _ended(child: int, wall: float) -> bool:
-    """Wait; whether it ended by itself. Its whole session is killed, whether it did or not."""
+    """Wait; whether it ended by itself."""
     handle = os.pidfd_open(child)
     try:
-        ended = bool(select.select([handle], [], [], wall)[0])
+        return bool(select.select([handle], [], [], wall)[0])
     finally:
         os.close(handle)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)
-    return ended
 
 
 def _read(handle: int) -> str:

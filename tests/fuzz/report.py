@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,9 +45,15 @@ class Tally:
         return len({n for (k, _), numbers in self.groups.items() if k == kind for n in numbers})
 
 
-def tally(outcomes: Iterable[Outcome]) -> Tally:
-    """Of all of them."""
+def tally(outcomes: Generator[Outcome], tell: Callable[[str], None] = lambda line: None) -> Tally:
+    """Of all of them, or of those up to Ctrl-C; `tell` hears of each group as it is first met, and of every thousandth case."""
     found = Tally()
-    for outcome in outcomes:
-        found.add(outcome)
+    with contextlib.closing(outcomes), contextlib.suppress(KeyboardInterrupt):
+        for n, outcome in enumerate(outcomes, 1):
+            known = len(found.groups)
+            found.add(outcome)
+            if len(found.groups) > known:
+                tell(f"{outcome.kind} {outcome.number}: {'; '.join(f'{f.sort}: {f.signature}' for f in outcome.faults)}")
+            if n % 1000 == 0:
+                tell(f"{n:,} cases")
     return found

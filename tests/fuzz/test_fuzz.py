@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from fuzz import campaign, child, judge, keep, seeds, trees
+from fuzz import campaign, child, judge, keep, trees, workers
 from fuzz.case import RUNTIME, Change, Done, Kind, Step
 from fuzz.report import tally
 from hypothesis import settings
@@ -127,14 +127,12 @@ def test_two_executors_that_differ_are_found(monkeypatch, tmp_path):
     monkeypatch.setitem(executors.EXECUTORS, "fast", wrong)
     kind = Kind("planted", program.KIND.seeds, lambda rng, folder: Change("nothing"), program.KIND.steps)
     monkeypatch.setitem(campaign.KINDS, "planted", kind)
-    kind.seeds(tmp_path / "seeds" / "planted")
-    for shape in (tmp_path / "seeds" / "planted").iterdir():
-        (shape / seeds.SHAPE).write_text(shape.name)
+    campaign._seeds(tmp_path / "seeds", "planted")
     how = campaign.Campaign(0, tmp_path / "seeds", kept=tmp_path / "kept")
     outcomes = [campaign.run_case(how, kind, number) for number in range(12)]
     sorts = {fault.sort for outcome in outcomes for fault in outcome.faults}
     assert sorts == {"difference"} and sum(bool(o.faults) for o in outcomes) > 6
-    assert len(tally(outcomes).groups) == len(list((tmp_path / "kept" / "planted").iterdir())) < 8
+    assert len(tally(o for o in outcomes).groups) == len(list((tmp_path / "kept" / "planted").iterdir())) < 8
 
 
 def test_a_twin_that_refuses_alone_is_found():
@@ -172,9 +170,31 @@ def test_a_kept_case_is_replayed(monkeypatch, tmp_path):
     assert (name, what.what, judge.faults(what, done)) == ("planted", "changed", outcome.faults) and len(outcome.faults) == 1
 
 
+def test_ctrl_c_ends_it_with_what_was_found(tmp_path):
+    """No worker, no command and no folder is left."""
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    plain = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    )
+    command = [sys.executable, "-c", plain, HERE, "--seed", "1", "--cases", "1000", "--kind", "map"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True) as run:
+        while not any(path.name.startswith("fuzz-") and "seeds" not in path.name for path in tmp_path.iterdir()):
+            time.sleep(0.05)
+        run.send_signal(signal.SIGINT)
+        out = run.communicate(timeout=120)[0]
+    assert (run.returncode, out.splitlines()[0], "cases in" in out, list(tmp_path.iterdir())) == (0, "seed 1", True, [])
+    with pytest.raises(ProcessLookupError):
+        os.killpg(run.pid, 0)
+
+
+def test_a_worker_that_dies_is_told():
+    with pytest.raises(RuntimeError, match="ended with 3"):
+        list(workers.shared(lambda item: os._exit(3), [1, 2, 3], 1))
+
+
 def test_the_same_seed_makes_the_same_files(tmp_path):
     kind = campaign.KINDS["checkpoint"]
-    campaign._seeds("checkpoint", tmp_path / "checkpoint")
+    campaign._seeds(tmp_path, "checkpoint")
 
     def contents(folder):
         return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file() and not p.is_symlink() and p.stat().st_size < 1 << 20}
@@ -189,7 +209,7 @@ def test_the_same_seed_makes_the_same_files(tmp_path):
 def test_what_is_whole_is_accepted(kind, tmp_path):
     """Else refusals of what was changed would mean nothing."""
     campaign.warm()
-    campaign._seeds(kind, tmp_path / kind)
+    campaign._seeds(tmp_path, kind)
     for shape in sorted((tmp_path / kind).iterdir()):
         steps = campaign.KINDS[kind].steps(Random(1), shape)
         done = campaign.carried_out(steps, shape, LIMITS)
