@@ -56,6 +56,7 @@ SIZES = {
     "embedding_rank": (1, 1 << 14),
     "embedding_shift": (0, 30),
 }
+LONGEST_LINE = 200  # characters of a task's or a label's name
 INT32 = (-(1 << 31), (1 << 31) - 1)
 _ROW, _SHARED = (-arith.WEIGHT_LIMIT, arith.WEIGHT_LIMIT), (0, arith.WEIGHT_LIMIT << arith.EXPONENT_LIMIT)
 _VALUES = {"vth": (0, arith.VTH_LIMIT), "weight": _ROW, "gain": _ROW, "skip": _SHARED, "score.gain": _SHARED, "context.gain": _SHARED}
@@ -127,11 +128,20 @@ def _complaints(c: CheckpointConfig) -> Iterator[str]:
     yield from _name_complaints(c)
 
 
+def is_line(text: str) -> bool:
+    """Whether a terminal shows it as it is, in one line."""
+    return len(text) <= LONGEST_LINE and text.isprintable()
+
+
 def _name_complaints(c: CheckpointConfig) -> Iterator[str]:
     if not isinstance(c.task, str):
         yield f"task is {c.task!r}, must be a string"
+    elif not is_line(c.task):
+        yield f"task is {c.task!r:.80}, must be up to {LONGEST_LINE} printable characters"
     if not isinstance(c.labels, list) or not all(isinstance(label, str) for label in c.labels):
         yield f"labels is {c.labels!r}, must be a list of strings"
+    elif not all(map(is_line, c.labels)):
+        yield f"labels is {c.labels!r:.80}, each must be up to {LONGEST_LINE} printable characters"
     elif c.labels and len(c.labels) != c.classes:
         yield f"{len(c.labels)} labels for {c.classes} classes"
     if c.readout == EACH:

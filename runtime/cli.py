@@ -1,4 +1,4 @@
-"""How every command begins and ends: bad input gives one line on stderr and exit 1, a pipe that ends, Ctrl-C or SIGTERM no traceback.
+"""How every command begins and ends: bad input gives one line on stderr and exit 1, a pipe that ends, Ctrl-C or a signal to end no traceback.
 
 Nothing heavy is imported here, so that `starting` runs before what takes long to import.
 """
@@ -58,8 +58,9 @@ def _end(*_signal: Any) -> None:
 def run_command(main: Callable[[list[str]], int | None]) -> None:
     """Run `main(argv)` and exit with its code; `TritspikeError`, or an error of the operating system, becomes one line and exit 1."""
     streams.prepare()
-    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _terminate)
     started = signal.getsignal(signal.SIGINT) is _end
     if started:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -81,6 +82,9 @@ def _code(main: Callable[[list[str]], int | None]) -> Any:
     except BrokenPipeError:
         streams.to_nobody(sys.stdout)
         return 0
+    except MemoryError:
+        streams.say("error: there is not enough memory (hint: --memory and --threads bound what fast holds, --length what a program needs)")
+        return 1
     except (TritspikeError, OSError) as error:
         streams.say(f"error: {printable(str(error))}")
         return 1

@@ -60,6 +60,8 @@ def _classifier(o: argparse.Namespace) -> Encoder:
 
 
 def _probability(scores: np.ndarray) -> str:
+    if not np.isfinite(scores).all():
+        return "-"
     shares = np.exp(scores - scores.max())
     return f"{shares.max() / shares.sum():.3f}"
 

@@ -209,7 +209,8 @@ class Program:
 
     def scores(self, logits: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
         """Float logits as the student was trained to give; for softmax and regression, never for equality."""
-        return logits * (self.host.logit_scale / (arith.ONE * self.steps)) / self._positions_read(logits, lengths)
+        with np.errstate(over="ignore"):  # a scale may be any finite number; what it overflows to is infinite, and is shown as that
+            return logits * (self.host.logit_scale / (arith.ONE * self.steps)) / self._positions_read(logits, lengths)
 
     def _positions_read(self, rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """(rows, 1): how many positions each row sums."""

@@ -50,6 +50,12 @@ def _one_more(values: np.ndarray, limit: int) -> np.ndarray:
     return out
 
 
+def _first_row_doubled(codes: np.ndarray) -> np.ndarray:
+    out = codes.copy()
+    out[0] *= 2 if np.abs(codes[0]).max() < 64 else 1
+    return out
+
+
 def _synapse(s: Synapse) -> Iterator[tuple[str, Synapse]]:
     yield "exponent", replace(s, exponent=_next(s.exponent, arith.EXPONENT_LIMIT))
     yield "source_stage", replace(s, source_stage=s.source_stage + 1)
@@ -70,6 +76,7 @@ def _wiring(w) -> Iterator[tuple[str, object]]:
         codes[0, 0] = 1 if codes[0, 0] < 1 else -1
         yield "code", replace(w, codes=codes)
     if isinstance(w, Matrix):
+        yield "row of doubled codes", replace(w, codes=_first_row_doubled(w.codes), gain=np.where(np.arange(len(w.gain)) == 0, w.gain // 2, w.gain))
         yield "gain", replace(w, gain=_one_more(w.gain, arith.WEIGHT_LIMIT))
         yield "offset", replace(w, offset=w.offset + 1)
     if isinstance(w, Pool):

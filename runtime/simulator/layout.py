@@ -180,13 +180,14 @@ class _Builder:
             self._join(p, inputs)
         else:
             what = ", ".join(f"{k.__name__} from {s.source}" for k, s in zip(kinds, inputs))
-            raise _unknown(p, "one source's matrices with at most one identity, or one product without bias", what or "nothing")
+            raise _unknown(p, "one source's matrices of -1, 0 and 1 with at most one identity, or one product without bias", what or "nothing")
 
     def _is_linear(self, inputs: list[Synapse]) -> bool:
-        """Matrices from one source, alike but for position and codes, then at most one identity."""
+        """Matrices of -1, 0 and 1 from one source, alike but for position and codes, then at most one identity."""
         matrices = [s for s in inputs if isinstance(s.wiring, Matrix)]
         gains = [s.wiring.gain << s.exponent for s in matrices if isinstance(s.wiring, Matrix)]
         alike = bool(matrices) and all(s.source == matrices[0].source and np.array_equal(g, gains[0]) for s, g in zip(matrices, gains))
+        alike = alike and all(np.abs(s.wiring.codes).max(initial=0) <= 1 for s in matrices if isinstance(s.wiring, Matrix))
         rest = inputs[len(matrices) :]
         return alike and inputs[: len(matrices)] == matrices and len(rest) <= 1 and all(facts.is_identity(self.program, s) for s in rest)
 

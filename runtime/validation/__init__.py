@@ -44,12 +44,17 @@ def require_sound(program: Program, where: object = "program", kind: type[Tritsp
 
 def require_samples(program: Program, samples: Samples) -> None:
     """Raise `InputError` where `samples` were not encoded for `program`: kernels read as many words as it says."""
-    d, rows = program.dims, int(samples.lengths.sum())
+    lengths = samples.lengths
+    if not isinstance(lengths, np.ndarray) or lengths.dtype != np.int64 or lengths.ndim != 1 or not len(lengths):
+        raise InputError(f"samples: lengths are {lengths!r:.80}, not int64, one a sample, of one sample or more")
+    if type(samples.words) is not np.ndarray or not samples.words.flags.c_contiguous:
+        raise InputError(f"samples: words are {type(samples.words).__name__}, not one contiguous array")
+    d, rows = program.dims, int(lengths.sum())
     wanted = (rows, program.steps, bits.words(d.hidden))
     if samples.words.dtype != np.uint64 or samples.words.shape != wanted or (samples.positions, samples.hidden) != (d.positions, d.hidden):
         found = f"{samples.words.dtype}{list(samples.words.shape)} for {samples.positions} positions of {samples.hidden}"
         raise InputError(f"samples: {found}, the program takes uint64{list(wanted)} for {d.positions} positions of {d.hidden}")
-    if len(samples.lengths) and not 1 <= samples.lengths.min() <= samples.lengths.max() <= d.positions:
-        raise InputError(f"samples: lengths {samples.lengths.min()}..{samples.lengths.max()}, allowed 1..{d.positions}")
+    if not 1 <= lengths.min() <= lengths.max() <= d.positions:
+        raise InputError(f"samples: lengths {lengths.min()}..{lengths.max()}, allowed 1..{d.positions}")
     if d.hidden % bits.WORD and (samples.words[..., -1] >> np.uint64(d.hidden % bits.WORD)).any():
         raise InputError(f"samples: spikes beyond the last of {d.hidden} neurons")

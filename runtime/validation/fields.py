@@ -8,7 +8,7 @@ from hw_profiles.errors import Finding
 from runtime import arith
 from runtime.checkpoint import BITS, SIZES
 from runtime.program import ROLES, Bias, Host, Program, Synapse
-from runtime.validation.kinds import FLAG, NAME, TEXT, Exactly, Finite, Kind, OneOf, Whole, held
+from runtime.validation.kinds import FLAG, LINE, NAME, TEXT, Exactly, Finite, Kind, OneOf, Whole, held
 from runtime.wiring import GRIDS, Along, Dims, Matrix, Pool, Shift, Wiring
 
 # Steps of a program's depth: 256 layers of eight steps are 2,048; an order beyond it, so that no sum of them overflows anything.
@@ -54,7 +54,7 @@ _FRONT: dict[str, Kind] = {
 }
 _HOST: dict[str, Kind] = {
     "first_position_only": FLAG,
-    "task": TEXT,
+    "task": LINE,
     "labels": Exactly(tuple, "a list of texts"),
     "logit_scale": Finite(),
     "weights": OneOf(tuple(BITS)),
@@ -65,7 +65,7 @@ def fields(program: Program) -> Iterator[Finding]:
     """Types and ranges of everything that is no array."""
     if isinstance(program.dims, Dims):
         yield from held("dims", program.dims, _DIMS)
-    yield from held("program", program, {"steps": _size("steps"), "profile": TEXT, "dims": Exactly(Dims, "the sizes of the axes")})
+    yield from held("program", program, {"steps": _size("steps"), "profile": LINE, "dims": Exactly(Dims, "the sizes of the axes")})
     yield from _host(program.host)
     for number, p in enumerate(program.populations):
         yield from held(_named(p.name, f"population {number}"), p, _POPULATION)
@@ -83,8 +83,8 @@ def _host(host: Host) -> Iterator[Finding]:
     yield from held("front end", host.front, _FRONT)
     yield from held("host", host, _HOST)
     for label in host.labels if isinstance(host.labels, tuple) else ():
-        if not isinstance(label, str):
-            yield Finding("host", "a label", label, TEXT)
+        if not LINE.holds(label):
+            yield Finding("host", "a label", label, LINE)
 
 
 def _bias(where: str, bias: Bias) -> Iterator[Finding]:

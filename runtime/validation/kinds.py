@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hw_profiles.errors import Finding
+from runtime.checkpoint import LONGEST_LINE, is_line
 
 
 class Kind(Protocol):
@@ -79,18 +80,20 @@ FLAG, TEXT = Exactly(bool, "true or false"), Exactly(str, "text")
 
 
 @dataclass(frozen=True)
-class Name:
-    """Texts of 1 to 200 printable characters."""
+class Line:
+    """Texts of some printable characters, which a terminal shows as they are."""
+
+    least: int
 
     def holds(self, value: Any) -> bool:
         """Whether `value` is one of them."""
-        return isinstance(value, str) and 1 <= len(value) <= 200 and value.isprintable()
+        return isinstance(value, str) and self.least <= len(value) and is_line(value)
 
     def __str__(self) -> str:
-        return "1 to 200 printable characters"
+        return f"{self.least} to {LONGEST_LINE} printable characters"
 
 
-NAME = Name()
+NAME, LINE = Line(1), Line(0)
 
 
 def held(where: str, record: object, table: Mapping[str, Kind]) -> Iterator[Finding]:

@@ -80,7 +80,7 @@ def test_structures_that_no_kernel_knows(lowered):
     name = "layer.0.hidden<layer.0.attended"
     one = next(s for s in lowered.synapses if s.name == name)
     twice = replace(one, name="again", wiring=replace(one.wiring, gain=one.wiring.gain + 1))
-    known = r"^layer\.0\.hidden: fast knows one source's matrices with at most one identity, or one product without bias; here: "
+    known = r"^layer\.0\.hidden: fast knows one source's matrices of -1, 0 and 1 with at most one identity, or one product without bias; here: "
     with pytest.raises(ExecutorError, match=known + r"Matrix from layer\.0\.attended, Matrix from"):
         layout.plan(replace(lowered, synapses=(*lowered.synapses, twice)))
     strong = Matrix(np.ones((24, 16), np.int8), np.full(24, 127))

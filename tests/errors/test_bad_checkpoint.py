@@ -168,6 +168,8 @@ CONFIG = [
     ({"task": 2}, "task is 2, must be a string"),
     *[({"labels": value}, f"labels is {value!r}, must be a list of strings") for value in ("01", 2, None, [0, 1], {"0": 0, "1": 1})],
     ({"labels": ["0", "1", "2"]}, "3 labels for 2 classes"),
+    ({"labels": ["\x1b[31m0", "1"]}, r"labels is ['\x1b[31m0', '1'], each must be up to 200 printable characters"),
+    ({"task": "two\nlines"}, r"task is 'two\nlines', must be up to 200 printable characters"),
     ({"depth": 3}, "unknown field 'depth'"),
     ({"version": 1}, "format 'tritspike-checkpoint' version 1, this compiler reads 'tritspike-checkpoint' version 2"),
     ({"format": "bert"}, "format 'bert' version 2, this compiler reads 'tritspike-checkpoint' version 2"),

@@ -214,3 +214,30 @@ def test_who_imports_us_keeps_ctrl_c_and_warnings():
     code += "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler and warnings.showwarning is show"
     running = interruptible([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert (running.communicate(timeout=600), running.returncode) == (("", ""), 0)
+
+
+def test_too_little_memory_is_one_line(monkeypatch, capsys):
+    def main(argv):
+        raise MemoryError
+
+    code, out, err = ended_with(main, monkeypatch, capsys)
+    assert (code, out) == (1, "") and message(err).startswith("there is not enough memory (hint: ")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_is_an_exit_that_clears_up(number, monkeypatch, capsys):
+    """Blocks are left on the way out: what was half written is removed."""
+    left = []
+
+    def main(argv):
+        try:
+            os.kill(os.getpid(), number)
+            signal.pause()
+        finally:
+            left.append(number)
+
+    before = signal.getsignal(number)
+    try:
+        assert ended_with(main, monkeypatch, capsys) == (128 + number, "", "") and left == [number]
+    finally:
+        signal.signal(number, before)

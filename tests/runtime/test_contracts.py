@@ -75,6 +75,10 @@ def _wrong(samples: Samples):
     yield "samples: uint64", replace(samples, words=np.zeros((*samples.words.shape[:2], 2), np.uint64))
     yield "samples: uint32", replace(samples, words=samples.words.astype(np.uint32))
     yield "samples: uint64", replace(samples, positions=13)
+    yield "samples: lengths are", replace(samples, lengths=samples.lengths.astype(np.uint8))
+    yield "samples: lengths are", Samples(samples.words[:0], samples.lengths[:0], samples.positions, samples.hidden)
+    yield "samples: words are", replace(samples, words=samples.words.tolist())
+    yield "not one contiguous array", replace(samples, words=np.asfortranarray(samples.words))
     yield "samples: lengths 0..", Samples(samples.words, np.append(samples.lengths, 0), samples.positions, samples.hidden)
 
 
