@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from measure import CORES, HERE
-
-_QUIET = 1.0  # processes that ran in the minute before, at most, for the clock to be believed
+from measure import CORES, HERE, QUIET
 
 
 def quiet(section: dict[str, Any]) -> bool:
-    return section.get("load before", 0.0) <= _QUIET
+    return section.get("load before", 0.0) <= QUIET
 
 
 def rows(found: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -67,14 +65,14 @@ def bert_base_rows(section: dict[str, Any], found: dict[str, Any]) -> list[tuple
     ours, rivals = section["rows"][:2], section["rows"][2:]
     int8, float32, torch = (_sig(r[key]) for r in rivals)
     (lowered,) = found["compile"]["rows"]
-    at_rates = _listed(f"{_sig(r[key])} {kind} a sentence at a spike rate of {r['spike rate']:.2f}" for r in ours)
+    at_rates = _listed(f"{_sig(r[key])} at a spike rate of {r['spike rate']:.2f}" for r in ours)
     return [
         (
             f"a ternary program of BERT-base's size, 128 tokens, T=4: {lowered['neurons']:,} neurons",
-            f"{at_rates}; lowered in {lowered['seconds']:.1f} s and {lowered['peak MiB']:.0f} MiB",
+            f"{kind} a sentence: {at_rates}; lowered in {lowered['seconds']:.1f} s and {lowered['peak MiB']:.0f} MiB",
             f"BERT-base: {int8} in int8 and {float32} in float32 in onnxruntime, {torch} in torch",
         ),
-        _linear(ours, key, "" if quiet(section) else ", a processor", found["products"]["rows"]),
+        _linear(ours, key, "G synapses/s" if quiet(section) else "G synapses a processor second", found["products"]["rows"]),
     ]
 
 
@@ -86,7 +84,7 @@ def _linear(ours: list[dict[str, Any]], key: str, each: str, products: list[dict
     int8, float32 = ([r[f"{kind}, GMAC/s"] for r in products] for kind in ("int8", "float32"))
     return (
         "its linear layers, 84.9 M synapses a token, all time counted",
-        f"{_listed(map(_sig, once))} G synapses/s{each} at these rates, counted once a token; {_listed(map(_sig, every))} over all T steps",
+        f"{_listed(map(_sig, once))} {each} at these rates, counted once a token; {_listed(map(_sig, every))} over all T steps",
         f"{top}torch's int8 product alone: {min(int8):.0f}-{max(int8):.0f} GMAC/s, float32 {min(float32):.0f}-{max(float32):.0f}",
     )
 
@@ -117,7 +115,7 @@ def main() -> None:
     found = json.loads((HERE / "results" / "fast.json").read_text())
     print("\n".join(["| | measured | beside |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows(found))]))
     loads = {name: section.get("load before", 0.0) for name, section in found.items() if name != "machine"}
-    print(f"\nmeasured while others used the {CORES} cores: {', '.join(n for n in loads if loads[n] > _QUIET) or 'nothing'}")
+    print(f"\nmeasured while others used the {CORES} cores: {', '.join(n for n in loads if loads[n] > QUIET) or 'nothing'}")
 
 
 if __name__ == "__main__":
