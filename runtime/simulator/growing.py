@@ -20,9 +20,10 @@ class Growing:
     """State between tokens of one text. What it answers at a position is what a whole run answers there."""
 
     def __init__(self, program: Program, plainly: bool = False) -> None:
-        if not (program.dims.causal and program.each):
-            raise InputError("a text cannot grow: the program hears later tokens too", "a language model's program")
         self.program, self.plan = program, layout.plan(program)
+        later = any(isinstance(stage, Linear) and max(stage.offsets) > 0 for stage in self.plan.stages)
+        if later or not (program.dims.causal and program.each):
+            raise InputError("a text cannot grow: the program hears later tokens too", "a language model's program")
         self.using: ModuleType = plain if plainly else kernels
         self.length = 0
         positions, steps = program.dims.positions, program.steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +82,15 @@ def test_what_cannot_grow_is_refused(checkpoint, tmp_path):
     encoder = Encoder(lower(random_checkpoint.write(tmp_path / "c", readout="each", max_length=3), "loihi2"))
     with pytest.raises(InputError, match=r"^4 tokens in a window of 3"):
         Growing(encoder.program).add(encoder.words(np.arange(4), np.zeros(4, int), np.array([0, 1, 2, 2])))
+
+
+def test_a_matrix_that_hears_later_tokens_cannot_grow(tmp_path):
+    """Attention is causal; what a query hears of the next token is not, and would change when that is read."""
+    program = lower(random_checkpoint.write(tmp_path / "c", readout="each"), "kapoho-point")
+    (query,) = (n for n, s in enumerate(program.synapses) if s.name == "layer.0.query<x")
+    changed = replace(program.synapses[query], wiring=replace(program.synapses[query].wiring, offset=1))
+    program = replace(program, synapses=(*program.synapses[:query], changed, *program.synapses[query + 1 :]))
+    with pytest.raises(InputError, match=r"^a text cannot grow: the program hears later tokens too"):
+        Growing(program)
+    samples = Encoder(program).samples(random_checkpoint.tokens(0, 2, 12))
+    require_equal(program, reference.run(program, samples, record=True), fast.run(program, samples, record=True), ("reference", "fast"))

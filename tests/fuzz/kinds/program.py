@@ -88,7 +88,11 @@ def steps(rng: Random, folder: Path) -> tuple[Step, ...]:
 def _language(rng: Random) -> tuple[Step, ...]:
     if rng.random() < 0.5:
         return (Step(RUNTIME, ("perplexity", FILE, "--data", "text.txt")),)
-    return (Step(RUNTIME, ("generate", FILE, rng.choice(TEXTS[:3]), "--tokens", "3")),)
+    prompt = rng.choice(TEXTS[:3])
+    return tuple(
+        Step(RUNTIME, ("generate", FILE, prompt, "--tokens", "3", "--executor", name), twin=name == "reference", may_refuse=name == "fast")
+        for name in ("fast", "reference")
+    )
 
 
 KIND = Kind("program", seeds.programs, change, steps)
