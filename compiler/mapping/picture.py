@@ -22,6 +22,7 @@ from runtime.tiling import Index
 
 _GAP, _CHIP_GAP = 0.35, 0.65  # between tiles and between chips, in tiles
 _DRAWN = 8  # chips along each side that are drawn core by core; of more, the first ones, and the title says so
+_DRAWN_TILES, _DRAWN_CORES = 128, 1 << 14  # at most, twice what any shipped board has there: beyond it a picture takes minutes and gigabytes
 _INCHES, _THICK = 0.55, 9.0  # of a tile; points of the busiest link
 _STYLE: Any = {"svg.hashsalt": "tritspike", "svg.fonttype": "none"}  # the same mapping, the same bytes, whatever style the user has
 
@@ -65,15 +66,25 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _title(mapped: Mapped) -> str:
-    profile, (columns, rows) = mapped.partition.profile, _tiles(mapped.partition.profile)
-    chips = columns // profile.tiles_x * (rows // profile.tiles_y)
+    profile, shown = mapped.partition.profile, len(_shown(mapped.partition.profile))
+    chips = min(profile.chips_x, _DRAWN) * min(profile.chips_y, _DRAWN)
     part = "" if chips >= profile.chips else f", the first {chips} of {profile.chips} chips"
+    part = part if shown >= chips * profile.cores_per_chip else f", {shown:,} of {profile.cores:,} cores"
     return f"{profile.name}{part}: {mapped.partition.program.neurons():,} neurons on {len(mapped.core):,} cores; red: messages on links"
 
 
 def _tiles(profile: HardwareProfile) -> tuple[int, int]:
     """Tiles along x and y that are drawn."""
-    return min(profile.chips_x, _DRAWN) * profile.tiles_x, min(profile.chips_y, _DRAWN) * profile.tiles_y
+    sides = ((profile.chips_x, profile.tiles_x), (profile.chips_y, profile.tiles_y))
+    across, down = (min(min(chips, _DRAWN) * tiles, _DRAWN_TILES) for chips, tiles in sides)
+    return across, down
+
+
+def _shown(profile: HardwareProfile) -> Index:
+    """Cores that are drawn."""
+    columns, rows = _tiles(profile)
+    at = places(profile, np.arange(profile.cores))
+    return np.flatnonzero((at.x < columns) & (at.y < rows))[:_DRAWN_CORES]
 
 
 def _at(tile: Any, tiles_in_chip: int) -> Any:
@@ -86,16 +97,15 @@ def _cores(mapped: Mapped) -> Any:
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
 
-    profile, (columns, rows) = mapped.partition.profile, _tiles(mapped.partition.profile)
+    profile, core = mapped.partition.profile, _shown(mapped.partition.profile)
     full = np.zeros(profile.cores)
     full[mapped.core] = (mapped.used() / limits(profile)).max(1)
     across = int(np.ceil(np.sqrt(profile.cores_per_tile)))
-    at, core = places(profile, np.arange(profile.cores)), np.arange(profile.cores)
+    at = places(profile, core)
     slot = core % profile.cores_per_chip % profile.cores_per_tile
     left, top = _at(at.x, profile.tiles_x) + slot % across / across, _at(at.y, profile.tiles_y) + slot // across / across
-    shown = np.flatnonzero((at.x < columns) & (at.y < rows))
-    squares = [Rectangle((left[n], top[n]), 0.9 / across, 0.9 / across) for n in shown]
-    return PatchCollection(squares, array=full[shown], cmap="Blues", clim=(0, 1), edgecolor="0.6", linewidth=0.4, zorder=2, gid="cores")
+    squares = [Rectangle(corner, 0.9 / across, 0.9 / across) for corner in zip(left, top)]
+    return PatchCollection(squares, array=full[core], cmap="Blues", clim=(0, 1), edgecolor="0.6", linewidth=0.4, zorder=2, gid="cores")
 
 
 def _links(mapped: Mapped) -> Any:

@@ -158,6 +158,15 @@ def test_the_picture_shows_every_core_in_use_and_is_well_formed(mapped):
     assert len(fills) == PROFILE.cores and sum(fill != "fill: #f7fbff" for fill in fills) == len(found.core)
 
 
+@pytest.mark.parametrize("tiles, drawn", [((1_000_000, 1, 1), 128), ((1000, 1000, 1), 1 << 14), ((1, 1, 1_000_000), 1 << 14)])
+def test_the_picture_of_an_endless_board_ends(tiles, drawn, mapped):
+    """It would take matplotlib minutes and gigabytes, or more pixels than it has; the title says that a part is shown."""
+    found, rates = mapped
+    sizes = dict(chips=1, chips_x=1, chips_y=1, tiles_x=tiles[0], tiles_y=tiles[1], cores_per_tile=tiles[2], cores_per_chip=1_000_000)
+    text = picture(map_program(found.partition.program, replace(PROFILE, **sizes), rates))
+    assert f", {drawn:,} of 1,000,000 cores: " in text and text.count("#") > drawn
+
+
 def test_the_report_says_where_its_rates_are_from(mapped):
     found, rates = mapped
     program = found.partition.program
