@@ -62,12 +62,24 @@ def _board(rng: Random, tree: dict[str, Any]) -> tuple[dict[str, Any], str]:
     if rng.random() < 0.4:
         changed, said = trees.mutated(rng, tree)
         return changed, "; ".join(said)
+    if rng.random() < 0.2 and "tiles_x" in tree:
+        return tree, _resized(rng, tree)
     said = []
     for name in rng.sample([k for k, v in tree.items() if isinstance(v, dict)], rng.choice([1, 1, 2, 3])) if len(tree) > 5 else []:
         old = tree[name]["value"]
         tree[name]["value"] = rng.choice([*trees.NUMBERS, *trees.REALS, old * 2, old + 1, old - 1, old // 2, 1_000_000, 10**30, -old, True])
         said.append(f"{name} = {tree[name]['value']}")
     return tree, "; ".join(said)
+
+
+def _resized(rng: Random, tree: dict[str, Any]) -> str:
+    """Of any size, and without a contradiction."""
+    sizes = {name: rng.choice([1, 1, 2, 3, 30, 1000, 1 << 16, 1 << 20]) for name in ("tiles_x", "tiles_y", "cores_per_tile", "chips_x", "chips_y")}
+    sizes["chips"] = sizes["chips_x"] * sizes["chips_y"]
+    sizes["cores_per_chip"] = sizes["tiles_x"] * sizes["tiles_y"] * sizes["cores_per_tile"] - rng.choice([0, 0, 1])
+    for name, value in sizes.items():
+        tree[name] = {"value": value, "unit": "of them", "source": "assumed"}
+    return f"sizes {sizes}"
 
 
 def _toml(tree: dict[str, Any]) -> str:
