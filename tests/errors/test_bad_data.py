@@ -139,7 +139,8 @@ def test_long_text_is_refused_when_strict(program, glue, shell):
 def test_report_that_cannot_be_written(program, glue, shell, tmp_path):
     """Refused before the work, not after."""
     folder = glue(SST2).parent.parent
-    for path, why in ((tmp_path / "missing" / "report.json", "No such file or directory"), (tmp_path, "Is a directory")):
+    missing = f"No such file or directory (hint: make the folder {tmp_path}/missing first)"
+    for path, why in ((tmp_path / "missing" / "report.json", missing), (tmp_path, "Is a directory")):
         before = shell.files()
         code, out, err = shell.run(RUNTIME, *score(program, folder, "sst2", "--json", path))
         assert (code, message(err), shell.files()) == (1, f"{path}: cannot be written: {why}", before)
