@@ -100,12 +100,16 @@ def crashing(argv):
         (printing("error: refused\n", 3), ["exit code"]),
         (crashing, ["signal"]),
         (busy, ["hang"]),
-        (greedy, ["traceback"]),
         (lingering, ["left behind"]),
     ],
 )
 def test_a_planted_fault_is_found(main, sorts, monkeypatch, tmp_path):
     assert ran(monkeypatch, tmp_path, main)[1] == sorts
+
+
+def test_a_command_that_asks_for_more_memory_than_a_case_may_is_refused_in_one_line(monkeypatch, tmp_path):
+    done, sorts = ran(monkeypatch, tmp_path, greedy)
+    assert sorts == [] and "there is not enough memory" in done.err
 
 
 def test_a_command_that_waits_for_ever_is_ended(monkeypatch, tmp_path):
