@@ -18,15 +18,15 @@ from typing import Any
 
 import torch
 
-from models import measure
-from models.data import length_sorted_batches, pack
-from models.fold import population_spikes, spike_rates
-from models.recipe import Recipe, plain, read_recipe, recipe_from
-from models.teacher import Teacher, load_teacher
-from models.train import Trainer, source_of, teacher_score
-from models.training_set import Material, prepare
-from runtime import glue
-from runtime.checkpoint import KINDS
+from tritspike.models import measure
+from tritspike.models.data import length_sorted_batches, pack
+from tritspike.models.fold import population_spikes, spike_rates
+from tritspike.models.recipe import Recipe, plain, read_recipe, recipe_from
+from tritspike.models.teacher import Teacher, load_teacher
+from tritspike.models.train import Trainer, source_of, teacher_score
+from tritspike.models.training_set import Material, prepare
+from tritspike.runtime import glue
+from tritspike.runtime.checkpoint import KINDS
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "ablation.json"

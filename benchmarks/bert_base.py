@@ -14,11 +14,11 @@ import random_checkpoint
 from beside_lava import simulated
 from measure import BERT_BASE, CORES, timed
 
-from compiler.lower import lower
-from runtime import executors, spike_rates
-from runtime.executors import How
-from runtime.program import Program
-from runtime.text import Encoder, Tokens
+from tritspike.compiler.lower import lower
+from tritspike.runtime import executors, spike_rates
+from tritspike.runtime.executors import How
+from tritspike.runtime.program import Program
+from tritspike.runtime.text import Encoder, Tokens
 
 THRESHOLDS = (1.0, 1.55)  # times those of the random checkpoint; 1.55 was found by trying, for a mean rate of 0.2
 _SYNAPSES = 12 * (4 * 768**2 + 2 * 768 * 3072)  # of the linear layers, a token; a float BERT-base multiplies as often

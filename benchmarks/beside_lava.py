@@ -16,13 +16,13 @@ import numpy as np
 from measure import CHECKPOINT, CORES, Best, timed
 from numpy.typing import NDArray
 
-from compiler.lower import lower
-from runtime import glue
-from runtime.lava import executor as lava
-from runtime.parallel import ordered_map
-from runtime.program import Program, Samples
-from runtime.simulator import fast
-from runtime.text import Encoder, Tokens
+from tritspike.compiler.lower import lower
+from tritspike.runtime import glue
+from tritspike.runtime.lava import executor as lava
+from tritspike.runtime.parallel import ordered_map
+from tritspike.runtime.program import Program, Samples
+from tritspike.runtime.simulator import fast
+from tritspike.runtime.text import Encoder, Tokens
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _BATCH = 32  # sentences that `fast` runs at once

@@ -19,10 +19,10 @@ from measure import BERT_BASE, CHECKPOINT, CORES, HERE, ROOT, alone, best, busy,
 sys.path[:0] = [str(ROOT / "tests")]
 import random_checkpoint
 
-from compiler.lower import lower
-from runtime import executors, glue, program_file
-from runtime.executors import How
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.runtime import executors, glue, program_file
+from tritspike.runtime.executors import How
+from tritspike.runtime.text import Encoder
 
 
 def dev() -> dict[str, Any]:

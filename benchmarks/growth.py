@@ -15,11 +15,11 @@ from measure import CORES, ROOT, alone, best, peak_mib
 sys.path[:0] = [str(ROOT / "tests")]
 import random_checkpoint
 
-from compiler.lower import lower
-from runtime import executors
-from runtime.executors import How
-from runtime.simulator import fast, layout
-from runtime.text import Encoder, Tokens
+from tritspike.compiler.lower import lower
+from tritspike.runtime import executors
+from tritspike.runtime.executors import How
+from tritspike.runtime.simulator import fast, layout
+from tritspike.runtime.text import Encoder, Tokens
 
 BASE = {"hidden": 256, "layers": 2, "length": 64, "steps": 4, "sentences": 256, "batch": 1024}
 SWEEPS = {

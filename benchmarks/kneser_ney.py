@@ -23,11 +23,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from models.streams import START, reviews, stream_of, wikitext
-from runtime.cli import run_command
-from runtime.errors import InputError
-from runtime.files import read_json, require_writable, write_atomic
-from runtime.language import Score
+from tritspike.models.streams import START, reviews, stream_of, wikitext
+from tritspike.runtime.cli import run_command
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.files import read_json, require_writable, write_atomic
+from tritspike.runtime.language import Score
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -22,16 +22,16 @@ import numpy as np
 from tokenizers import Tokenizer
 from zoo import HERE, ZOO, install, run_python
 
-from models.streams import Stream, perplexity, stream_of, wikitext
-from models.teacher import CausalTeacher, load_causal_teacher
-from runtime import language, program_file
-from runtime.language import Sampler, Sampling
-from runtime.operations import ACCUMULATE_PJ, float_operations, program_operations, same_size, synaptic_events
-from runtime.sampling import file_windows
-from runtime.simulator.fast import run
-from runtime.spike_rates import mean, spike_counts
-from runtime.text import Encoder
-from runtime.versus.run import parameters
+from tritspike.models.streams import Stream, perplexity, stream_of, wikitext
+from tritspike.models.teacher import CausalTeacher, load_causal_teacher
+from tritspike.runtime import language, program_file
+from tritspike.runtime.language import Sampler, Sampling
+from tritspike.runtime.operations import ACCUMULATE_PJ, float_operations, program_operations, same_size, synaptic_events
+from tritspike.runtime.sampling import file_windows
+from tritspike.runtime.simulator.fast import run
+from tritspike.runtime.spike_rates import mean, spike_counts
+from tritspike.runtime.text import Encoder
+from tritspike.runtime.versus.run import parameters
 
 RESULTS = HERE / "results" / "language.json"
 WINDOWS = 64  # that spikes and events are counted on

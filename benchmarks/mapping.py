@@ -35,12 +35,12 @@ def one(widths: dict[str, Any], length: int) -> dict[str, Any]:
     import numpy as np
     import random_checkpoint
 
-    from compiler.errors import DoesNotFit
-    from compiler.lower import lower
-    from compiler.mapping import place
-    from compiler.mapping.fit import map_program
-    from compiler.mapping.rates import uniform_rates
-    from hw_profiles.profile import load
+    from tritspike.compiler.errors import DoesNotFit
+    from tritspike.compiler.lower import lower
+    from tritspike.compiler.mapping import place
+    from tritspike.compiler.mapping.fit import map_program
+    from tritspike.compiler.mapping.rates import uniform_rates
+    from tritspike.hw_profiles.profile import load
 
     with tempfile.TemporaryDirectory() as folder:
         small = {f"layer.{n}.context.gain": np.array([32], np.int32) for n in range(widths["layers"])}  # so that sums over keys stay in range

@@ -17,14 +17,14 @@ import torch
 from beside_lava import simulated
 from measure import CHECKPOINT, CORES, SHARED, Best, best, timed
 
-from compiler.lower import lower
-from models import spiking
-from models.data import Corpus, pack
-from models.load import load_student
-from models.spiking_bert import BertConfig, SpikingBert
-from runtime import executors, glue
-from runtime.executors import How
-from runtime.text import Encoder, Tokens
+from tritspike.compiler.lower import lower
+from tritspike.models import spiking
+from tritspike.models.data import Corpus, pack
+from tritspike.models.load import load_student
+from tritspike.models.spiking_bert import BertConfig, SpikingBert
+from tritspike.runtime import executors, glue
+from tritspike.runtime.executors import How
+from tritspike.runtime.text import Encoder, Tokens
 
 torch.set_num_threads(CORES)
 _BATCHES = (32, 128)

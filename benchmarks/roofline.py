@@ -18,9 +18,9 @@ from measure import CORES, best
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from runtime import bits
-from runtime.simulator import kernels, weights
-from runtime.simulator.lanes import WORDS, load_words, store
+from tritspike.runtime import bits
+from tritspike.runtime.simulator import kernels, weights
+from tritspike.runtime.simulator.lanes import WORDS, load_words, store
 
 SHAPES = ((384, 384), (384, 1536), (768, 768), (768, 3072), (3072, 768))  # inputs, neurons: MiniLM's and BERT-base's layers
 RATES = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0)

@@ -21,15 +21,15 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from compiler.mapping.cost import energy, events, timing
-from compiler.mapping.fit import Mapped, map_program
-from compiler.mapping.rates import measured_rates
-from hw_profiles.profile import load
-from runtime import glue, program_file
-from runtime.program import SOURCE, Program, Samples
-from runtime.simulator import reference
-from runtime.text import Encoder
-from runtime.tiling import neurons
+from tritspike.compiler.mapping.cost import energy, events, timing
+from tritspike.compiler.mapping.fit import Mapped, map_program
+from tritspike.compiler.mapping.rates import measured_rates
+from tritspike.hw_profiles.profile import load
+from tritspike.runtime import glue, program_file
+from tritspike.runtime.program import SOURCE, Program, Samples
+from tritspike.runtime.simulator import reference
+from tritspike.runtime.text import Encoder
+from tritspike.runtime.tiling import neurons
 
 PROFILE = "loihi1"  # what SANA-FE's file describes: 8 by 4 tiles of 4 cores with 1,024 neurons
 RUNNER = Path(__file__).with_name("sanafe_run.py")

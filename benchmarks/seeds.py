@@ -17,7 +17,7 @@ from typing import Any
 
 from zoo import HERE, PROFILE, run_python
 
-from runtime.glue import task_named
+from tritspike.runtime.glue import task_named
 
 RESULTS = HERE / "results" / "seeds.json"
 

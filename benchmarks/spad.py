@@ -17,9 +17,9 @@ from typing import Any
 
 import torch
 
-from models.recipe import Recipe, read_recipe, varied
-from models.teacher import CausalTeacher, load_causal_teacher
-from models.train_language import LanguageTrainer
+from tritspike.models.recipe import Recipe, read_recipe, varied
+from tritspike.models.teacher import CausalTeacher, load_causal_teacher
+from tritspike.models.train_language import LanguageTrainer
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "spad.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from models.equality import compare
+from tritspike.models.equality import compare
 
 
 def main() -> None:

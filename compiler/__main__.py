@@ -1,14 +1,21 @@
-"""`python -m compiler CKPT --profile P --out FILE.tsp`: the command of `lower.py`."""
+"""`python -m compiler CKPT --profile P --out FILE.tsp`, `python compiler/lower.py ...`: the one command of this folder."""
 
-from runtime.cli import run_command, starting
+import sys
+from pathlib import Path
+
+from tritspike.compiler.commands.table import COMMANDS
+from tritspike.runtime.command_line import run
 
 
 def entry() -> None:
-    """The installed command."""
-    starting()
-    from compiler.lower import main
+    """The process."""
+    run(COMMANDS, typed(), single=True)
 
-    run_command(main)
+
+def typed() -> str:
+    """What was called: `lower.py`, `tritspike-lower`, or the module."""
+    name = Path(sys.argv[0]).name
+    return "python -m compiler" if name == "__main__.py" else name
 
 
 if __name__ == "__main__":

@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from compiler.lower import lower
-from runtime import commands, program_file
-from runtime.cli import console, run_command
-from runtime.compare import require_equal
-from runtime.executors import executor
-from runtime.program import Program, Result, Samples
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.runtime import program_file
+from tritspike.runtime.cli import console, run_command
+from tritspike.runtime.command_line import main as run_one
+from tritspike.runtime.commands.table import COMMANDS
+from tritspike.runtime.compare import require_equal
+from tritspike.runtime.executors import executor
+from tritspike.runtime.program import Program, Result, Samples
+from tritspike.runtime.text import Encoder
 
 _REVIEWS = (
     "a warm , funny and beautifully acted film that stays with you",
@@ -40,10 +42,10 @@ def main(argv: list[str]) -> int:
     path = out / f"{checkpoint.name}.tsp"
     program_file.save(lower(checkpoint, "loihi2"), path)
     program = program_file.load(path)
-    commands.main(["inspect", str(path)])
+    run_one(COMMANDS, "demo", ["inspect", str(path)])
     _both(program)
     if "GLUE_DIR" in os.environ:
-        return commands.main(["glue", str(path), "--task", program.host.task, "--data", os.environ["GLUE_DIR"]])
+        return run_one(COMMANDS, "demo", ["glue", str(path), "--task", program.host.task, "--data", os.environ["GLUE_DIR"]])
     console().print("set GLUE_DIR to a folder in the GLUE layout to score the dev set too")
     return 0
 

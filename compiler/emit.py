@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from compiler.errors import VerifyError
-from compiler.ir.graph import Coincidence, Edge, Graph, Lif, Op, Readout, Relay, Source, self_edge
-from hw_profiles.profile import HardwareProfile
-from runtime import arith
-from runtime.program import COINCIDENCE, LIF, READOUT, RELAY, SOURCE, Population, Program, Synapse
-from runtime.validation import require_sound
-from runtime.wiring import Shift
+from tritspike.compiler.errors import VerifyError
+from tritspike.compiler.ir.graph import Coincidence, Edge, Graph, Lif, Op, Readout, Relay, Source, self_edge
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime import arith
+from tritspike.runtime.program import COINCIDENCE, LIF, READOUT, RELAY, SOURCE, Population, Program, Synapse
+from tritspike.runtime.validation import require_sound
+from tritspike.runtime.wiring import Shift
 
 _MEMORYLESS = {"keep": 1, "vth": 1}
 _REGISTERS: dict[type[Op], dict[str, object]] = {

@@ -1,6 +1,6 @@
 """Compile errors, one class for each person who has to act."""
 
-from hw_profiles.errors import TritspikeError
+from tritspike.hw_profiles.errors import TritspikeError
 
 
 class CompileError(TritspikeError):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from rich.table import Table
 
-from compiler.ir.bounds import input_bounds
-from compiler.ir.graph import Edge, Graph, Lif
-from runtime import arith
-from runtime.wiring import Matrix
+from tritspike.compiler.ir.bounds import input_bounds
+from tritspike.compiler.ir.graph import Edge, Graph, Lif
+from tritspike.runtime import arith
+from tritspike.runtime.wiring import Matrix
 
 
 def headroom(graph: Graph, op: Lif) -> dict[str, float]:

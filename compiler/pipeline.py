@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from compiler.ir.graph import Graph
-from compiler.ir.printer import show
-from compiler.ir.verify import verify
-from compiler.passes.assign_latencies import AssignLatencies
-from compiler.passes.base import Pass
-from compiler.passes.check_capacity import CheckCapacity
-from compiler.passes.expand_products import ExpandProducts
-from compiler.passes.fold_registers import FoldRegisters
-from compiler.passes.insert_relays import InsertRelays
-from compiler.passes.prove_ranges import ProveRanges
-from compiler.passes.silence_padding import SilencePadding
-from hw_profiles.profile import HardwareProfile
-from runtime.files import make_folder, write_atomic
+from tritspike.compiler.ir.graph import Graph
+from tritspike.compiler.ir.printer import show
+from tritspike.compiler.ir.verify import verify
+from tritspike.compiler.passes.assign_latencies import AssignLatencies
+from tritspike.compiler.passes.base import Pass
+from tritspike.compiler.passes.check_capacity import CheckCapacity
+from tritspike.compiler.passes.expand_products import ExpandProducts
+from tritspike.compiler.passes.fold_registers import FoldRegisters
+from tritspike.compiler.passes.insert_relays import InsertRelays
+from tritspike.compiler.passes.prove_ranges import ProveRanges
+from tritspike.compiler.passes.silence_padding import SilencePadding
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime.files import make_folder, write_atomic
 
 DEFAULT: tuple[Pass, ...] = (
     FoldRegisters(),

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from hw_profiles.errors import ProfileError, decoding
-from hw_profiles.reading import read_regular, reason
+from tritspike.hw_profiles.errors import ProfileError, decoding
+from tritspike.hw_profiles.reading import read_regular, reason
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.data import Batch
-from models.spiking import affine_of, head_product, rounded
-from models.spiking_bert import BertConfig, SpikingEncoder
-from runtime import arith
-from runtime.checkpoint import EACH, INT32
+from tritspike.models.data import Batch
+from tritspike.models.spiking import affine_of, head_product, rounded
+from tritspike.models.spiking_bert import BertConfig, SpikingEncoder
+from tritspike.runtime import arith
+from tritspike.runtime.checkpoint import EACH, INT32
 
 _INT8 = 127
 

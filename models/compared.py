@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from runtime.errors import InputError
+from tritspike.runtime.errors import InputError
 
 _FEATURES = 3
 

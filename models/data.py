@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from hw_profiles.errors import decoding
-from hw_profiles.reading import read_regular, reason
-from runtime.errors import DataError, InputError
-from runtime.glue import Example, Task, read
-from runtime.panics import answering
-from runtime.tokenizer import TextTokenizer
+from tritspike.hw_profiles.errors import decoding
+from tritspike.hw_profiles.reading import read_regular, reason
+from tritspike.runtime.errors import DataError, InputError
+from tritspike.runtime.glue import Example, Task, read
+from tritspike.runtime.panics import answering
+from tritspike.runtime.tokenizer import TextTokenizer
 
 _WINDOW = 32  # batches
 _SHARE = 8  # at most one in so many examples is held out

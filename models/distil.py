@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.data import Batch
-from models.finetune_teacher import task_loss
-from models.spiking_bert import SpikingBert, SpikingEncoder
-from models.teacher import Teacher
-from runtime.glue import Task
+from tritspike.models.data import Batch
+from tritspike.models.finetune_teacher import task_loss
+from tritspike.models.spiking_bert import SpikingBert, SpikingEncoder
+from tritspike.models.teacher import Teacher
+from tritspike.runtime.glue import Task
 
 
 @dataclass(frozen=True, kw_only=True)

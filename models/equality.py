@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.bispikclm import SpikingLM
-from models.data import Batch, Corpus, pack
-from models.load import load_language_model, load_student
-from models.spiking_bert import SpikingBert
-from runtime import glue, program_file
-from runtime.program import Program, Result
-from runtime.sampling import file_windows
-from runtime.simulator import fast
-from runtime.text import Encoder, Tokens
+from tritspike.models.bispikclm import SpikingLM
+from tritspike.models.data import Batch, Corpus, pack
+from tritspike.models.load import load_language_model, load_student
+from tritspike.models.spiking_bert import SpikingBert
+from tritspike.runtime import glue, program_file
+from tritspike.runtime.program import Program, Result
+from tritspike.runtime.sampling import file_windows
+from tritspike.runtime.simulator import fast
+from tritspike.runtime.text import Encoder, Tokens
 
 _BATCH = 16
 

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from models.bispikclm import SpikingLM
-from models.spiking import Synapses
-from models.spiking_bert import Layer, SpikingBert, SpikingEncoder
-from runtime.checkpoint import CheckpointConfig, check_tensors, config_from_json, pack_codes
-from runtime.errors import CheckpointError
-from runtime.files import Arrays, write_atomic, write_tensors
+from tritspike.models.bispikclm import SpikingLM
+from tritspike.models.spiking import Synapses
+from tritspike.models.spiking_bert import Layer, SpikingBert, SpikingEncoder
+from tritspike.runtime.checkpoint import CheckpointConfig, check_tensors, config_from_json, pack_codes
+from tritspike.runtime.errors import CheckpointError
+from tritspike.runtime.files import Arrays, write_atomic, write_tensors
 
 Student = SpikingBert | SpikingLM
 

@@ -6,12 +6,14 @@ dev is scored once, at the end. Each rate's own best stays in OUT/rate-R, and a 
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before what is imported below, which the command has too
+    from tritspike.models.commands.table import alone
+
+    alone("finetune-teacher", __spec__.name)
+
 import json
-import shlex
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,41 +21,19 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from hw_profiles.errors import decoding
-from models.data import Corpus, encode, pack, shuffled_batches, training_part
-from models.options import BATCH, COUNT, RATE, SEED
-from models.teacher import Teacher, load_teacher
-from runtime import glue
-from runtime.cli import run_command
-from runtime.errors import FileError, InputError
-from runtime.files import read_json, write_atomic
-from runtime.option_values import real, whole
-from runtime.outputs import require_other_folder
+from tritspike.hw_profiles.errors import decoding
+from tritspike.models.data import Corpus, encode, pack, shuffled_batches, training_part
+from tritspike.models.teacher import Teacher, load_teacher
+from tritspike.models.teacher_options import FineTuning
+from tritspike.runtime import glue
+from tritspike.runtime.errors import FileError, InputError
+from tritspike.runtime.files import read_json, write_atomic
 
 _NOT_THE_RUN = ("out", "dev", "rates")  # options that one rate's training does not depend on
 _WARM_UP = 0.06  # share of the steps with a rising rate; BERT's fine-tuning recipe
 
 
-@dataclass(frozen=True)
-class Options:
-    """What a run is made of; the whole of it goes into the card."""
-
-    base: str
-    task: str
-    data: str
-    out: str
-    epochs: float = 1.0
-    rates: tuple[float, ...] = (5e-5,)
-    batch: int = 32
-    max_length: int = 64
-    checks: int = 4
-    held_out: int = 1000
-    seed: int = 0
-    apart: bool = False  # the two texts of a pair are embedded apart and compared (`compared.py`)
-    dev: bool = True  # False leaves dev unscored: a search must not look at it
-
-
-def finetune(options: Options, command: str) -> dict[str, float]:
+def finetune(options: FineTuning, command: str) -> dict[str, float]:
     """Train at every rate, keep the best on the held-out slice, score dev once, write `card.json`.
     Returns dev's metrics, or the slice's without dev."""
     task = glue.task_named(options.task)
@@ -76,11 +56,11 @@ def finetune(options: Options, command: str) -> dict[str, float]:
     return metrics
 
 
-def _folder(o: Options, rate: float) -> Path:
+def _folder(o: FineTuning, rate: float) -> Path:
     return Path(o.out) / f"rate-{rate:g}"
 
 
-def _try(rate: float, task: glue.Task, train: list[glue.Example], held: list[glue.Example], o: Options) -> dict[str, Any]:
+def _try(rate: float, task: glue.Task, train: list[glue.Example], held: list[glue.Example], o: FineTuning) -> dict[str, Any]:
     """The card of one rate's run, whose best is saved beside it. Cards that are there already must be of the same options."""
     path, said = _folder(o, rate) / "card.json", {k: v for k, v in vars(o).items() if k not in _NOT_THE_RUN}
     if path.exists():
@@ -96,7 +76,7 @@ def _try(rate: float, task: glue.Task, train: list[glue.Example], held: list[glu
     return card
 
 
-def _train(teacher: Teacher, task: glue.Task, train: list[glue.Example], held: list[glue.Example], o: Options, rate: float) -> list[float]:
+def _train(teacher: Teacher, task: glue.Task, train: list[glue.Example], held: list[glue.Example], o: FineTuning, rate: float) -> list[float]:
     corpus = encode(teacher.tokenizer, [e.text for e in train], o.max_length)
     labels = torch.tensor([e.label for e in train])
     steps = max(1, int(o.epochs * len(corpus) / o.batch))
@@ -115,7 +95,7 @@ def _train(teacher: Teacher, task: glue.Task, train: list[glue.Example], held: l
     return curve
 
 
-def _check(teacher: Teacher, task: glue.Task, held: list[glue.Example], o: Options, rate: float, curve: list[float]) -> None:
+def _check(teacher: Teacher, task: glue.Task, held: list[glue.Example], o: FineTuning, rate: float, curve: list[float]) -> None:
     curve.append(evaluate(teacher, task, held, o.max_length)[task.metrics[0]])
     print(f"held-out {task.metrics[0]} {curve[-1]:.4f}", file=sys.stderr, flush=True)
     if curve[-1] == max(curve):
@@ -150,29 +130,3 @@ def evaluate(teacher: Teacher, task: glue.Task, examples: list[glue.Example], ma
     """The task's metrics of the teacher on `examples`."""
     logits = teacher.logits(encode(teacher.tokenizer, [e.text for e in examples], max_length), "evaluate")
     return glue.score(task, predictions(task, logits), [e.label for e in examples])
-
-
-def _options(argv: list[str]) -> Options:
-    parser = argparse.ArgumentParser(prog="python -m models.finetune_teacher", description=__doc__)
-    for name in ("base", "task", "data", "out"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--rate", dest="rates", type=RATE, nargs="+", default=list(Options.rates))
-    numbers = {"epochs": real(0.001, 1e6), "batch": BATCH, "max_length": whole(2, 4096), "checks": COUNT, "held_out": COUNT, "seed": SEED}
-    for name, kind in numbers.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=getattr(Options, name))
-    parser.add_argument("--apart", action="store_true", help="embed the two texts of a pair apart and compare them, as a sentence encoder would")
-    parser.add_argument("--no-dev", dest="dev", action="store_false", help="leave dev unscored, for searches")
-    found = vars(parser.parse_args(argv))
-    return Options(**found | {"rates": tuple(found["rates"])})
-
-
-def main(argv: list[str]) -> None:
-    """The command."""
-    options = _options(argv)
-    require_other_folder(Path(options.out), [Path(options.base)])
-    metrics = finetune(options, "python -m models.finetune_teacher " + shlex.join(argv))
-    print(" ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
-
-
-if __name__ == "__main__":
-    run_command(main)

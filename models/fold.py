@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from models.data import Batch
-from models.spiking import SHARED_LIMIT, Synapses, Weight
-from models.spiking_bert import SpikingEncoder
-from runtime import arith
+from tritspike.models.data import Batch
+from tritspike.models.spiking import SHARED_LIMIT, Synapses, Weight
+from tritspike.models.spiking_bert import SpikingEncoder
+from tritspike.runtime import arith
 
 
 @torch.no_grad()

@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.bispikclm import SpikingLM
-from models.spiking import Synapses, Weight
-from models.spiking_bert import BertConfig, Embedding, Layer, SpikingBert, SpikingEncoder
-from runtime import arith
-from runtime.checkpoint import EACH, CheckpointConfig, check_tensors, config_from_json, unpack_codes
-from runtime.errors import InputError
-from runtime.files import Arrays, read_json, read_tensors
+from tritspike.models.bispikclm import SpikingLM
+from tritspike.models.spiking import Synapses, Weight
+from tritspike.models.spiking_bert import BertConfig, Embedding, Layer, SpikingBert, SpikingEncoder
+from tritspike.runtime import arith
+from tritspike.runtime.checkpoint import EACH, CheckpointConfig, check_tensors, config_from_json, unpack_codes
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.files import Arrays, read_json, read_tensors
 
 Some = TypeVar("Some", bound=SpikingEncoder)
 

@@ -2,22 +2,22 @@
 
     python -m models.make_zoo --data DIR --unlabelled FILE --out DIR [NAME ...]
 
-Each line of the table becomes one command of `models.finetune_teacher` or `models.train`, which is what the card then says. Runs of one
+Each line of the table becomes one `tritspike finetune-teacher` or `tritspike train`, which is what the card then says. Runs of one
 thread give the same bytes again on the same machine. Dev is not read here: `--dev` adds its one score, for a run that goes into the zoo.
 """
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before what is imported below, which the command has too
+    from tritspike.models.commands.table import alone
+
+    alone("zoo", __spec__.name)
+
 import os
-import shlex
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.cli import run_command
-from runtime.errors import InputError
+from tritspike.runtime.errors import InputError
 
 CONFIGS = Path(os.path.relpath(Path(__file__).resolve().parent / "configs"))  # cards hold commands, not where a clone lies
 
@@ -102,7 +102,7 @@ class Places:
 
 
 def teacher_command(run: TeacherRun, at: Places) -> list[str]:
-    """Arguments of `models.finetune_teacher`."""
+    """Arguments of `finetune-teacher`."""
     numbers = [
         *(["--apart"] if run.apart else []),
         "--epochs",
@@ -118,7 +118,7 @@ def teacher_command(run: TeacherRun, at: Places) -> list[str]:
 
 
 def student_command(run: StudentRun, at: Places, dev: bool) -> list[str]:
-    """Arguments of `models.train`."""
+    """Arguments of `train`."""
     out = ["--config", str(CONFIGS / f"{run.task}.toml"), "--teacher", str(at.teacher(run.task)), "--data", at.data, "--out", str(at.run(run.name))]
     out += ["--unlabelled", *at.unlabelled, "--cache", str(at.out / "cache"), "--threads", "1"]
     out += [] if run.earlier is None else ["--from", str(at.run(run.earlier))]
@@ -135,32 +135,3 @@ def needed(names: list[str]) -> list[StudentRun]:
     while more := {known[n].earlier for n in wanted} - wanted - {None}:
         wanted |= {n for n in more if n is not None}
     return [run for run in STUDENTS if run.name in wanted]
-
-
-def _make(module: str, arguments: list[str]) -> None:
-    print(f"python -m {module} {shlex.join(arguments)}", flush=True)
-    if subprocess.run([sys.executable, "-m", module, *arguments]).returncode:
-        raise InputError(f"python -m {module} failed; what is done is kept", "run the same command again to go on")
-
-
-def main(argv: list[str]) -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m models.make_zoo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="runs, with those that they start from; all where none is named")
-    parser.add_argument("--base", required=True, help="the pretrained encoder: folder or hub name")
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--unlabelled", nargs="+", required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--dev", action="store_true", help="score dev, once, at the end of each student's run")
-    o = parser.parse_args(argv)
-    at, runs = Places(o.base, o.data, tuple(o.unlabelled), o.out), needed(o.names)
-    for teacher in (t for t in TEACHERS if t.task in {run.task for run in runs}):
-        if not (at.teacher(teacher.task) / "card.json").exists():
-            _make("models.finetune_teacher", teacher_command(teacher, at))
-    for run in runs:
-        if not (at.run(run.name) / "config.json").exists():
-            _make("models.train", student_command(run, at, o.dev))
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from models.data import Corpus, length_sorted_batches, pack
-from models.spiking_bert import SpikingBert
+from tritspike.models.data import Corpus, length_sorted_batches, pack
+from tritspike.models.spiking_bert import SpikingBert
 
 _SHIFTS, _NEIGHBOURS = 37, 5  # candidates 2.5 % of the texts apart, each judged over 10 %
 

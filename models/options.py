@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.option_values import real, whole
+from tritspike.runtime.option_values import real, whole
 
 COUNT = whole(1, 1_000_000_000)  # of texts, steps, checks
 BATCH = whole(1, 1 << 16)

@@ -14,12 +14,12 @@ import torch
 from rich.progress import track
 from torch import Tensor, nn
 
-from models import measure, state
-from models.bispikclm import SpikingLM
-from models.data import Batch
-from models.fold import population_spikes, recalibrate, scale_limits, spike_rates, spike_report
-from models.recipe import Recipe, plain
-from models.spiking_bert import SpikingBert
+from tritspike.models import measure, state
+from tritspike.models.bispikclm import SpikingLM
+from tritspike.models.data import Batch
+from tritspike.models.fold import population_spikes, recalibrate, scale_limits, spike_rates, spike_report
+from tritspike.models.recipe import Recipe, plain
+from tritspike.models.spiking_bert import SpikingBert
 
 _DRAWS = {"float": 0, "integer": 1, "calibration": 2}  # each draws its batches from random numbers of its own
 

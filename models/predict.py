@@ -9,7 +9,11 @@ output folder: beside it lie float.safetensors and tokenizer.json, and it holds 
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before what is imported below, which the command has too
+    from tritspike.models.commands.table import alone
+
+    alone("predict", __spec__.name)
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,27 +23,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hw_profiles.errors import decoding
-from models import state
-from models.data import Batch, Corpus, encode, length_sorted_batches, pack
-from models.fold import by_population
-from models.load import load_student
-from models.options import COUNT
-from models.recipe import recipe_from
-from models.spiking_bert import BertConfig, SpikingBert
-from models.teacher import Teacher, load_teacher
-from runtime import arith, glue, outputs
-from runtime.checkpoint import CheckpointConfig, config_from_json
-from runtime.cli import run_command
-from runtime.errors import FileError, InputError
-from runtime.files import read_json
-from runtime.operations import FloatModel, Operations, float_operations
-from runtime.outputs import ANSWERS, Output
-from runtime.spike_rates import Count, Counts
-from runtime.tokenizer import text_of, tokenizer_from
-from runtime.versus import side as side_file
-from runtime.versus.side import Side
-from runtime.versus.sources import CHECKPOINT, FLOAT_STUDENT, TEACHER, Asked, digest, files_of, kind_of, require_answerable
+from tritspike.hw_profiles.errors import decoding
+from tritspike.models import state
+from tritspike.models.data import Batch, Corpus, encode, length_sorted_batches, pack
+from tritspike.models.fold import by_population
+from tritspike.models.load import load_student
+from tritspike.models.recipe import recipe_from
+from tritspike.models.spiking_bert import BertConfig, SpikingBert
+from tritspike.models.teacher import Teacher, load_teacher
+from tritspike.runtime import arith, glue
+from tritspike.runtime.checkpoint import CheckpointConfig, config_from_json
+from tritspike.runtime.errors import FileError, InputError
+from tritspike.runtime.files import read_json
+from tritspike.runtime.operations import FloatModel, Operations, float_operations
+from tritspike.runtime.spike_rates import Count, Counts
+from tritspike.runtime.tokenizer import text_of, tokenizer_from
+from tritspike.runtime.versus.side import Side
+from tritspike.runtime.versus.sources import CHECKPOINT, FLOAT_STUDENT, TEACHER, Asked, digest, files_of, kind_of, require_answerable
 
 _BATCH = 32
 _TEACHER_LENGTH = 128  # tokens; what a teacher reads of a text, whatever its student does
@@ -205,22 +205,3 @@ def _side(source: Path, kind: str, student: SpikingBert, ran: _Ran, scores: NDAr
 
 
 _PREDICTORS: dict[str, Callable[[Path, Asked], Side]] = {TEACHER: _teacher, CHECKPOINT: _checkpoint, FLOAT_STUDENT: _float_student}
-
-
-def main(argv: list[str]) -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m models.predict", description=__doc__)
-    parser.add_argument("source", type=Path)
-    for name in ("task", "data"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--split", choices=["dev", "train"], default="dev")
-    parser.add_argument("--limit", type=COUNT)
-    parser.add_argument("--out", type=Path, required=True)
-    o = parser.parse_args(argv)
-    asked = Asked(glue.task_named(o.task), o.data, o.split, o.limit)
-    outputs.require([Output(o.out, ANSWERS)], [o.source, *files_of(o.source), asked.file])
-    side_file.save(predict(o.source, asked), o.out)
-
-
-if __name__ == "__main__":
-    run_command(main)

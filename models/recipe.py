@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from hw_profiles.errors import decoding
-from models.bispikclm import language_config
-from models.distil import LossWeights
-from models.spad import SpadWeights
-from models.spiking_bert import BertConfig
-from models.start import Start
-from runtime.checkpoint import FORMAT, VERSION, config_from_json
-from runtime.errors import CheckpointError, FileError, InputError
-from runtime.files import read_bytes
+from tritspike.hw_profiles.errors import decoding
+from tritspike.models.bispikclm import language_config
+from tritspike.models.distil import LossWeights
+from tritspike.models.spad import SpadWeights
+from tritspike.models.spiking_bert import BertConfig
+from tritspike.models.start import Start
+from tritspike.runtime.checkpoint import FORMAT, VERSION, config_from_json
+from tritspike.runtime.errors import CheckpointError, FileError, InputError
+from tritspike.runtime.files import read_bytes
 
 if sys.version_info >= (3, 11):
     import tomllib

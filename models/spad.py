@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.bispikclm import SpikingLM
-from models.data import Batch
-from models.distil import SpikePrice
-from models.spiking import lif
-from models.teacher import CausalTeacher
+from tritspike.models.bispikclm import SpikingLM
+from tritspike.models.data import Batch
+from tritspike.models.distil import SpikePrice
+from tritspike.models.spiking import lif
+from tritspike.models.teacher import CausalTeacher
 
 
 @dataclass(frozen=True, kw_only=True)

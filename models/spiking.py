@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from runtime import arith
+from tritspike.runtime import arith
 
 _BLOCK = 256  # a bfloat16 sum of +-1 products is exact up to here
 _SURROGATE = 2.0  # width of the arctan surrogate, the usual value

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.data import Batch
-from models.spiking import QUANTISERS, Synapses, Weight, affine_of, lif, rounded, straight
-from runtime import arith
-from runtime.checkpoint import INT32, KINDS
+from tritspike.models.data import Batch
+from tritspike.models.spiking import QUANTISERS, Synapses, Weight, affine_of, lif, rounded, straight
+from tritspike.runtime import arith
+from tritspike.runtime.checkpoint import INT32, KINDS
 
 _INT8, _SHIFT_LIMIT = 127, 30
 _EXACT_RANK = (1 << 24) // (3 * 128 * 128)  # up to here float32 holds every sum of a projection's products with three int8 rows

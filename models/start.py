@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models import state
-from models.bispikclm import SpikingLM
-from models.data import Corpus, length_sorted_batches, pack
-from models.spiking_bert import Layer, SpikingBert, SpikingEncoder
-from models.teacher import Teacher
-from runtime.errors import InputError
-from runtime.files import read_json
+from tritspike.models import state
+from tritspike.models.bispikclm import SpikingLM
+from tritspike.models.data import Corpus, length_sorted_batches, pack
+from tritspike.models.spiking_bert import Layer, SpikingBert, SpikingEncoder
+from tritspike.models.teacher import Teacher
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.files import read_json
 
 _TABLES = ("none", "words", "context", "both")
 _OUTPUT = ("readout", "logit_scale", "head", "norm.")

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hw_profiles.errors import decoding
-from runtime.errors import FileError
-from runtime.files import Arrays, object_from, read_tensors, write_atomic, write_tensors
+from tritspike.hw_profiles.errors import decoding
+from tritspike.runtime.errors import FileError
+from tritspike.runtime.files import Arrays, object_from, read_tensors, write_atomic, write_tensors
 
 _CARD = "card"
 Tensors = dict[str, Tensor]

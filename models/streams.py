@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import Tensor, nn
 
-from models.data import Batch, Corpus, pack, read_lines
-from runtime.errors import DataError, InputError
-from runtime.language import windows
-from runtime.panics import answering
-from runtime.tokenizer import text_of, tokenizer_from
+from tritspike.models.data import Batch, Corpus, pack, read_lines
+from tritspike.runtime.errors import DataError, InputError
+from tritspike.runtime.language import windows
+from tritspike.runtime.panics import answering
+from tritspike.runtime.tokenizer import text_of, tokenizer_from
 
 START = "<|endoftext|>"  # before every text, and so behind every text that another follows
 _TITLE = re.compile(r"^ = [^=].*[^=] = $")  # an article's first line in WikiText

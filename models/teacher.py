@@ -16,12 +16,12 @@ from rich.progress import track
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from hw_profiles.errors import TritspikeError
-from hw_profiles.reading import reason, require_regular
-from models.data import Batch, Corpus, length_sorted_batches, pack
-from runtime.errors import FileError
-from runtime.files import make_folder, write_atomic
-from runtime.tokenizer import text_of, tokenizer_from
+from tritspike.hw_profiles.errors import TritspikeError
+from tritspike.hw_profiles.reading import reason, require_regular
+from tritspike.models.data import Batch, Corpus, length_sorted_batches, pack
+from tritspike.runtime.errors import FileError
+from tritspike.runtime.files import make_folder, write_atomic
+from tritspike.runtime.tokenizer import text_of, tokenizer_from
 
 _COMPARED = "ComparedForSequenceClassification"  # of compared.py, which is imported when it is needed: transformers takes seconds
 
@@ -108,7 +108,7 @@ def load_teacher(source: str, labels: int | None = None, apart: bool = False) ->
     does, reads the texts of a pair apart (`compared.py`). Raises `FileError`."""
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
-    from models.compared import ComparedForSequenceClassification
+    from tritspike.models.compared import ComparedForSequenceClassification
 
     _require_regular_files(Path(source))
     with _told(source, "a sequence classifier"):

@@ -11,9 +11,12 @@ at all (`--no-dev`).
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before what is imported below, which the command has too
+    from tritspike.models.commands.table import alone
+
+    alone("train", __spec__.name)
+
 import copy
-import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,22 +25,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models import measure, train_language
-from models.data import Batch, Corpus, encode, length_sorted_batches, pack
-from models.distil import Distiller, LossWeights
-from models.export import export
-from models.finetune_teacher import predictions
-from models.options import THREADS
-from models.phases import Phases
-from models.recipe import LANGUAGE, Recipe, Schedule, read_recipe, varied
-from models.spiking_bert import BertConfig, SpikingBert
-from models.start import start_from, start_regression, start_student
-from models.teacher import Teacher, load_teacher
-from models.training_set import Material, Source, prepare
-from runtime import glue
-from runtime.cli import run_command
-from runtime.files import make_folder, read_json, write_atomic
-from runtime.outputs import require_other_folder
+from tritspike.models import measure
+from tritspike.models.data import Batch, Corpus, encode, length_sorted_batches, pack
+from tritspike.models.distil import Distiller, LossWeights
+from tritspike.models.export import export
+from tritspike.models.finetune_teacher import predictions
+from tritspike.models.phases import Phases
+from tritspike.models.recipe import Recipe, Schedule
+from tritspike.models.spiking_bert import BertConfig, SpikingBert
+from tritspike.models.start import start_from, start_regression, start_student
+from tritspike.models.teacher import Teacher, load_teacher
+from tritspike.models.training_set import Material, Source, prepare
+from tritspike.runtime import glue
+from tritspike.runtime.files import make_folder, read_json, write_atomic
 
 
 class Trainer(Phases):
@@ -157,35 +157,3 @@ def _embedding_note(c: BertConfig) -> str:
 def source_of(schedule: Schedule, data: str, files: Sequence[Path], cache: Path) -> Source:
     """The texts that a schedule asks for."""
     return Source(data, tuple(files), cache, schedule.unlabelled, schedule.augmented, schedule.probes, schedule.held_out, schedule.parts)
-
-
-def main(argv: list[str]) -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m models.train", description=__doc__)
-    for name in ("config", "teacher", "data", "out"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--unlabelled", type=Path, nargs="+", default=[], help="text files, plain or .xz, one text a line")
-    parser.add_argument("--from", dest="earlier", type=Path, help="folder of an earlier run, whose float student this one starts from")
-    parser.add_argument("--cache", type=Path, help="folder of the teacher's logits, which runs may share; OUT/cache where not given")
-    parser.add_argument("--no-dev", dest="dev", action="store_false", help="leave dev unscored, for searches")
-    parser.add_argument("--set", nargs="+", default=[], metavar="SECTION.KEY=VALUE", help="instead of the recipe's, such as schedule.seed=1")
-    parser.add_argument("--threads", type=THREADS, default=2)
-    o = parser.parse_args(argv)
-    torch.set_num_threads(o.threads)
-    recipe, out, command = varied(read_recipe(Path(o.config)), o.set), Path(o.out), "python -m models.train " + shlex.join(argv)
-    require_other_folder(out, [Path(o.teacher), o.earlier])
-    if recipe.task == LANGUAGE:
-        _train_language(recipe, o, command)
-        return
-    source = source_of(recipe.schedule, o.data, o.unlabelled, o.cache or out / "cache")
-    card = train(recipe, o.teacher, source, out, command, o.dev, o.earlier)
-    print(" ".join(f"{name} {value:.4f}" for name, value in card.get("dev", {"held-out": card["held_out_integer"]}).items()))
-
-
-def _train_language(recipe: Recipe, o: argparse.Namespace, command: str) -> None:
-    card = train_language.train(recipe, o.teacher, Path(o.data), o.unlabelled, Path(o.out), command, o.dev, o.earlier)
-    print(" ".join(f"{name} perplexity {card[name]:.3f}" for name in ("valid", "test") if name in card))
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -16,16 +16,16 @@ from typing import Any
 
 from torch import Tensor
 
-from models.bispikclm import SpikingLM, language_config
-from models.data import Batch
-from models.export import export
-from models.phases import Phases
-from models.recipe import LANGUAGE, Recipe
-from models.spad import SpadDistiller, SpadWeights
-from models.start import start_from, start_head, start_student
-from models.streams import crops, perplexity, require_same_tokenizer, reviews, scored_batches, stream_of, wikitext
-from models.teacher import CausalTeacher, load_causal_teacher
-from runtime.files import make_folder, read_json, write_atomic
+from tritspike.models.bispikclm import SpikingLM, language_config
+from tritspike.models.data import Batch
+from tritspike.models.export import export
+from tritspike.models.phases import Phases
+from tritspike.models.recipe import LANGUAGE, Recipe
+from tritspike.models.spad import SpadDistiller, SpadWeights
+from tritspike.models.start import start_from, start_head, start_student
+from tritspike.models.streams import crops, perplexity, require_same_tokenizer, reviews, scored_batches, stream_of, wikitext
+from tritspike.models.teacher import CausalTeacher, load_causal_teacher
+from tritspike.runtime.files import make_folder, read_json, write_atomic
 
 
 class LanguageTrainer(Phases):

@@ -8,12 +8,14 @@ run goes on where it stopped when the same command is given again. The float stu
 
 from __future__ import annotations
 
-import argparse
+if __name__ == "__main__":  # before what is imported below, which the command has too
+    from tritspike.models.commands.table import alone
+
+    alone("train-teacher", __spec__.name)
+
 import json
-import shlex
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,64 +25,20 @@ from rich.progress import track
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from models import state
-from models.options import BATCH, COUNT, RATE, SEED, THREADS
-from models.streams import START, crops, perplexity, reviews, stream_of, train_tokenizer, wikitext
-from models.teacher import CausalTeacher
-from runtime.cli import run_command
-from runtime.errors import InputError
-from runtime.files import make_folder, write_atomic
-from runtime.option_values import real, whole
-from runtime.tokenizer import text_of, tokenizer_from
+from tritspike.models import state
+from tritspike.models.streams import START, crops, perplexity, reviews, stream_of, train_tokenizer, wikitext
+from tritspike.models.teacher import CausalTeacher
+from tritspike.models.teacher_options import GptTraining
+from tritspike.runtime.files import make_folder, write_atomic
+from tritspike.runtime.tokenizer import text_of, tokenizer_from
 
 _VALID = 400  # windows that perplexity is measured on along the way
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a run is made of; the whole of it goes into the card."""
-
-    data: str
-    out: str
-    unlabelled: list[str] = field(default_factory=list)
-    lines: int = 50_000  # of the unlabelled files
-    share: float = 0.5  # of a batch's texts that come from WikiText
-    vocabulary: int = 8000
-    hidden: int = 256
-    layers: int = 4
-    heads: int = 4
-    length: int = 128
-    steps: int = 20_000
-    batch: int = 16
-    rate: float = 6e-4
-    warm_up: int = 200
-    dropout: float = 0.1
-    check_every: int = 1000
-    seed: int = 0
-
-
-_NUMBERS = {
-    "lines": whole(0, 1_000_000_000),
-    "share": real(0, 1),
-    "vocabulary": whole(257, 1 << 20),  # every byte, and what begins a text
-    "hidden": whole(1, 1 << 14),
-    "layers": whole(1, 256),
-    "heads": whole(1, 256),
-    "length": whole(2, 4096),
-    "steps": COUNT,
-    "batch": BATCH,
-    "rate": RATE,
-    "warm_up": COUNT,
-    "dropout": real(0, 0.99),
-    "check_every": COUNT,
-    "seed": SEED,
-}
 
 
 class Training:
     """One run: its teacher, its streams and its card."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: GptTraining) -> None:
         torch.manual_seed(options.seed)
         self.options, self.out = options, Path(options.out)
         own, others = wikitext(Path(options.data), "train"), reviews([Path(p) for p in options.unlabelled], options.lines)
@@ -134,7 +92,7 @@ class Training:
             self.teacher.save(self.out)
 
 
-def _gpt2(o: Options, tokenizer: Tokenizer) -> Any:
+def _gpt2(o: GptTraining, tokenizer: Tokenizer) -> Any:
     from transformers import GPT2Config, GPT2LMHeadModel
     from transformers.utils import logging
 
@@ -155,7 +113,7 @@ def _gpt2(o: Options, tokenizer: Tokenizer) -> Any:
     return GPT2LMHeadModel(config)
 
 
-def train(options: Options, command: str) -> float:
+def train(options: GptTraining, command: str) -> float:
     """The whole run; the best validation perplexity, of the model that it leaves in the out folder."""
     run = Training(options)
     run.run()
@@ -163,30 +121,3 @@ def train(options: Options, command: str) -> float:
     card = {"command": command, "options": vars(options), "valid_perplexity": best, "windows": _VALID, **run.card}
     write_atomic(run.out / "card.json", (json.dumps(card, indent=1) + "\n").encode())
     return float(best)
-
-
-def _options(argv: list[str]) -> tuple[Options, int]:
-    parser = argparse.ArgumentParser(prog="python -m models.train_teacher", description=__doc__)
-    for name in ("data", "out"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--unlabelled", nargs="+", default=[], help="text files, plain or .xz, one text a line")
-    for name, kind in _NUMBERS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=getattr(Options, name))
-    parser.add_argument("--threads", type=THREADS, default=1, help="one gives the same weights every time (default)")
-    found = vars(parser.parse_args(argv))
-    threads = found.pop("threads")
-    return Options(**found), threads
-
-
-def main(argv: list[str]) -> None:
-    """The command."""
-    options, threads = _options(argv)
-    if options.hidden % options.heads:
-        raise InputError(f"--hidden {options.hidden} is not a multiple of --heads {options.heads}")
-    torch.set_num_threads(threads)
-    found = train(options, "python -m models.train_teacher " + shlex.join(argv))
-    print(f"validation perplexity {found:.3f}")
-
-
-if __name__ == "__main__":
-    run_command(main)

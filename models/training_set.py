@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hw_profiles.errors import decoding
-from models.augment import Mixture, edited_copies, made_pairs
-from models.data import Corpus, encode, sentences_of, training_part
-from models.teacher import Teacher
-from runtime import glue
-from runtime.errors import FileError
-from runtime.files import make_folder, read_tensors, write_tensors
-from runtime.text import Text
+from tritspike.hw_profiles.errors import decoding
+from tritspike.models.augment import Mixture, edited_copies, made_pairs
+from tritspike.models.data import Corpus, encode, sentences_of, training_part
+from tritspike.models.teacher import Teacher
+from tritspike.runtime import glue
+from tritspike.runtime.errors import FileError
+from tritspike.runtime.files import make_folder, read_tensors, write_tensors
+from tritspike.runtime.text import Text
 
 _PART = 25_000  # texts
 _POOL = 20_000  # sentences that pairs are made of

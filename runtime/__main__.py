@@ -1,14 +1,12 @@
-"""`python -m runtime classify|glue|verify|inspect|deploy FILE.tsp ...`, `python -m runtime compare A B ...`"""
+"""`python -m runtime classify|glue|verify|inspect|deploy FILE.tsp ...`, `python -m runtime compare A B ...`: a device host's commands."""
 
-from runtime.cli import run_command, starting
+from tritspike.runtime.command_line import run
+from tritspike.runtime.commands.table import COMMANDS
 
 
 def entry() -> None:
-    """The installed command."""
-    starting()
-    from runtime.commands import main
-
-    run_command(main)
+    """The process."""
+    run(COMMANDS, "python -m runtime")
 
 
 if __name__ == "__main__":

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save as to_tensors
 
-from runtime import program_file
-from runtime.files import write_atomic
-from runtime.program import SOURCE, Program, Samples, packed
-from runtime.simulator import reference
+from tritspike.runtime import program_file
+from tritspike.runtime.files import write_atomic
+from tritspike.runtime.program import SOURCE, Program, Samples, packed
+from tritspike.runtime.simulator import reference
 
-_ROOT = Path(__file__).resolve().parent.parent
-_PACKAGES = ("hw_profiles", "runtime")  # all that a device host needs
+_ROOT = Path(__file__).absolute().parents[2]
+_PACKAGES = ("tritspike/hw_profiles", "tritspike/runtime")  # all that a device host needs
 _NEEDS = ("numpy", "scipy", "scikit-learn", "safetensors", "networkx", "asteval", "numba")  # what those import, and lava-nc's real needs
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: the same bundle, the same bytes
 _SCRIPT = Path(__file__).with_name("bundle_run.py")
@@ -55,7 +55,8 @@ def _files(program: Program, samples: Samples, profile: str) -> dict[str, bytes]
 
 
 def _sources() -> list[str]:
-    return sorted(str(p.relative_to(_ROOT)) for name in _PACKAGES for end in ("py", "toml") for p in (_ROOT / name).rglob(f"*.{end}"))
+    carried = (p for name in _PACKAGES for end in ("py", "toml") for p in (_ROOT / name).rglob(f"*.{end}"))
+    return sorted(["tritspike/__init__.py", *(p.relative_to(_ROOT).as_posix() for p in carried)])
 
 
 def requirements() -> str:
@@ -72,6 +73,6 @@ def _readme(profile: str, samples: int) -> str:
         "    python run.py            # on Lava's CPU simulator: every spike of every population is compared\n"
         "    python run.py --board    # on a board, with Intel's extension: the last layer's spikes and the logits are compared\n\n"
         "run.py first compares every file with MANIFEST.json, and ends with one line where one was altered, is missing or was added.\n"
-        "It takes no module from this folder but its two packages. Keep environments elsewhere.\n\n"
+        "It takes no module from this folder but its package. Keep environments elsewhere.\n\n"
         "No silicon has run this yet.\n"
     )

@@ -1,6 +1,6 @@
 """The script of a bundle (`runtime/bundle.py`): check that nothing was altered, run, compare. `python run.py [--board [--adapter-steps N]]`.
 
-Nothing of the bundle's folder is imported before the check, and afterwards its two packages only.
+Nothing of the bundle's folder is imported before the check, and afterwards its package only.
 """
 
 import sys
@@ -18,13 +18,13 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PACKAGES = ("hw_profiles", "runtime")
+PACKAGES = ("tritspike",)
 MANIFEST = "MANIFEST.json"
 _CODE = (".py", ".pyc", ".so", ".pyd", ".zip")
 
 
 class Carried:
-    """An import hook that finds the packages that came in the bundle, and nothing else in its folder."""
+    """An import hook that finds the package that came in the bundle, and nothing else in its folder."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN205
@@ -70,11 +70,11 @@ def main(argv: list[str]) -> int:
 
 
 def run(board: bool, adapter_steps: int) -> int:
-    """Run and compare, with the packages that came in the bundle."""
+    """Run and compare, with the package that came in the bundle."""
     sys.dont_write_bytecode = True
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # for processes that are started: what they wrote would be no part of the bundle
     sys.meta_path.insert(0, Carried)
-    from hw_profiles.errors import TritspikeError
+    from tritspike.hw_profiles.errors import TritspikeError
 
     try:
         print(_on_board(adapter_steps) if board else _on_cpu(), flush=True)
@@ -85,8 +85,8 @@ def run(board: bool, adapter_steps: int) -> int:
 
 
 def _on_cpu() -> str:
-    from runtime import compare
-    from runtime.lava import executor
+    from tritspike.runtime import compare
+    from tritspike.runtime.lava import executor
 
     program, samples, expected = _load()
     cells = compare.require_equal(program, expected, executor.run(program, samples, record=True), ("expected", "lava"))
@@ -94,7 +94,7 @@ def _on_cpu() -> str:
 
 
 def _on_board(adapter_steps: int) -> str:
-    from runtime.lava import TIME_LIMIT, on_board
+    from tritspike.runtime.lava import TIME_LIMIT, on_board
 
     program, samples, expected = _load()
     got = on_board.run(program, samples, adapter_steps, TIME_LIMIT)
@@ -106,9 +106,9 @@ def _load():  # type: ignore[no-untyped-def]  # noqa: ANN202
     """(program, samples, expected result)."""
     import numpy as np
 
-    from runtime import program_file
-    from runtime.files import read_tensors
-    from runtime.program import Result, Samples
+    from tritspike.runtime import program_file
+    from tritspike.runtime.files import read_tensors
+    from tritspike.runtime.program import Result, Samples
 
     program = program_file.load(HERE / "program.tsp")
     inputs, _ = read_tensors(HERE / "samples.safetensors")

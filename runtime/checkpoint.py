@@ -34,8 +34,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import arith
-from runtime.errors import CheckpointError
+from tritspike.runtime import arith
+from tritspike.runtime.errors import CheckpointError
 
 FORMAT, VERSION = "tritspike-checkpoint", 2
 EACH = "each"  # the readout of a language model: every position's logits over the vocabulary

@@ -14,39 +14,33 @@ from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from hw_profiles.errors import TritspikeError, printable
-from runtime import streams
-from runtime.told import show, told_warnings
+from tritspike.hw_profiles.errors import TritspikeError, printable
+from tritspike.runtime import streams
+from tritspike.runtime.told import show, told_warnings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _WIDTH = 150
+EXTRAS = {"torch": "train", "transformers": "train", "datasets": "hub", "huggingface_hub": "hub", "matplotlib": "map"}  # by what they bring
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
 def console(stderr: bool = False) -> Console:
     """Plain output (a text's own brackets are no markup), wide enough for our tables where the terminal does not say how wide it is."""
-    from runtime.consoles import Plain
+    from tritspike.runtime.consoles import Plain
 
     return Plain(stderr, None if (sys.stderr if stderr else sys.stdout).isatty() else _WIDTH)
 
 
-def starting(package: str | None = None) -> None:
+def starting() -> None:
     """The first call of a command, before its imports: Ctrl-C ends it with the one line that it has later, and so do warnings.
 
-    Ctrl-C as an exception would run through half-imported modules of others. With `package`, only where `python -m` runs a module of it.
+    Ctrl-C as an exception would run through half-imported modules of others.
     """
-    if package is not None and not _is_run(package):
-        return
     warnings.showwarning = show
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where the shell hands it down as ignored
         signal.signal(signal.SIGINT, _end)
-
-
-def _is_run(package: str) -> bool:
-    """Python's own mark, while it looks for the module that `-m` names."""
-    return sys.argv[:1] == ["-m"] and any(a.removeprefix("-m").split(".")[0] == package for a in sys.orig_argv)
 
 
 def _end(*_signal: Any) -> None:
@@ -84,6 +78,13 @@ def _code(main: Callable[[list[str]], int | None]) -> Any:
         return 0
     except MemoryError:
         streams.say("error: there is not enough memory (hint: --memory and --threads bound what fast holds, --length what a program needs)")
+        return 1
+    except ModuleNotFoundError as error:
+        name = (error.name or "").split(".")[0]
+        if name in ("", "tritspike"):
+            raise
+        extra = f"'tritspike[{EXTRAS[name]}]'" if name in EXTRAS else "tritspike"
+        streams.say(f"error: this needs {name}, which is not installed (hint: pip install {extra})")
         return 1
     except (TritspikeError, OSError) as error:
         streams.say(f"error: {printable(str(error))}")

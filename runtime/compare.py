@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from runtime.errors import MismatchError
-from runtime.program import Program, Result
+from tritspike.runtime.errors import MismatchError
+from tritspike.runtime.program import Program, Result
 
 
 def require_equal(program: Program, expected: Result, got: Result, names: tuple[str, str]) -> int:

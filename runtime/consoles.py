@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from runtime.streams import to_nobody
+from tritspike.runtime.streams import to_nobody
 
 
 class Plain(Console):

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import InputError
-from runtime.lava import TIME_LIMIT
-from runtime.parallel import ordered_map
-from runtime.program import Activity, Program, Result, Samples
-from runtime.simulator import fast, reference
-from runtime.text import Encoder, Text, Tokens
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.lava import TIME_LIMIT
+from tritspike.runtime.limits import MEMORY, cores
+from tritspike.runtime.parallel import ordered_map
+from tritspike.runtime.program import Activity, Program, Result, Samples
+from tritspike.runtime.text import Encoder, Text, Tokens
 
 Executor = Callable[..., Result]
 _LAVA_GRID = 8  # lengths are rounded up to this, so that few programs serve all texts; each start costs seconds
@@ -29,8 +30,8 @@ class How:
     count: have `fast` count spikes and synaptic events. strict: refuse texts longer than the compiled length instead of cutting them.
     """
 
-    threads: int = field(default_factory=fast.cores)
-    memory: int = fast.MEMORY
+    threads: int = field(default_factory=cores)
+    memory: int = MEMORY
     limit: float = TIME_LIMIT
     count: bool = False
     strict: bool = False
@@ -45,13 +46,28 @@ class Answers:
     activity: Activity | None = None
 
 
+# each is imported when it is asked for: `fast` brings numba, which takes longer to import than a program to look at
+
+
+def _fast(program: Program, samples: Samples, record: bool = False, **more: Any) -> Result:
+    from tritspike.runtime.simulator import fast
+
+    return fast.run(program, samples, record, **more)
+
+
+def _reference(program: Program, samples: Samples, record: bool = False) -> Result:
+    from tritspike.runtime.simulator import reference
+
+    return reference.run(program, samples, record)
+
+
 def _lava(program: Program, samples: Samples, record: bool = False, limit: float = TIME_LIMIT) -> Result:
-    from runtime.lava import executor
+    from tritspike.runtime.lava import executor
 
     return executor.run(program, samples, record, limit)
 
 
-EXECUTORS: dict[str, Executor] = {"fast": fast.run, "reference": reference.run, "lava": _lava}
+EXECUTORS: dict[str, Executor] = {"fast": _fast, "reference": _reference, "lava": _lava}
 
 
 def executor(name: str, limit: float = TIME_LIMIT) -> Executor:
@@ -87,6 +103,8 @@ def _tokens(encoder: Encoder, texts: Iterable[Text], strict: bool) -> Iterator[T
 
 def streamed(encoder: Encoder, tokens: Iterable[Tokens], how: How, step: Callable[[int], None] = lambda n: None) -> Answers:
     """What `fast` answers to token lists that are read as they are needed, a batch a thread at once."""
+    from tritspike.runtime.simulator import fast
+
     size = fast.batch_tokens(encoder.program, how.threads, how.memory)
     found = [Answers(np.zeros((0, encoder.program.dims.classes), np.int64), np.zeros(0, np.int64))]
     activity = Activity(0, {}, {}) if how.count else None

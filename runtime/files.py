@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_profiles.errors import decoding
-from hw_profiles.reading import read_regular, reason, require_regular
-from runtime.errors import FileError
+from tritspike.hw_profiles.errors import decoding
+from tritspike.hw_profiles.reading import read_regular, reason, require_regular
+from tritspike.runtime.errors import FileError
 
 Arrays = dict[str, NDArray[Any]]
 _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # pickle protocols, torch's zip

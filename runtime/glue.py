@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from hw_profiles.errors import decoding
-from hw_profiles.reading import read_regular, reason
-from runtime.errors import DataError, InputError
+from tritspike.hw_profiles.errors import decoding
+from tritspike.hw_profiles.reading import read_regular, reason
+from tritspike.runtime.errors import DataError, InputError
 
 HUB = "hub"  # `--data hub` reads the task from the `datasets` hub instead of a folder
 

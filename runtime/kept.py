@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hw_profiles.errors import TritspikeError
+from tritspike.hw_profiles.errors import TritspikeError
 
 _KEEPER = Path(__file__).with_name("keeper.py")
 

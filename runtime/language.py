@@ -11,14 +11,14 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import executors
-from runtime.errors import InputError
-from runtime.executors import Executor, How
-from runtime.parallel import ordered_map
-from runtime.program import Program
-from runtime.simulator import fast
-from runtime.simulator.growing import Growing
-from runtime.text import Encoder
+from tritspike.runtime import executors
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.executors import Executor, How
+from tritspike.runtime.parallel import ordered_map
+from tritspike.runtime.program import Program
+from tritspike.runtime.simulator import fast
+from tritspike.runtime.simulator.growing import Growing
+from tritspike.runtime.text import Encoder
 
 _BLOCK = 256  # rows of logits over the vocabulary at once
 _LARGEST = math.log(sys.float_info.max)

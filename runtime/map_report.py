@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
-from hw_profiles.errors import Finding
-from runtime.errors import InputError
+from tritspike.hw_profiles.errors import Finding
+from tritspike.runtime.errors import InputError
 
 Report = dict[str, Any]
 EACH = object()  # in place of a name: any number of entries, each of that form

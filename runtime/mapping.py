@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_profiles.errors import Finding, decoding, listed
-from hw_profiles.profile import MOST_CORES
-from runtime import map_report, program_file
-from runtime.errors import FileError, InputError
-from runtime.files import Arrays, digest, read_tensors, require_object, tensor_bytes, write_atomic
-from runtime.program import SOURCE, Population, Program
-from runtime.tiling import Index, Tiling, extent, grid_axes
+from tritspike.hw_profiles.errors import Finding, decoding, listed
+from tritspike.hw_profiles.profile import MOST_CORES
+from tritspike.runtime import map_report, program_file
+from tritspike.runtime.errors import FileError, InputError
+from tritspike.runtime.files import Arrays, digest, read_tensors, require_object, tensor_bytes, write_atomic
+from tritspike.runtime.program import SOURCE, Population, Program
+from tritspike.runtime.tiling import Index, Tiling, extent, grid_axes
 
 FORMAT, VERSION = "tritspike-mapping", 2
 FORMS = ("shared", "sparse", "dense")  # how the synapses of a projection are stored

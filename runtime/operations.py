@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.program import COINCIDENCE, LIF, RELAY, SOURCE, Activity, Program
-from runtime.wiring import Matrix
+from tritspike.runtime.program import COINCIDENCE, LIF, RELAY, SOURCE, Activity, Program
+from tritspike.runtime.wiring import Matrix
 
 ACCUMULATE_PJ, MULTIPLY_PJ = 0.9, 4.6  # 45 nm, 32-bit float: Horowitz, ISSCC 2014; what papers on spiking models count with
 ACCESS_PJ = 5.0  # 32 bits from a local memory of 8 KB, half of a 64-bit access: Horowitz, ISSCC 2014

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import IO
 
-from hw_profiles.errors import TritspikeError
+from tritspike.hw_profiles.errors import TritspikeError
 
 _one = threading.RLock()  # descriptor 2 is the process's
 

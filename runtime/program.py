@@ -13,9 +13,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from runtime import arith, bits
-from runtime.errors import InputError
-from runtime.wiring import Dims, Wiring
+from tritspike.runtime import arith, bits
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.wiring import Dims, Wiring
 
 ROLES = SOURCE, LIF, COINCIDENCE, RELAY, READOUT = "source", "lif", "coincidence", "relay", "readout"
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_profiles.errors import decoding
-from runtime import files
-from runtime.checkpoint import pack_codes, packed_width, unpack_codes
-from runtime.errors import FileError
-from runtime.files import Arrays, object_from, read_tensors, write_atomic
-from runtime.program import Bias, FrontEnd, Host, Population, Program, Synapse
-from runtime.validation import require_sound
-from runtime.wiring import Along, Dims, Matrix, Pool, Shift, Wiring
+from tritspike.hw_profiles.errors import decoding
+from tritspike.runtime import files
+from tritspike.runtime.checkpoint import pack_codes, packed_width, unpack_codes
+from tritspike.runtime.errors import FileError
+from tritspike.runtime.files import Arrays, object_from, read_tensors, write_atomic
+from tritspike.runtime.program import Bias, FrontEnd, Host, Population, Program, Synapse
+from tritspike.runtime.validation import require_sound
+from tritspike.runtime.wiring import Along, Dims, Matrix, Pool, Shift, Wiring
 
 FORMAT, VERSION = "tritspike-program", 2
 _FRONT_ARRAYS = ("token", "position", "segment", "projection", "bias")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from runtime import arith
-from runtime.errors import RangeError
-from runtime.program import READOUT, SOURCE, Population, Program
+from tritspike.runtime import arith
+from tritspike.runtime.errors import RangeError
+from tritspike.runtime.program import READOUT, SOURCE, Population, Program
 
 
 def require_ranges(program: Program) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hw_profiles.reading import read_regular, reason
-from runtime import glue, language
-from runtime.errors import DataError
-from runtime.text import Encoder, Tokens
-from runtime.told import told_warnings
+from tritspike.hw_profiles.reading import read_regular, reason
+from tritspike.runtime import glue, language
+from tritspike.runtime.errors import DataError
+from tritspike.runtime.text import Encoder, Tokens
+from tritspike.runtime.told import told_warnings
 
 
 def chosen_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:

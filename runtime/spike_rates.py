@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.program import COINCIDENCE, LIF, RELAY, Activity, Population, Program
+from tritspike.runtime.program import COINCIDENCE, LIF, RELAY, Activity, Population, Program
 
 MASK = "i"  # a population over positions alone says where the padding is
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from runtime.program import SOURCE, Program
+from tritspike.runtime.program import SOURCE, Program
 
 
 def population_table(program: Program) -> Table:
@@ -32,3 +32,12 @@ def population_table(program: Program) -> Table:
             f"{low}..{high}",
         )
     return table
+
+
+def one_line(program: Program) -> str:
+    """What it has, takes and was compiled for."""
+    synapses = sum(program.synapse_count(s) for s in program.synapses)
+    return (
+        f"{program.neurons():,} neurons, {synapses:,} synapses; {program.dims.positions} tokens, {program.steps} steps a sample, "
+        f"{program.depth} steps deep; task {program.host.task}, profile {program.profile}"
+    )

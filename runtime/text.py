@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding
 
-from runtime import arith, bits, glue
-from runtime.errors import InputError
-from runtime.program import FrontEnd, Program, Samples
-from runtime.simulator import kernels, plain
-from runtime.tokenizer import Text as Text
-from runtime.tokenizer import tokenizer_from
-from runtime.told import CutText, too_long
+from tritspike.runtime import arith, bits, glue
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.program import FrontEnd, Program, Samples
+from tritspike.runtime.simulator import kernels, plain
+from tritspike.runtime.tokenizer import Text as Text
+from tritspike.runtime.tokenizer import tokenizer_from
+from tritspike.runtime.told import CutText, too_long
 
 Tokens = tuple[list[int], list[int]]  # ids, segments
 _LONGER = "lower the checkpoint with a larger --length"

@@ -12,8 +12,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.program import Population, Program, Synapse
-from runtime.wiring import Along, Dims, Matrix, Pool, Shift
+from tritspike.runtime.program import Population, Program, Synapse
+from tritspike.runtime.wiring import Along, Dims, Matrix, Pool, Shift
 
 Index = NDArray[np.int64]
 Boxes = NDArray[np.int64]  # (slices, axes, 2): start and stop along each axis

@@ -12,12 +12,12 @@ from typing import Any
 
 from tokenizers import AddedToken, Encoding, Tokenizer
 
-from hw_profiles.errors import TritspikeError, listed
-from runtime import tokenizer_json
-from runtime.errors import FileError, InputError
-from runtime.files import read_bytes
-from runtime.panics import answering
-from runtime.tokenizer_facts import facts
+from tritspike.hw_profiles.errors import TritspikeError, listed
+from tritspike.runtime import tokenizer_json
+from tritspike.runtime.errors import FileError, InputError
+from tritspike.runtime.files import read_bytes
+from tritspike.runtime.panics import answering
+from tritspike.runtime.tokenizer_facts import facts
 
 Text = str | tuple[str, str]
 _PROBE = "a B 1 ! é ß \u0301 漢字 \U0001f600 \u200b"  # of many scripts, so that what a file lacks shows when it is lowered

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hw_profiles.errors import Finding
-from runtime.tokenizer_json import Part, parts
+from tritspike.hw_profiles.errors import Finding
+from tritspike.runtime.tokenizer_json import Part, parts
 
 SEGMENTS = 2  # rows of a segment table: of the first text and the second
 # Bytes that UTF-8 has, as the characters that byte-level tokenizers write them with: printable ones as they are, the others from 256 on.

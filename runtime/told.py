@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from hw_profiles.errors import printable
-from runtime.streams import say
+from tritspike.hw_profiles.errors import printable
+from tritspike.runtime.streams import say
 
 
 class CutText(UserWarning):

@@ -8,11 +8,11 @@ import lava_inline
 import numpy as np
 import torch
 
-from models.data import Corpus, pack
-from models.load import load_language_model, load_student
-from runtime.compare import require_equal
-from runtime.simulator import fast, reference
-from runtime.text import Encoder
+from tritspike.models.data import Corpus, pack
+from tritspike.models.load import load_language_model, load_student
+from tritspike.runtime.compare import require_equal
+from tritspike.runtime.simulator import fast, reference
+from tritspike.runtime.text import Encoder
 
 
 def all_agree(path, program, tokens):

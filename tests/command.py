@@ -11,13 +11,32 @@ from typing import Any
 
 import pytest
 
-from compiler import lower
-from runtime import commands
-from runtime.cli import run_command
+from tritspike.compiler.commands.table import COMMANDS as COMPILER
+from tritspike.models.commands.table import COMMANDS as MODELS
+from tritspike.models.commands.table import PREDICT
+from tritspike.runtime import command_line
+from tritspike.runtime.cli import run_command
+from tritspike.runtime.commands.table import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
 LOWER, RUNTIME = ("compiler/lower.py",), ("-m", "runtime")
-_MAINS = {LOWER: lower.main, RUNTIME: commands.main}
+
+
+def lower_main(argv):
+    return command_line.main(COMPILER, "lower.py", argv, single=True)
+
+
+def runtime_main(argv):
+    return command_line.main(COMMANDS, "python -m runtime", argv)
+
+
+def model_main(name):
+    """`python -m models.MODULE`, of the command of that name."""
+    (command,) = (c for c in (*MODELS, PREDICT) if c.name == name)
+    return lambda argv: command_line.main([command], f"python -m models.{name.replace('-', '_')}", list(argv), single=True)
+
+
+_MAINS = {LOWER: lower_main, RUNTIME: runtime_main}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 import random_checkpoint
 from hypothesis import HealthCheck, settings
 
-from runtime.simulator import cache
+from tritspike.runtime.simulator import cache
 
 # nothing depends on the terminal or the shell that tests are started from, nor on how busy the machine is
 for _name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "MPLBACKEND", "PYTHONWARNINGS"):

@@ -166,8 +166,8 @@ def lowered(folder: Path) -> Path:
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     import random_checkpoint
 
-    from compiler.lower import lower
-    from runtime import program_file
+    from tritspike.compiler.lower import lower
+    from tritspike.runtime import program_file
 
     program_file.save(lower(random_checkpoint.write(folder / "checkpoint"), "loihi2"), folder / "p.tsp")
     return folder / "p.tsp"

@@ -24,12 +24,12 @@ from pathlib import Path
 import numpy as np
 import random_checkpoint
 import torch
+from command import model_main
 from tiny_language import tiny
 from transformers import modeling_utils
 
-from models import finetune_teacher, train, train_teacher
-from models.streams import train_tokenizer
-from models.teacher import CausalTeacher, Teacher
+from tritspike.models.streams import train_tokenizer
+from tritspike.models.teacher import CausalTeacher, Teacher
 
 SIZES = dict(hidden=16, layers=1, heads=2, head_dim=4, ffn=16, steps=2, max_length=12, embedding_rank=8)
 SCHEDULE = dict(float_steps=6, integer_steps=4, batch=8, held_out=20, check_every=2, calibration_batches=2, unlabelled=0, warm_up=2)
@@ -100,10 +100,10 @@ def programs(at: Path) -> dict[str, Callable[[], object]]:
         "2",
     ]
     return {
-        "student": lambda: train.main([*student, "--out", out, "--threads", "1"]),
-        "language": lambda: train.main([*language, "--out", out, "--threads", "1"]),
-        "teacher": lambda: finetune_teacher.main([*tuned, "--out", out, "--checks", "2"]),
-        "causal": lambda: train_teacher.main(["--data", wiki, "--out", out, *scratch]),
+        "student": lambda: model_main("train")([*student, "--out", out, "--threads", "1"]),
+        "language": lambda: model_main("train")([*language, "--out", out, "--threads", "1"]),
+        "teacher": lambda: model_main("finetune-teacher")([*tuned, "--out", out, "--checks", "2"]),
+        "causal": lambda: model_main("train-teacher")(["--data", wiki, "--out", out, *scratch]),
     }
 
 

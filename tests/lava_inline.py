@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from runtime.lava.network import neurons, synapses
-from runtime.lava.plan import plan
-from runtime.program import SOURCE, Program, Result, Samples, packed
+from tritspike.runtime.lava.network import neurons, synapses
+from tritspike.runtime.lava.plan import plan
+from tritspike.runtime.program import SOURCE, Program, Result, Samples, packed
 
 # isort: split
 # after the remedy in runtime/lava/stock.py, which the imports above apply

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from runtime.program import SOURCE
+from tritspike.runtime.program import SOURCE
 
 POSITION_AXES = {"s", "i", "j"}
 

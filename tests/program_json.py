@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from runtime import files
-from runtime.files import read_tensors, write_tensors
+from tritspike.runtime import files
+from tritspike.runtime.files import read_tensors, write_tensors
 
 
 def described(path):

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from runtime import arith
-from runtime.program import SOURCE, Bias, Population, Program, Synapse
-from runtime.wiring import Along, Matrix, Pool, Shift
+from tritspike.runtime import arith
+from tritspike.runtime.program import SOURCE, Bias, Population, Program, Synapse
+from tritspike.runtime.wiring import Along, Matrix, Pool, Shift
 
 
 def tampered(program: Program) -> Iterator[tuple[str, Program]]:

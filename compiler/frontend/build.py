@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from compiler.errors import CompileError
-from compiler.frontend.checkpoint import Checkpoint
-from compiler.ir.graph import Edge, Graph, Lif, Op, ProductEdge, Readout, Source
-from runtime.checkpoint import EACH
-from runtime.program import Bias, FrontEnd, Host
-from runtime.wiring import Along, Dims, Matrix, Pool
+from tritspike.compiler.errors import CompileError
+from tritspike.compiler.frontend.checkpoint import Checkpoint
+from tritspike.compiler.ir.graph import Edge, Graph, Lif, Op, ProductEdge, Readout, Source
+from tritspike.runtime.checkpoint import EACH
+from tritspike.runtime.program import Bias, FrontEnd, Host
+from tritspike.runtime.wiring import Along, Dims, Matrix, Pool
 
 HEADS = ("host", "chip")
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.checkpoint import CheckpointConfig, check_tensors, config_from_json, unpack_codes
-from runtime.errors import CheckpointError
-from runtime.files import Arrays, read_json, read_tensors
-from runtime.tokenizer import text_of, tokenizer_from
+from tritspike.runtime.checkpoint import CheckpointConfig, check_tensors, config_from_json, unpack_codes
+from tritspike.runtime.errors import CheckpointError
+from tritspike.runtime.files import Arrays, read_json, read_tensors
+from tritspike.runtime.tokenizer import text_of, tokenizer_from
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.ir.graph import Edge, Graph, Op
+from tritspike.compiler.ir.graph import Edge, Graph, Op
 
 
 def input_bounds(graph: Graph, op: Op) -> tuple[int, int]:

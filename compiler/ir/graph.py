@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import ClassVar
 
-from runtime.program import Bias, Host
-from runtime.wiring import Along, Dims, Shift, Wiring
+from tritspike.runtime.program import Bias, Host
+from tritspike.runtime.wiring import Along, Dims, Shift, Wiring
 
 
 class Stream(Enum):

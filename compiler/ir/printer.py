@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.ir.graph import AnyEdge, Graph, Lif, Op, ProductEdge, Relay, Stream
-from runtime.program import Bias
-from runtime.wiring import Along, Matrix, Shift, Wiring
+from tritspike.compiler.ir.graph import AnyEdge, Graph, Lif, Op, ProductEdge, Relay, Stream
+from tritspike.runtime.program import Bias
+from tritspike.runtime.wiring import Along, Matrix, Shift, Wiring
 
 
 def show(graph: Graph) -> str:

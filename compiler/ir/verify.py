@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compiler.errors import VerifyError
-from compiler.ir.graph import Coincidence, Edge, Graph, Lif, Op, Readout, Relay, Source, Stream, self_edge
-from runtime.wiring import Along, Matrix, Pool
+from tritspike.compiler.errors import VerifyError
+from tritspike.compiler.ir.graph import Coincidence, Edge, Graph, Lif, Op, Readout, Relay, Source, Stream, self_edge
+from tritspike.runtime.wiring import Along, Matrix, Pool
 
 
 def verify(graph: Graph, when: str) -> None:

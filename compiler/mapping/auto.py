@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from compiler.errors import DoesNotFit
-from compiler.mapping.fit import fit
-from hw_profiles.profile import HardwareProfile, boards
-from runtime.program import Program
+from tritspike.compiler.errors import DoesNotFit
+from tritspike.compiler.mapping.fit import fit
+from tritspike.hw_profiles.profile import HardwareProfile, boards
+from tritspike.runtime.program import Program
 
 
 def smallest(lowered: Callable[[HardwareProfile], Program]) -> HardwareProfile:

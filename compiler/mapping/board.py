@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hw_profiles.profile import HardwareProfile
-from runtime.tiling import Index
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime.tiling import Index
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,15 +7,15 @@ from typing import Any
 
 from rich.console import Console
 
-from compiler.mapping.fit import Mapped, map_program
-from compiler.mapping.picture import picture
-from compiler.mapping.report import report
-from compiler.mapping.workload import assumed, measured
-from hw_profiles.profile import HardwareProfile
-from runtime import map_report
-from runtime import mapping as mapping_file
-from runtime.outputs import MAPPING, PICTURE, Output
-from runtime.program import Program
+from tritspike.compiler.mapping.fit import Mapped, map_program
+from tritspike.compiler.mapping.picture import picture
+from tritspike.compiler.mapping.report import report
+from tritspike.compiler.mapping.workload import assumed, measured
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime import map_report
+from tritspike.runtime import mapping as mapping_file
+from tritspike.runtime.outputs import MAPPING, PICTURE, Output
+from tritspike.runtime.program import Program
 
 ENDS = ("map", "svg")  # of the files beside a program
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.mapping.fit import Mapped
-from compiler.mapping.rates import Rates
-from hw_profiles.profile import HardwareProfile
-from runtime.operations import MEMORYLESS, leaky_updates, neuron_updates
-from runtime.program import SOURCE, Population, Program
+from tritspike.compiler.mapping.fit import Mapped
+from tritspike.compiler.mapping.rates import Rates
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime.operations import MEMORYLESS, leaky_updates, neuron_updates
+from tritspike.runtime.program import SOURCE, Population, Program
 
 
 @dataclass(frozen=True)

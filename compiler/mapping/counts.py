@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from compiler.mapping.cost import Events
-from compiler.mapping.partition import Partition
-from compiler.mapping.rates import Rates
-from runtime.program import SOURCE, Program
-from runtime.wiring import Matrix, Pool
+from tritspike.compiler.mapping.cost import Events
+from tritspike.compiler.mapping.partition import Partition
+from tritspike.compiler.mapping.rates import Rates
+from tritspike.runtime.program import SOURCE, Program
+from tritspike.runtime.wiring import Matrix, Pool
 
 
 def neurobench(partition: Partition, e: Events, rates: Rates) -> dict[str, float]:

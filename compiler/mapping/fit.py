@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.errors import DoesNotFit
-from compiler.mapping import place
-from compiler.mapping.packing import pack
-from compiler.mapping.partition import Partition, measured, partition
-from compiler.mapping.rates import Rates
-from compiler.mapping.slicing import RESOURCES, Grain, limits
-from compiler.mapping.traffic import Traffic, traffic
-from hw_profiles.profile import HardwareProfile, boards
-from runtime.mapping import Mapping
-from runtime.program import Program
-from runtime.tiling import Index
+from tritspike.compiler.errors import DoesNotFit
+from tritspike.compiler.mapping import place
+from tritspike.compiler.mapping.packing import pack
+from tritspike.compiler.mapping.partition import Partition, measured, partition
+from tritspike.compiler.mapping.rates import Rates
+from tritspike.compiler.mapping.slicing import RESOURCES, Grain, limits
+from tritspike.compiler.mapping.traffic import Traffic, traffic
+from tritspike.hw_profiles.profile import HardwareProfile, boards
+from tritspike.runtime.mapping import Mapping
+from tritspike.runtime.program import Program
+from tritspike.runtime.tiling import Index
 
 # From few messages to few cores; the first that fits is taken. Found on the shipped program: 56 tokens on one Loihi 2 need the third.
 GRAINS = (Grain(0.25, 2), Grain(0.1, 4), Grain(0.02, 4))

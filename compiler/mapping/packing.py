@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.mapping.partition import Partition
-from compiler.mapping.slicing import limits
-from runtime.tiling import Index
+from tritspike.compiler.mapping.partition import Partition
+from tritspike.compiler.mapping.slicing import limits
+from tritspike.runtime.tiling import Index
 
 _OPEN = 256  # cores that may still take a slice; a bound on each slice's search, so that packing is linear in slices
 

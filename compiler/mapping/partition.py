@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.mapping.slicing import Fan, Grain, choose
-from compiler.mapping.storage import SHARED, Projection, projection, stored
-from hw_profiles.profile import HardwareProfile
-from runtime.program import SOURCE, Population, Program
-from runtime.tiling import Index, Tiling, grid_axes, overlaps, preimage, read_axes
+from tritspike.compiler.mapping.slicing import Fan, Grain, choose
+from tritspike.compiler.mapping.storage import SHARED, Projection, projection, stored
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime.program import SOURCE, Population, Program
+from tritspike.runtime.tiling import Index, Tiling, grid_axes, overlaps, preimage, read_axes
 
 HOST = -1  # in place of a slice: the host, which plays the sources
 

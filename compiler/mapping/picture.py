@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.mapping.board import places
-from compiler.mapping.fit import Mapped
-from compiler.mapping.slicing import limits
-from compiler.mapping.traffic import HOST_CORE
-from hw_profiles.profile import HardwareProfile
-from runtime.tiling import Index
+from tritspike.compiler.mapping.board import places
+from tritspike.compiler.mapping.fit import Mapped
+from tritspike.compiler.mapping.slicing import limits
+from tritspike.compiler.mapping.traffic import HOST_CORE
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime.tiling import Index
 
 _GAP, _CHIP_GAP = 0.35, 0.65  # between tiles and between chips, in tiles
 _DRAWN = 8  # chips along each side that are drawn core by core; of more, the first ones, and the title says so

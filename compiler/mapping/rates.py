@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.program import Program, Samples
-from runtime.simulator import fast
+from tritspike.runtime.program import Program, Samples
+from tritspike.runtime.simulator import fast
 
 ASSUMED = 0.1  # spikes a neuron and step where nothing was measured; reports say so
 

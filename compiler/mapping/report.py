@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from compiler.mapping import place
-from compiler.mapping.cost import energy, events, static, timing
-from compiler.mapping.counts import neurobench
-from compiler.mapping.fit import Mapped
-from compiler.mapping.slicing import RESOURCES, limits
-from compiler.mapping.workload import Workload
-from runtime.operations import TEACHER, FloatModel, float_operations, operations, same_size
-from runtime.program import Program
+from tritspike.compiler.mapping import place
+from tritspike.compiler.mapping.cost import energy, events, static, timing
+from tritspike.compiler.mapping.counts import neurobench
+from tritspike.compiler.mapping.fit import Mapped
+from tritspike.compiler.mapping.slicing import RESOURCES, limits
+from tritspike.compiler.mapping.workload import Workload
+from tritspike.runtime.operations import TEACHER, FloatModel, float_operations, operations, same_size
+from tritspike.runtime.program import Program
 
 _RANDOM = 10  # random placements whose mean the optimiser is compared with
 

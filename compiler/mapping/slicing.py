@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.errors import DoesNotFit
-from compiler.mapping.storage import FORMATS, Projection, Stored, stored
-from hw_profiles.profile import HardwareProfile
-from runtime.program import SOURCE, Population, Program
-from runtime.tiling import Boxes, Index, Tiling, even_cuts, extent, grid_axes
-from runtime.wiring import Shift
+from tritspike.compiler.errors import DoesNotFit
+from tritspike.compiler.mapping.storage import FORMATS, Projection, Stored, stored
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime.program import SOURCE, Population, Program
+from tritspike.runtime.tiling import Boxes, Index, Tiling, even_cuts, extent, grid_axes
+from tritspike.runtime.wiring import Shift
 
 _MOST_CANDIDATES = 500_000  # beyond this, every other length along the axis with the most is left out: a bound on memory
 RESOURCES = ("neurons", "bytes of memory", "bytes of synapses", "input axons", "output axons")

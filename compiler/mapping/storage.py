@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_profiles.profile import HardwareProfile
-from runtime.program import Program, Synapse
-from runtime.tiling import POSITIONS, Boxes, Index, count, even_cuts, grid_axes, lengths, preimage, read_axes
-from runtime.wiring import Matrix, Pool
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime.program import Program, Synapse
+from tritspike.runtime.tiling import POSITIONS, Boxes, Index, count, even_cuts, grid_axes, lengths, preimage, read_axes
+from tritspike.runtime.wiring import Matrix, Pool
 
 DENSE, SPARSE, SHARED = "dense", "sparse", "shared"
 FORMATS = (SHARED, SPARSE, DENSE)  # those of `runtime/mapping.py`; on equal costs the first is taken

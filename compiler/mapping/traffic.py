@@ -9,11 +9,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from compiler.mapping.board import Hops, hops, places
-from compiler.mapping.partition import HOST, Partition
-from compiler.mapping.rates import Rates
-from hw_profiles.profile import HardwareProfile
-from runtime.tiling import Index
+from tritspike.compiler.mapping.board import Hops, hops, places
+from tritspike.compiler.mapping.partition import HOST, Partition
+from tritspike.compiler.mapping.rates import Rates
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime.tiling import Index
 
 HOST_CORE = np.zeros(1, np.int64)  # where the host's spikes enter the board: assumed at the first core of the first chip
 

@@ -6,12 +6,12 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from compiler.mapping.rates import ASSUMED, Rates, measured_rates, uniform_rates
-from hw_profiles.reading import read_regular, reason
-from runtime import glue
-from runtime.errors import DataError
-from runtime.program import Program
-from runtime.text import Encoder, Text
+from tritspike.compiler.mapping.rates import ASSUMED, Rates, measured_rates, uniform_rates
+from tritspike.hw_profiles.reading import read_regular, reason
+from tritspike.runtime import glue
+from tritspike.runtime.errors import DataError
+from tritspike.runtime.program import Program
+from tritspike.runtime.text import Encoder, Text
 
 _TEXTS = 64  # as many as `verify` compares by default; rates settle well before
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from compiler.ir.graph import Edge, Graph, Op, self_edge
-from compiler.passes.base import Pass
-from hw_profiles.profile import HardwareProfile
+from tritspike.compiler.ir.graph import Edge, Graph, Op, self_edge
+from tritspike.compiler.passes.base import Pass
+from tritspike.hw_profiles.profile import HardwareProfile
 
 
 @dataclass(frozen=True)

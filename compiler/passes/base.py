@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from compiler.ir.graph import Graph
-from hw_profiles.profile import HardwareProfile
+from tritspike.compiler.ir.graph import Graph
+from tritspike.hw_profiles.profile import HardwareProfile
 
 
 @dataclass(frozen=True)

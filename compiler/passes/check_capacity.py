@@ -6,12 +6,12 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import ClassVar
 
-from compiler.errors import DoesNotFit
-from compiler.ir.bounds import input_bounds
-from compiler.ir.graph import Edge, Graph, Lif, Op, Readout, Relay, Source
-from compiler.passes.base import Pass
-from hw_profiles.profile import HardwareProfile, boards
-from runtime.wiring import Dims, Matrix
+from tritspike.compiler.errors import DoesNotFit
+from tritspike.compiler.ir.bounds import input_bounds
+from tritspike.compiler.ir.graph import Edge, Graph, Lif, Op, Readout, Relay, Source
+from tritspike.compiler.passes.base import Pass
+from tritspike.hw_profiles.profile import HardwareProfile, boards
+from tritspike.runtime.wiring import Dims, Matrix
 
 
 @dataclass(frozen=True)

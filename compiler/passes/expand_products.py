@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from compiler.ir.graph import AnyEdge, Coincidence, Edge, Graph, Op, ProductEdge
-from compiler.passes.base import Pass
-from hw_profiles.profile import HardwareProfile
-from runtime.wiring import Along
+from tritspike.compiler.ir.graph import AnyEdge, Coincidence, Edge, Graph, Op, ProductEdge
+from tritspike.compiler.passes.base import Pass
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime.wiring import Along
 
 
 @dataclass(frozen=True)

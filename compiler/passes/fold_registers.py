@@ -7,13 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from compiler.errors import RangeViolation
-from compiler.ir.graph import AnyEdge, Edge, Graph, Lif, Op, ProductEdge
-from compiler.passes.base import Pass
-from hw_profiles.profile import HardwareProfile
-from runtime import arith
-from runtime.program import Bias
-from runtime.wiring import Along
+from tritspike.compiler.errors import RangeViolation
+from tritspike.compiler.ir.graph import AnyEdge, Edge, Graph, Lif, Op, ProductEdge
+from tritspike.compiler.passes.base import Pass
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime import arith
+from tritspike.runtime.program import Bias
+from tritspike.runtime.wiring import Along
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from compiler.ir.graph import AnyEdge, Edge, Graph, Op, Relay, self_edge
-from compiler.passes.base import Pass
-from hw_profiles.profile import HardwareProfile
-from runtime.wiring import Along, Shift
+from tritspike.compiler.ir.graph import AnyEdge, Edge, Graph, Op, Relay, self_edge
+from tritspike.compiler.passes.base import Pass
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime.wiring import Along, Shift
 
 _WEIGHT = 2  # against vth=1: the parameters of a coincidence neuron, so that one process or core profile serves both
 

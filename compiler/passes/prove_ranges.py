@@ -7,13 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from compiler.errors import RangeViolation
-from compiler.ir.bounds import input_bounds
-from compiler.ir.graph import Edge, Graph, Lif, Op, Readout
-from compiler.passes.base import Pass
-from hw_profiles.profile import HardwareProfile
-from runtime import arith
-from runtime.wiring import Matrix
+from tritspike.compiler.errors import RangeViolation
+from tritspike.compiler.ir.bounds import input_bounds
+from tritspike.compiler.ir.graph import Edge, Graph, Lif, Op, Readout
+from tritspike.compiler.passes.base import Pass
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime import arith
+from tritspike.runtime.wiring import Matrix
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from compiler.ir.graph import AnyEdge, Edge, Graph, Lif, Op, Source
-from compiler.passes.base import Pass
-from hw_profiles.profile import HardwareProfile
-from runtime import arith
-from runtime.wiring import Along, Matrix
+from tritspike.compiler.ir.graph import AnyEdge, Edge, Graph, Lif, Op, Source
+from tritspike.compiler.passes.base import Pass
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime import arith
+from tritspike.runtime.wiring import Along, Matrix
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from hw_profiles.profile import HardwareProfile
-from runtime.lava.stock import INSTALL
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime.lava.stock import INSTALL
 
 _EXTENSION, _ADAPTERS = "lava.utils.loihi2_profiler", "lava.proc.embedded_io.spike"
 _PATIENCE = 10.0  # seconds for `ping` or `sinfo` to answer

@@ -1,4 +1,4 @@
-"""The child process that Lava lives in: `python -m runtime.lava.child JOB`. Reads a job folder, writes its answer there.
+"""The child process that Lava lives in: `python -m tritspike.runtime.lava.child JOB`. Reads a job folder, writes its answer there.
 
 A failing Lava model hangs its parent for ever and a killed parent leaves orphans, so this runs below a keeper (`runtime/kept.py`).
 """
@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import program_file
-from runtime.files import read_json, write_tensors
-from runtime.lava.host import Player, Recorder
-from runtime.lava.network import SpikingProgram
-from runtime.lava.plan import CHANNEL_SLOTS
-from runtime.program import Program
+from tritspike.runtime import program_file
+from tritspike.runtime.files import read_json, write_tensors
+from tritspike.runtime.lava.host import Player, Recorder
+from tritspike.runtime.lava.network import SpikingProgram
+from tritspike.runtime.lava.plan import CHANNEL_SLOTS
+from tritspike.runtime.program import Program
 
 from lava.magma.core.run_conditions import RunSteps  # isort: skip  (after the remedy in stock.py)
 from lava.magma.core.run_configs import Loihi2SimCfg  # isort: skip

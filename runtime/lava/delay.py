@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.program import Program
+from tritspike.runtime.program import Program
 
 
 def wait(adapter_steps: int, steps: int) -> int:

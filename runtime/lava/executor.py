@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import program_file
-from runtime.errors import ExecutorError
-from runtime.files import read_tensors, write_atomic
-from runtime.kept import Kept, keep
-from runtime.lava import TIME_LIMIT
-from runtime.lava.plan import Plan, plan
-from runtime.lava.stock import INSTALL
-from runtime.program import SOURCE, Program, Result, Samples, packed
+from tritspike.runtime import program_file
+from tritspike.runtime.errors import ExecutorError
+from tritspike.runtime.files import read_tensors, write_atomic
+from tritspike.runtime.kept import Kept, keep
+from tritspike.runtime.lava import TIME_LIMIT
+from tritspike.runtime.lava.plan import Plan, plan
+from tritspike.runtime.lava.stock import INSTALL
+from tritspike.runtime.program import SOURCE, Program, Result, Samples, packed
 
 _FILES_A_PROCESS = 12  # measured: file descriptors that one leaf process needs in the parent
 _SPARE_FILES = 128
@@ -41,7 +41,7 @@ def clocked(program: Program, samples: Samples, record: bool = False, limit: flo
     _preflight(fused, record)
     with keep("tritspike-lava-", environment(), ExecutorError) as kept:
         _write_job(kept.folder, program, samples, fused, record)
-        run_child(kept, limit, "runtime.lava.child")
+        run_child(kept, limit, "tritspike.runtime.lava.child")
         read = _read(kept.folder, program, samples)
         spikes = _spikes(kept.folder, program, samples, fused) if record else None
         clock = read_tensors(kept.folder / "answer.safetensors")[0]["clock"]
@@ -96,7 +96,7 @@ def run_child(kept: Kept, limit: float, module: str) -> None:
 
 def environment() -> dict[str, str]:
     """The child finds our packages wherever the parent did; one thread a process, since there are dozens; only errors are last words."""
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(Path(__file__).absolute().parents[3])
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")])),
         "OMP_NUM_THREADS": "1",

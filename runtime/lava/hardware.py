@@ -1,4 +1,4 @@
-"""A program on a board: `python -m runtime.lava.hardware JOB`, in a process of its own like `child.py`. **No silicon has run this.**
+"""A program on a board: `python -m tritspike.runtime.lava.hardware JOB`, in a process of its own like `child.py`. **No silicon has run this.**
 
 The network is the one that the CPU runs, between host-chip adapters, under Loihi2HwCfg. An adapter takes some steps (one or two,
 `adapter_steps` in JOB/job.json). The host waits until the first sample arrives at a multiple of T, so that every reset still meets the
@@ -11,14 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from runtime import program_file
-from runtime.files import read_json
-from runtime.lava.child import settle
-from runtime.lava.delay import total_steps, wait
-from runtime.lava.host import Player, Recorder
-from runtime.lava.network import SpikingProgram
-from runtime.lava.plan import CHANNEL_SLOTS
-from runtime.program import Program
+from tritspike.runtime import program_file
+from tritspike.runtime.files import read_json
+from tritspike.runtime.lava.child import settle
+from tritspike.runtime.lava.delay import total_steps, wait
+from tritspike.runtime.lava.host import Player, Recorder
+from tritspike.runtime.lava.network import SpikingProgram
+from tritspike.runtime.lava.plan import CHANNEL_SLOTS
+from tritspike.runtime.program import Program
 
 
 def run(job: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from runtime import arith
-from runtime.lava import stock
-from runtime.lava.plan import Group, Link, Plan, plan
-from runtime.program import Program
+from tritspike.runtime import arith
+from tritspike.runtime.lava import stock
+from tritspike.runtime.lava.plan import Group, Link, Plan, plan
+from tritspike.runtime.program import Program
 
 stock.require()
 
@@ -20,7 +20,7 @@ from lava.magma.core.process.variable import Var
 from lava.proc.lif.process import LIF, LIFReset
 from lava.proc.sparse.process import Sparse
 
-from runtime.lava.host import Recorder
+from tritspike.runtime.lava.host import Recorder
 
 _NO_CURRENT_MEMORY = 4095  # du: Lava adds 1, and 4096 - 4096 of the current is kept
 

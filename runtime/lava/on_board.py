@@ -8,22 +8,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import arith, program_file
-from runtime.compare import require_equal_answers
-from runtime.errors import ExecutorError, MismatchError
-from runtime.files import write_atomic
-from runtime.kept import keep
-from runtime.lava.delay import delay, total_steps, wait
-from runtime.lava.executor import environment, run_child
-from runtime.program import SOURCE, Program, Result, Samples, packed
-from runtime.wiring import Matrix, Pool
+from tritspike.runtime import arith, program_file
+from tritspike.runtime.compare import require_equal_answers
+from tritspike.runtime.errors import ExecutorError, MismatchError
+from tritspike.runtime.files import write_atomic
+from tritspike.runtime.kept import keep
+from tritspike.runtime.lava.delay import delay, total_steps, wait
+from tritspike.runtime.lava.executor import environment, run_child
+from tritspike.runtime.program import SOURCE, Program, Result, Samples, packed
+from tritspike.runtime.wiring import Matrix, Pool
 
 
 def run(program: Program, samples: Samples, adapter_steps: int, limit: float) -> Result:
     """Logits, and the last layer's spikes. Raises `ExecutorError` where the child fails or takes longer than `limit` seconds."""
     with keep("tritspike-board-", environment(), ExecutorError) as kept:
         _write_job(kept.folder, program, samples, adapter_steps)
-        run_child(kept, limit, "runtime.lava.hardware")
+        run_child(kept, limit, "tritspike.runtime.lava.hardware")
         recorded = kept.folder / "last.bits"
         if not recorded.exists():
             raise ExecutorError("the board's run ended without recording a spike train")

@@ -13,9 +13,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from runtime.program import SOURCE, Population, Program, Synapse
-from runtime.ranges import require_ranges
-from runtime.validation import require_sound
+from tritspike.runtime.program import SOURCE, Population, Program, Synapse
+from tritspike.runtime.ranges import require_ranges
+from tritspike.runtime.validation import require_sound
 
 CHANNEL_SLOTS = 4  # Lava's default of 64 needs 256 MB of /dev/shm for a million neurons, on every synapse; 4 ran as fast
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from runtime.errors import ExecutorError
+from tritspike.runtime.errors import ExecutorError
 
 INSTALL = "pip install --no-deps --ignore-requires-python lava-nc==0.10.0"
 

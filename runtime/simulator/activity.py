@@ -8,10 +8,10 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import bits
-from runtime.program import Activity, Population, Program, Samples, Synapse
-from runtime.simulator.layout import Attention, Linear, Place, Plan
-from runtime.wiring import Along, Matrix, Pool, Shift
+from tritspike.runtime import bits
+from tritspike.runtime.program import Activity, Population, Program, Samples, Synapse
+from tritspike.runtime.simulator.layout import Attention, Linear, Place, Plan
+from tritspike.runtime.wiring import Along, Matrix, Pool, Shift
 
 Ints = NDArray[np.int64]
 Buffers = dict[str, bits.Words]

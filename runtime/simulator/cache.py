@@ -25,15 +25,15 @@ import numba
 from numba.core import config
 from numba.core.registry import cpu_target
 
-from hw_profiles.errors import printable
-from hw_profiles.reading import reason
-from runtime.errors import FileError
-from runtime.files import write_atomic
-from runtime.simulator import contracts
-from runtime.streams import say
+from tritspike.hw_profiles.errors import printable
+from tritspike.hw_profiles.reading import reason
+from tritspike.runtime.errors import FileError
+from tritspike.runtime.files import write_atomic
+from tritspike.runtime.simulator import contracts
+from tritspike.runtime.streams import say
 
 _HERE = Path(__file__).parent
-_MODULES = ("runtime.simulator.kernels", "runtime.simulator.counting")
+_MODULES = ("tritspike.runtime.simulator.kernels", "tritspike.runtime.simulator.counting")
 _SOURCES = (*(_HERE / f"{name}.py" for name in ("lanes", "kernels", "counting", "cache")), _HERE.parent / "arith.py")
 _KERNELS: list[Kernel] = []
 _LOCK = threading.Lock()

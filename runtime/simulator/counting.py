@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from runtime.simulator.cache import kernel
-from runtime.simulator.kernels import ROWS, SPIKES, field, inline
-from runtime.simulator.lanes import at, lowest, popcount
+from tritspike.runtime.simulator.cache import kernel
+from tritspike.runtime.simulator.kernels import ROWS, SPIKES, field, inline
+from tritspike.runtime.simulator.lanes import at, lowest, popcount
 
 
 @kernel(f"void({SPIKES}, int64, {ROWS}, {ROWS}, {ROWS})")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from runtime import arith
-from runtime.program import Population, Program, Synapse
-from runtime.wiring import Along, Shift
+from tritspike.runtime import arith
+from tritspike.runtime.program import Population, Program, Synapse
+from tritspike.runtime.wiring import Along, Shift
 
 
 def is_identity(program: Program, s: Synapse) -> bool:

@@ -5,24 +5,22 @@ Texts of any lengths lie end to end in one batch; see `layout.py` for what is ru
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import arith, bits
-from runtime.errors import InputError
-from runtime.program import Program, Result, Samples
-from runtime.simulator import activity, counting, kernels, layout, plain, recorded
-from runtime.simulator.layout import Attention, Counts, Linear, Readout
-from runtime.validation import require_samples
+from tritspike.runtime import arith, bits
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.limits import MOST_THREADS, cores
+from tritspike.runtime.program import Program, Result, Samples
+from tritspike.runtime.simulator import activity, counting, kernels, layout, plain, recorded
+from tritspike.runtime.simulator.layout import Attention, Counts, Linear, Readout
+from tritspike.runtime.validation import require_samples
 
-MEMORY = 256 << 20  # bytes of spikes at once, all threads together, unless told otherwise
 _TOKENS = 1024  # of a batch: enough to amortise Python, few enough to stay in a core's cache and to share out evenly
 _UNPACKED = 64  # tokens whose spikes are unpacked at once
-MOST_THREADS = 256
 
 Buffers = dict[str, bits.Words]
 Ints = NDArray[np.int64]
@@ -146,8 +144,3 @@ def batch_tokens(program: Program, threads: int, memory: int) -> int:
             f"--memory {-(-need >> 20)}" + (", or --threads 1" if threads > 1 else ""),
         )
     return max(longest, min(_TOKENS, memory // (token * threads)))
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -9,11 +9,11 @@ from types import ModuleType
 
 import numpy as np
 
-from runtime import bits
-from runtime.errors import InputError
-from runtime.program import Program, Result, Samples
-from runtime.simulator import fast, kernels, layout, plain, recorded
-from runtime.simulator.layout import Linear
+from tritspike.runtime import bits
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.program import Program, Result, Samples
+from tritspike.runtime.simulator import fast, kernels, layout, plain, recorded
+from tritspike.runtime.simulator.layout import Linear
 
 
 class Growing:

@@ -17,9 +17,9 @@ from typing import Any
 import numba
 import numpy as np
 
-from runtime.arith import V_LIMIT
-from runtime.simulator.cache import kernel
-from runtime.simulator.lanes import (
+from tritspike.runtime.arith import V_LIMIT
+from tritspike.runtime.simulator.cache import kernel
+from tritspike.runtime.simulator.lanes import (
     above,
     append,
     at,

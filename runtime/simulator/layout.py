@@ -14,14 +14,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import arith, bits
-from runtime.errors import ExecutorError
-from runtime.program import READOUT, SOURCE, Population, Program, Synapse
-from runtime.ranges import bounded, require_ranges
-from runtime.simulator import facts, kernels, weights
-from runtime.simulator.lanes import BLOCK
-from runtime.validation import require_sound
-from runtime.wiring import Along, Matrix, Pool
+from tritspike.runtime import arith, bits
+from tritspike.runtime.errors import ExecutorError
+from tritspike.runtime.program import READOUT, SOURCE, Population, Program, Synapse
+from tritspike.runtime.ranges import bounded, require_ranges
+from tritspike.runtime.simulator import facts, kernels, weights
+from tritspike.runtime.simulator.lanes import BLOCK
+from tritspike.runtime.validation import require_sound
+from tritspike.runtime.wiring import Along, Matrix, Pool
 
 Lanes = NDArray[np.int32]
 OWN = (0,)  # offsets of a stage that hears each neuron's own position alone, whose words it reads where they lie

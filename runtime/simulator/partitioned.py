@@ -8,12 +8,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from runtime.errors import InputError
-from runtime.mapping import Mapping
-from runtime.program import SOURCE, Population, Program, Result, Samples, Synapse
-from runtime.simulator.reference import drive, fire, require_memory, stream
-from runtime.tiling import Boxes, Index, Tiling, neurons, preimage
-from runtime.validation import require_samples, require_sound
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.mapping import Mapping
+from tritspike.runtime.program import SOURCE, Population, Program, Result, Samples, Synapse
+from tritspike.runtime.simulator.reference import drive, fire, require_memory, stream
+from tritspike.runtime.tiling import Boxes, Index, Tiling, neurons, preimage
+from tritspike.runtime.validation import require_samples, require_sound
 
 
 def run(mapping: Mapping, samples: Samples, record: bool = False) -> Result:

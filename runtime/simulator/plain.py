@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import arith
-from runtime.bits import Words, pack, unpack, words
+from tritspike.runtime import arith
+from tritspike.runtime.bits import Words, pack, unpack, words
 
 Ints = NDArray[np.int64]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import bits
-from runtime.program import READOUT, SOURCE, Population, Program, Samples, packed
-from runtime.simulator.layout import Plan
-from runtime.wiring import Along
+from tritspike.runtime import bits
+from tritspike.runtime.program import READOUT, SOURCE, Population, Program, Samples, packed
+from tritspike.runtime.simulator.layout import Plan
+from tritspike.runtime.wiring import Along
 
 Bools = NDArray[np.bool_]
 

@@ -7,11 +7,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import arith
-from runtime.errors import ExecutorError, RangeError
-from runtime.memory import available
-from runtime.program import READOUT, SOURCE, Population, Program, Result, Samples, packed
-from runtime.validation import require_samples, require_sound
+from tritspike.runtime import arith
+from tritspike.runtime.errors import ExecutorError, RangeError
+from tritspike.runtime.memory import available
+from tritspike.runtime.program import READOUT, SOURCE, Population, Program, Result, Samples, packed
+from tritspike.runtime.validation import require_samples, require_sound
 
 
 def run(program: Program, samples: Samples, record: bool = False) -> Result:

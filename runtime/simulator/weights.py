@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import bits
-from runtime.simulator.lanes import BLOCK
+from tritspike.runtime import bits
+from tritspike.runtime.simulator.lanes import BLOCK
 
 
 def table(codes: NDArray[np.int8], each: int) -> bits.Words:

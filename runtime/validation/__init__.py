@@ -12,13 +12,13 @@ from weakref import WeakSet
 
 import numpy as np
 
-from hw_profiles.errors import Finding, TritspikeError, listed
-from runtime import bits
-from runtime.errors import InputError
-from runtime.program import Program, Samples
-from runtime.validation.arrays import arrays
-from runtime.validation.fields import fields
-from runtime.validation.structure import structure
+from tritspike.hw_profiles.errors import Finding, TritspikeError, listed
+from tritspike.runtime import bits
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.program import Program, Samples
+from tritspike.runtime.validation.arrays import arrays
+from tritspike.runtime.validation.fields import fields
+from tritspike.runtime.validation.structure import structure
 
 _SOUND: WeakSet[Program] = WeakSet()
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hw_profiles.errors import Finding
-from runtime import arith
-from runtime.checkpoint import INT32, SIZES
-from runtime.program import Population, Program, Synapse
-from runtime.validation.kinds import Whole, array
-from runtime.wiring import Matrix, Pool
+from tritspike.hw_profiles.errors import Finding
+from tritspike.runtime import arith
+from tritspike.runtime.checkpoint import INT32, SIZES
+from tritspike.runtime.program import Population, Program, Synapse
+from tritspike.runtime.validation.kinds import Whole, array
+from tritspike.runtime.wiring import Matrix, Pool
 
 _WEIGHT = Whole(-arith.WEIGHT_LIMIT, arith.WEIGHT_LIMIT)
 _MANTISSA = Whole(-arith.BIAS_MANTISSA_LIMIT, arith.BIAS_MANTISSA_LIMIT)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hw_profiles.errors import Finding
-from runtime import arith
-from runtime.checkpoint import BITS, SIZES
-from runtime.program import ROLES, Bias, Host, Program, Synapse
-from runtime.validation.kinds import FLAG, LINE, NAME, TEXT, Exactly, Finite, Kind, OneOf, Whole, held
-from runtime.wiring import GRIDS, Along, Dims, Matrix, Pool, Shift, Wiring
+from tritspike.hw_profiles.errors import Finding
+from tritspike.runtime import arith
+from tritspike.runtime.checkpoint import BITS, SIZES
+from tritspike.runtime.program import ROLES, Bias, Host, Program, Synapse
+from tritspike.runtime.validation.kinds import FLAG, LINE, NAME, TEXT, Exactly, Finite, Kind, OneOf, Whole, held
+from tritspike.runtime.wiring import GRIDS, Along, Dims, Matrix, Pool, Shift, Wiring
 
 # Steps of a program's depth: 256 layers of eight steps are 2,048; an order beyond it, so that no sum of them overflows anything.
 _DEPTH = Whole(0, 1 << 15)

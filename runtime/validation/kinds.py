@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hw_profiles.errors import Finding
-from runtime.checkpoint import LONGEST_LINE, is_line
+from tritspike.hw_profiles.errors import Finding
+from tritspike.runtime.checkpoint import LONGEST_LINE, is_line
 
 
 class Kind(Protocol):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from hw_profiles.errors import Finding
-from runtime.program import LIF, READOUT, RELAY, SOURCE, Population, Program, Synapse
-from runtime.wiring import Along, Matrix, Pool, Shift
+from tritspike.hw_profiles.errors import Finding
+from tritspike.runtime.program import LIF, READOUT, RELAY, SOURCE, Population, Program, Synapse
+from tritspike.runtime.wiring import Along, Matrix, Pool, Shift
 
 _SOURCES = {"x": "ie", "pad": "i"}  # what a host plays, and over which grid
 

@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import executors, operations, program_file
-from runtime.errors import SourceError
-from runtime.executors import Answers, How
-from runtime.kept import keep
-from runtime.program import LIF, Program, Synapse
-from runtime.spike_rates import MASK, spike_counts
-from runtime.text import Encoder
-from runtime.told import told_warnings
-from runtime.versus import side as side_file
-from runtime.versus.side import Side
-from runtime.versus.sources import PROGRAM, Asked, digest, files_of, kind_of
-from runtime.wiring import Along, Matrix, Pool
+from tritspike.runtime import executors, operations, program_file
+from tritspike.runtime.errors import SourceError
+from tritspike.runtime.executors import Answers, How
+from tritspike.runtime.kept import keep
+from tritspike.runtime.program import LIF, Program, Synapse
+from tritspike.runtime.spike_rates import MASK, spike_counts
+from tritspike.runtime.text import Encoder
+from tritspike.runtime.told import told_warnings
+from tritspike.runtime.versus import side as side_file
+from tritspike.runtime.versus.side import Side
+from tritspike.runtime.versus.sources import PROGRAM, Asked, digest, files_of, kind_of
+from tritspike.runtime.wiring import Along, Matrix, Pool
 
-_ROOT = Path(__file__).resolve().parents[2]  # where `models` is too, if it is here at all
-_MODULE = "models.predict"
+_ROOT = Path(__file__).absolute().parents[3]  # where `tritspike` is
+_MODULE = "tritspike.models.predict"
 
 
 def run(source: Path, asked: Asked) -> Side:

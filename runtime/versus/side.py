@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_profiles.errors import decoding
-from runtime.errors import FileError
-from runtime.files import read_tensors, write_tensors
-from runtime.operations import Operations
-from runtime.spike_rates import Count, Counts, mean
-from runtime.versus.sources import Digest
+from tritspike.hw_profiles.errors import decoding
+from tritspike.runtime.errors import FileError
+from tritspike.runtime.files import read_tensors, write_tensors
+from tritspike.runtime.operations import Operations
+from tritspike.runtime.spike_rates import Count, Counts, mean
+from tritspike.runtime.versus.sources import Digest
 
 FORMAT, VERSION = "tritspike-side", 1
 

@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
-from hw_profiles.reading import reason, require_regular
-from runtime import glue, program_file
-from runtime.checkpoint import FORMAT, config_from_json
-from runtime.errors import FileError
-from runtime.files import read_json
+from tritspike.hw_profiles.reading import reason, require_regular
+from tritspike.runtime import glue, program_file
+from tritspike.runtime.checkpoint import FORMAT, config_from_json
+from tritspike.runtime.errors import FileError
+from tritspike.runtime.files import read_json
 
 PROGRAM, CHECKPOINT, TEACHER, FLOAT_STUDENT = "program", "checkpoint", "teacher", "float student"
 _TEACHER_FILES = (".json", ".safetensors", ".txt", ".model")

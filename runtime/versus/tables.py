@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from runtime.program import COINCIDENCE, RELAY
-from runtime.spike_rates import Count, Counts
-from runtime.versus.comparison import Comparison, saving
-from runtime.versus.runs import Past
-from runtime.versus.side import Side
-from runtime.versus.statistics import LEVEL
+from tritspike.runtime.program import COINCIDENCE, RELAY
+from tritspike.runtime.spike_rates import Count, Counts
+from tritspike.runtime.versus.comparison import Comparison, saving
+from tritspike.runtime.versus.runs import Past
+from tritspike.runtime.versus.side import Side
+from tritspike.runtime.versus.statistics import LEVEL
 
 _APART = {"coincidence neurons": COINCIDENCE, "relays": RELAY}
 _NONE = "-"

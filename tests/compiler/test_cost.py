@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import random_checkpoint
 
-from compiler.lower import lower
-from compiler.mapping.cost import energy, events, static, step_ns, timing
-from compiler.mapping.counts import neurobench
-from compiler.mapping.fit import map_program
-from compiler.mapping.picture import link_loads, picture
-from compiler.mapping.rates import measured_rates, uniform_rates
-from compiler.mapping.report import report
-from compiler.mapping.workload import Workload, assumed
-from hw_profiles.profile import load
-from runtime.map_report import tables
-from runtime.operations import operations
-from runtime.program import COINCIDENCE, RELAY, SOURCE
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.compiler.mapping.cost import energy, events, static, step_ns, timing
+from tritspike.compiler.mapping.counts import neurobench
+from tritspike.compiler.mapping.fit import map_program
+from tritspike.compiler.mapping.picture import link_loads, picture
+from tritspike.compiler.mapping.rates import measured_rates, uniform_rates
+from tritspike.compiler.mapping.report import report
+from tritspike.compiler.mapping.workload import Workload, assumed
+from tritspike.hw_profiles.profile import load
+from tritspike.runtime.map_report import tables
+from tritspike.runtime.operations import operations
+from tritspike.runtime.program import COINCIDENCE, RELAY, SOURCE
+from tritspike.runtime.text import Encoder
 
 PROFILE = replace(load("loihi2"), neurons_per_core=256, core_memory_bytes=16384, synapse_memory_bytes=16384, chips=4, chips_x=2, chips_y=2)
 

@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import random_checkpoint
+from command import lower_main
 
-from compiler.errors import DoesNotFit
-from compiler.ir.graph import Lif
-from compiler.lower import lower, lowered_graph, main
-from compiler.pipeline import DEFAULT
-from hw_profiles.profile import HardwareProfile, load
-from runtime import program_file
-from runtime.simulator import fast
-from runtime.text import Encoder
+from tritspike.compiler.errors import DoesNotFit
+from tritspike.compiler.ir.graph import Lif
+from tritspike.compiler.lower import lower, lowered_graph
+from tritspike.compiler.pipeline import DEFAULT
+from tritspike.hw_profiles.profile import HardwareProfile, load
+from tritspike.runtime import program_file
+from tritspike.runtime.simulator import fast
+from tritspike.runtime.text import Encoder
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SIZES = dict(layers=1, hidden=8, heads=2, head_dim=2, ffn=6, max_length=5, steps=3, embedding_rank=4)
@@ -73,7 +74,7 @@ def test_script_and_module_from_another_folder_give_the_same_bytes(small, tmp_pa
     for seed, (name, (form, path)) in enumerate(forms.items(), 1):
         done = _command(form, ["../checkpoint", "--profile", "tiny", "--out", f"{name}.tsp"], here, seed, path)
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith(f"{name}.tsp: 757 neurons of 1,024, 5 tokens, 3 steps a sample, 9 steps deep")
+        assert done.stdout.startswith(f"{name}.tsp: 757 neurons of 1,024 on tiny, 5 tokens, 3 steps a sample, 9 steps deep")
     program_file.save(lower(small, "tiny"), here / "call.tsp")
     assert (here / "script.tsp").read_bytes() == (here / "module.tsp").read_bytes() == (here / "call.tsp").read_bytes()
 
@@ -82,13 +83,13 @@ def test_script_and_module_from_another_folder_give_the_same_bytes(small, tmp_pa
 
 
 def test_list_passes_names_each_with_its_sentence_in_order(capsys):
-    main(["--list-passes"])
+    lower_main(["--list-passes"])
     assert [line.split(None, 1) for line in capsys.readouterr().out.splitlines()] == [[step.name, step.sentence()] for step in DEFAULT]
     assert all(step.sentence().endswith(".") for step in DEFAULT)
 
 
 def _explained(capsys, folder: Path) -> dict[str, list[str]]:
-    main([str(folder), "--explain", "--profile", "loihi2"])
+    lower_main([str(folder), "--explain", "--profile", "loihi2"])
     rows = (re.split(r"\s*[│┃|]\s*", line.strip("│┃| \n")) for line in capsys.readouterr().out.splitlines())
     return {row[0]: row[1:] for row in rows if len(row) > 6 or row[0].startswith("layer.")}
 

@@ -12,17 +12,17 @@ import pytest
 import random_checkpoint
 from command import LOWER, ROOT, RUNTIME, Shell
 
-from compiler.errors import DoesNotFit
-from compiler.ir.graph import Graph
-from compiler.lower import lower
-from compiler.passes.base import Pass
-from compiler.pipeline import DEFAULT
-from hw_profiles.profile import HardwareProfile
-from runtime import mapping, program_file
-from runtime.compare import require_equal
-from runtime.operations import same_size
-from runtime.simulator import partitioned, reference
-from runtime.text import Encoder
+from tritspike.compiler.errors import DoesNotFit
+from tritspike.compiler.ir.graph import Graph
+from tritspike.compiler.lower import lower
+from tritspike.compiler.passes.base import Pass
+from tritspike.compiler.pipeline import DEFAULT
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime import mapping, program_file
+from tritspike.runtime.compare import require_equal
+from tritspike.runtime.operations import same_size
+from tritspike.runtime.simulator import partitioned, reference
+from tritspike.runtime.text import Encoder
 
 
 @pytest.fixture()
@@ -39,7 +39,7 @@ def test_map_writes_mapping_and_picture_and_inspect_prints_the_same_tables(check
     assert "spike rates measured on 2 texts of texts" in printed and "of random placement" in printed and "Effective_ACs" in printed
     code, again, err = shell.run(RUNTIME, "inspect", out, "--map")
     assert (code, err) == (0, "")
-    tables = printed[printed.index("loihi2, 12 tokens") : printed.index(f"{tmp_path}/p.map")]
+    tables = printed[printed.index("loihi2, 12 tokens: ") : printed.index(f"{tmp_path}/p.map")]
     assert tables in again
     assert shell.run(RUNTIME, "inspect", out, "--map", tmp_path / "p.map")[1] == again
 
@@ -117,7 +117,7 @@ def test_auto_chooses_with_the_passes_that_it_is_given(checkpoint):
 def test_inspect_without_a_mapping_names_the_missing_file(checkpoint, shell, tmp_path):
     shell.run(LOWER, checkpoint, "--out", tmp_path / "p.tsp")
     code, _, err = shell.run(RUNTIME, "inspect", tmp_path / "p.tsp", "--map")
-    assert (code, err) == (1, f"error: {tmp_path}/p.map: no such file or directory (hint: lower.py --map writes it beside the program)\n")
+    assert (code, err) == (1, f"error: {tmp_path}/p.map: no such file or directory (hint: lower --map writes it beside the program)\n")
 
 
 @pytest.mark.parametrize("content, expected", [("", "holds no text"), (None, "cannot be read as texts, one a line")])

@@ -15,20 +15,20 @@ import random_checkpoint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compiler.errors import DoesNotFit
-from compiler.lower import lower
-from compiler.mapping import place, slicing
-from compiler.mapping.fit import map_program
-from compiler.mapping.rates import measured_rates, uniform_rates
-from compiler.mapping.slicing import RESOURCES, limits
-from compiler.mapping.storage import FORMATS, packed_bits, projection
-from hw_profiles.profile import load
-from runtime import mapping as mapping_file
-from runtime.compare import require_equal
-from runtime.errors import FileError, InputError
-from runtime.simulator import partitioned, reference
-from runtime.text import Encoder
-from runtime.tiling import even_cuts
+from tritspike.compiler.errors import DoesNotFit
+from tritspike.compiler.lower import lower
+from tritspike.compiler.mapping import place, slicing
+from tritspike.compiler.mapping.fit import map_program
+from tritspike.compiler.mapping.rates import measured_rates, uniform_rates
+from tritspike.compiler.mapping.slicing import RESOURCES, limits
+from tritspike.compiler.mapping.storage import FORMATS, packed_bits, projection
+from tritspike.hw_profiles.profile import load
+from tritspike.runtime import mapping as mapping_file
+from tritspike.runtime.compare import require_equal
+from tritspike.runtime.errors import FileError, InputError
+from tritspike.runtime.simulator import partitioned, reference
+from tritspike.runtime.text import Encoder
+from tritspike.runtime.tiling import even_cuts
 
 outcomes: Counter[str] = Counter()
 

@@ -9,23 +9,23 @@ import numpy as np
 import pytest
 import random_checkpoint
 
-from compiler.errors import RangeViolation
-from compiler.frontend.build import build
-from compiler.frontend.checkpoint import read_checkpoint
-from compiler.ir.graph import Coincidence, Edge, Graph, Lif, ProductEdge, Relay, self_edge
-from compiler.ir.printer import show
-from compiler.ir.verify import verify
-from compiler.lower import lower
-from compiler.passes.fold_registers import FoldRegisters
-from compiler.passes.silence_padding import SilencePadding
-from compiler.pipeline import DEFAULT, run
-from hw_profiles.profile import load
-from runtime import program_file
-from runtime.errors import ExecutorError
-from runtime.program import Bias
-from runtime.simulator import fast, layout, reference
-from runtime.text import Encoder
-from runtime.wiring import Along, Matrix
+from tritspike.compiler.errors import RangeViolation
+from tritspike.compiler.frontend.build import build
+from tritspike.compiler.frontend.checkpoint import read_checkpoint
+from tritspike.compiler.ir.graph import Coincidence, Edge, Graph, Lif, ProductEdge, Relay, self_edge
+from tritspike.compiler.ir.printer import show
+from tritspike.compiler.ir.verify import verify
+from tritspike.compiler.lower import lower
+from tritspike.compiler.passes.fold_registers import FoldRegisters
+from tritspike.compiler.passes.silence_padding import SilencePadding
+from tritspike.compiler.pipeline import DEFAULT, run
+from tritspike.hw_profiles.profile import load
+from tritspike.runtime import program_file
+from tritspike.runtime.errors import ExecutorError
+from tritspike.runtime.program import Bias
+from tritspike.runtime.simulator import fast, layout, reference
+from tritspike.runtime.text import Encoder
+from tritspike.runtime.wiring import Along, Matrix
 
 TINY = dict(seed=0, layers=1, hidden=8, heads=2, head_dim=2, ffn=6, max_length=5, steps=3, embedding_rank=4)
 VARIANTS = {

@@ -9,16 +9,16 @@ from typing import ClassVar
 import pytest
 import random_checkpoint
 
-from compiler.errors import VerifyError
-from compiler.ir.graph import Edge, Graph, Stream
-from compiler.ir.verify import verify
-from compiler.lower import lowered_graph
-from compiler.passes.base import Pass
-from compiler.passes.expand_products import ExpandProducts
-from compiler.passes.fold_registers import FoldRegisters
-from compiler.pipeline import DEFAULT, run
-from hw_profiles.profile import load
-from runtime.wiring import Along, Matrix, Pool
+from tritspike.compiler.errors import VerifyError
+from tritspike.compiler.ir.graph import Edge, Graph, Stream
+from tritspike.compiler.ir.verify import verify
+from tritspike.compiler.lower import lowered_graph
+from tritspike.compiler.passes.base import Pass
+from tritspike.compiler.passes.expand_products import ExpandProducts
+from tritspike.compiler.passes.fold_registers import FoldRegisters
+from tritspike.compiler.pipeline import DEFAULT, run
+from tritspike.hw_profiles.profile import load
+from tritspike.runtime.wiring import Along, Matrix, Pool
 
 SIZES = dict(layers=1, hidden=8, heads=2, head_dim=2, ffn=6, max_length=4, steps=3, embedding_rank=4)
 HEARING_X = ("x.relay", "layer.0.query", "layer.0.key", "layer.0.value")

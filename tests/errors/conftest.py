@@ -8,8 +8,8 @@ import pytest
 import random_checkpoint
 from command import Shell
 
-from compiler.lower import lower
-from runtime import program_file
+from tritspike.compiler.lower import lower
+from tritspike.runtime import program_file
 
 SMALL = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=2, steps=2, max_length=6)
 

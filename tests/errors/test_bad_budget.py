@@ -10,14 +10,14 @@ import pytest
 import random_checkpoint
 from command import RUNTIME
 
-from compiler.lower import lower
-from compiler.pipeline import DEFAULT
-from runtime import program_file
-from runtime.errors import ExecutorError, InputError, RangeError
-from runtime.program import Bias
-from runtime.simulator import fast, layout
-from runtime.text import Encoder
-from runtime.wiring import Along, Matrix
+from tritspike.compiler.lower import lower
+from tritspike.compiler.pipeline import DEFAULT
+from tritspike.runtime import limits, program_file
+from tritspike.runtime.errors import ExecutorError, InputError, RangeError
+from tritspike.runtime.program import Bias
+from tritspike.runtime.simulator import fast, layout
+from tritspike.runtime.text import Encoder
+from tritspike.runtime.wiring import Along, Matrix
 
 
 @pytest.fixture()
@@ -49,8 +49,8 @@ def test_threads_and_memory_out_of_range(shell, command, option, value, allowed)
 
 @pytest.mark.parametrize("threads", [0, -3, 257])
 def test_thread_count_through_the_api(lowered, threads):
-    with pytest.raises(InputError, match=rf"^{threads} threads, allowed 1\.\.256 \(hint: this machine has {fast.cores()} cores\)$"):
-        fast.batch_tokens(lowered, threads, fast.MEMORY)
+    with pytest.raises(InputError, match=rf"^{threads} threads, allowed 1\.\.256 \(hint: this machine has {limits.cores()} cores\)$"):
+        fast.batch_tokens(lowered, threads, limits.MEMORY)
 
 
 def test_memory_too_small_for_one_text(program, shell):

@@ -14,12 +14,12 @@ import random_checkpoint
 from command import RUNTIME, message, spawn
 from safetensors.numpy import save
 
-from compiler.lower import lower
-from runtime import program_file
-from runtime.errors import FileError, SourceError
-from runtime.glue import task_named
-from runtime.versus import run, runs, side
-from runtime.versus.sources import FORMAT, Asked, kind_of
+from tritspike.compiler.lower import lower
+from tritspike.runtime import program_file
+from tritspike.runtime.errors import FileError, SourceError
+from tritspike.runtime.glue import task_named
+from tritspike.runtime.versus import run, runs, side
+from tritspike.runtime.versus.sources import FORMAT, Asked, kind_of
 
 
 @pytest.fixture()
@@ -128,8 +128,9 @@ def test_every_kind_is_known_by_its_content(program, tmp_path):
 
 @pytest.mark.parametrize("left, missing", [((), "A"), (("a",), "B"), (("a", "b"), "--task"), (("a", "b", "--task", "sst2"), "--data")])
 def test_too_few_arguments(left, missing, shell):
-    expected = f"compare: {missing} is missing (hint: compare A B --task T --data DIR, or compare --history)"
-    assert shell.refusal(RUNTIME, "compare", *left) == expected
+    code, out, err = shell.run(RUNTIME, "compare", *left)
+    expected = f"python -m runtime compare: error: {missing} is missing: A B --task T --data DIR, or --history, are needed"
+    assert (code, out, err.splitlines()[-1]) == (2, "", expected)
 
 
 @pytest.mark.parametrize(
@@ -256,18 +257,16 @@ def asked(data) -> Asked:
 CHILDREN = [
     ("raise SystemExit('error: what it says')", "what it says"),
     ("import torch_that_is_not_here", "{}: needs torch to run, which is not here: ModuleNotFoundError: No module named 'torch_that_is_not_here'"),
-    ("raise RuntimeError('out of luck')", "{}: models.predict ended with 1: RuntimeError: out of luck"),
-    ("import os; os._exit(7)", "{}: models.predict ended with 7: nothing on stderr"),
+    ("raise RuntimeError('out of luck')", "{}: answering ended with 1: RuntimeError: out of luck"),
+    ("import os; os._exit(7)", "{}: answering ended with 7: nothing on stderr"),
 ]
 
 
 @pytest.mark.parametrize("body, expected", CHILDREN)
 def test_a_child_that_fails(body, expected, asked, small, tmp_path, monkeypatch):
-    package = tmp_path / "models"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "predict.py").write_text(body + "\n")
+    (tmp_path / "answering.py").write_text(body + "\n")
     monkeypatch.setattr(run, "_ROOT", tmp_path)
+    monkeypatch.setattr(run, "_MODULE", "answering")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SourceError) as caught:
         run.run_child(small, asked)

@@ -11,10 +11,10 @@ import pytest
 import random_checkpoint
 from command import LOWER, RUNTIME, message, spawn
 
-from compiler.lower import lower
-from runtime import program_file, sampling
-from runtime.errors import DataError, FileError
-from runtime.versus import sources
+from tritspike.compiler.lower import lower
+from tritspike.runtime import program_file, sampling
+from tritspike.runtime.errors import DataError, FileError
+from tritspike.runtime.versus import sources
 
 TASKS = "sst2, cola, mrpc, stsb, rte, wnli, qnli, qqp, mnli"
 SST2 = "sentence\tlabel\nw1 w2\t1\nw3\t0\n"

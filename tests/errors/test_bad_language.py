@@ -8,10 +8,10 @@ import random_checkpoint
 from command import RUNTIME
 from tokenizers import normalizers, processors
 
-from compiler.lower import lower
-from runtime import executors, program_file
-from runtime.errors import InputError
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.runtime import executors, program_file
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.text import Encoder
 
 SIX = "w1 w2 w3 w4 w5 w6"  # and [CLS] before them: 7 tokens
 LONG = "the prompt has 7 tokens, the window holds 6"

@@ -11,8 +11,8 @@ import pytest
 import random_checkpoint
 from command import LOWER, ROOT, message, spawn
 
-from compiler.lower import lower
-from hw_profiles.profile import HardwareProfile, boards, known, load
+from tritspike.compiler.lower import lower
+from tritspike.hw_profiles.profile import HardwareProfile, boards, known, load
 
 TINY = (ROOT / "hw_profiles" / "tiny.toml").read_text()
 KNOWN = f"one of {', '.join(known())}, or the path of a .toml file"

@@ -11,9 +11,9 @@ from command import LOWER, RUNTIME, message, spawn
 from program_json import described, store
 from safetensors.numpy import save
 
-from runtime import program_file
-from runtime.errors import FileError
-from runtime.files import write_tensors
+from tritspike.runtime import program_file
+from tritspike.runtime.errors import FileError
+from tritspike.runtime.files import write_tensors
 
 NOT_WHOLE = "not a whole safetensors file ({size} bytes): truncated or damaged"
 COMMANDS = [("inspect",), ("classify", "w1"), ("verify", "--executor", "fast"), ("glue", "--task", "sst2", "--data", "nowhere")]
@@ -193,10 +193,11 @@ def test_interrupt(program, shell, monkeypatch):
 
 def test_a_program_that_two_executors_disagree_on(program, shell, monkeypatch):
     """`verify` says where on stdout and ends with 1."""
-    from runtime import executors
+    from tritspike.runtime import executors
+    from tritspike.runtime.simulator import reference
 
     def wrong(*args):
-        result = executors.reference.run(*args)
+        result = reference.run(*args)
         result.spikes["layer.0.output"][0] ^= 0x80
         return result
 

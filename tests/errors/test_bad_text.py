@@ -7,10 +7,10 @@ import random_checkpoint
 from command import LOWER, RUNTIME
 from tokenizers import processors
 
-from compiler.lower import lower
-from runtime import executors, program_file
-from runtime.errors import InputError
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.runtime import executors, program_file
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.text import Encoder
 
 SMALL = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=2, steps=2, max_length=9)
 EXECUTORS = ("fast", "reference", "lava")

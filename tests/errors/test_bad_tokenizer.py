@@ -16,10 +16,10 @@ import random_checkpoint
 from command import LOWER, RUNTIME, message
 from conftest import _data
 
-from compiler.lower import lower
-from runtime import program_file
-from runtime.errors import CheckpointError, FileError, InputError
-from runtime.tokenizer import tokenizer_from
+from tritspike.compiler.lower import lower
+from tritspike.runtime import program_file
+from tritspike.runtime.errors import CheckpointError, FileError, InputError
+from tritspike.runtime.tokenizer import tokenizer_from
 
 BASE = json.loads(random_checkpoint.small_tokenizer().to_str())
 TEMPLATE = BASE["post_processor"]
@@ -156,7 +156,7 @@ def test_a_panic_on_a_text_is_one_of_our_errors_and_prints_nothing(fault, capfd)
 
 
 def test_what_others_write_meanwhile_is_kept(capfd):
-    from runtime.panics import answering
+    from tritspike.runtime.panics import answering
 
     with answering("here", FileError):
         print("a line", file=sys.stderr, flush=True)
@@ -231,8 +231,8 @@ def test_a_real_process_is_not_aborted(small):
 _CHILD = """
 import resource, sys
 from pathlib import Path
-from hw_profiles.errors import TritspikeError
-from runtime.tokenizer import text_of, tokenizer_from
+from tritspike.hw_profiles.errors import TritspikeError
+from tritspike.runtime.tokenizer import text_of, tokenizer_from
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 30),) * 2)
 for n in range(int(sys.argv[2])):

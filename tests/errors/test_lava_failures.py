@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from command import RUNTIME
 
-from runtime import program_file
-from runtime.errors import ExecutorError
-from runtime.kept import Kept
-from runtime.lava import executor
-from runtime.lava.plan import plan
-from runtime.program import Samples
+from tritspike.runtime import program_file
+from tritspike.runtime.errors import ExecutorError
+from tritspike.runtime.kept import Kept
+from tritspike.runtime.lava import executor
+from tritspike.runtime.lava.plan import plan
+from tritspike.runtime.program import Samples
 
 needs_lava = pytest.mark.skipif(importlib.util.find_spec("lava") is None, reason="lava-nc is not installed")
 
@@ -162,7 +162,7 @@ def test_damaged_job(program, shell, monkeypatch, jobs):
     made = []
     monkeypatch.setattr(executor, "_write_job", lambda job, *rest: made.append(job) or (job / "job.json").write_text("{"))
     found = shell.refusal(RUNTIME, *classify(program))
-    assert found == f"Lava died with exit code 1: runtime.errors.FileError: {made[0]}/job.json: not a JSON file: truncated or damaged"
+    assert found == f"Lava died with exit code 1: tritspike.runtime.errors.FileError: {made[0]}/job.json: not a JSON file: truncated or damaged"
     assert list(jobs.iterdir()) == []
 
 

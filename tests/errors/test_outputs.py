@@ -15,12 +15,13 @@ import pytest
 import random_checkpoint
 from command import LOWER, ROOT, RUNTIME
 
-from compiler import lower as lowering
-from compiler.lower import lower
-from compiler.mapping import command as mapping_command
-from runtime import deploy, executors, language, mapping, program_file
-from runtime.errors import InputError
-from runtime.versus import command as comparing
+from tritspike.compiler.commands import lower as lowering
+from tritspike.compiler.lower import lower
+from tritspike.compiler.mapping import command as mapping_command
+from tritspike.runtime import executors, language, mapping, program_file
+from tritspike.runtime.commands import compare as comparing
+from tritspike.runtime.commands import deploy
+from tritspike.runtime.errors import InputError
 
 SIZES = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=2, steps=2, max_length=6)
 NAMES = ("p.map", "p.svg", "p.tsp")  # in the order in which they are written
@@ -58,7 +59,7 @@ def _worked(*arguments, **options):
 def no_work(monkeypatch):
     """Fails where a command begins to work."""
     begins = [(lowering, "lowered_graph"), (executors, "answer"), (language, "score"), (deploy, "preflight"), (deploy, "_samples")]
-    for module, name in [*begins, (comparing, "run")]:
+    for module, name in [*begins, (comparing, "run_side")]:
         monkeypatch.setattr(module, name, _worked)
 
 
@@ -294,8 +295,10 @@ MOMENTS = [("picture", 0), ("fsync", 0), ("replace", 0), ("replace", 1), ("repla
 _KILLED = f"""
 import os, signal, sys
 from matplotlib import collections, figure, patches  # once for all
-from compiler import lower
-from compiler.mapping import command
+from tritspike.compiler.commands import lower  # once for all
+from tritspike.compiler.commands.table import COMMANDS
+from tritspike.compiler.mapping import command
+from tritspike.runtime.command_line import main
 
 def kill_at(owner, name, number):
     calls, real = iter(range(100)), getattr(owner, name)
@@ -311,7 +314,7 @@ for folder in folders:
         child = os.fork()
         if not child:
             kill_at(command if name == "picture" else os, name, number)
-            lower.main([checkpoint, "--map", "--out", f"{{folder}}/{{name}}{{number}}/p.tsp"])
+            main(COMMANDS, "lower.py", [checkpoint, "--map", "--out", f"{{folder}}/{{name}}{{number}}/p.tsp"], single=True)
             os._exit(0)
         assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
 """

@@ -7,15 +7,15 @@ import pytest
 import random_checkpoint
 from command import LOWER
 
-from compiler.lower import lower
-from compiler.passes.check_capacity import CheckCapacity
-from compiler.passes.prove_ranges import ProveRanges
-from compiler.pipeline import DEFAULT
-from runtime import arith
-from runtime.checkpoint import pack_codes
-from runtime.errors import RangeError
-from runtime.program import Samples
-from runtime.simulator import fast, reference
+from tritspike.compiler.lower import lower
+from tritspike.compiler.passes.check_capacity import CheckCapacity
+from tritspike.compiler.passes.prove_ranges import ProveRanges
+from tritspike.compiler.pipeline import DEFAULT
+from tritspike.runtime import arith
+from tritspike.runtime.checkpoint import pack_codes
+from tritspike.runtime.errors import RangeError
+from tritspike.runtime.program import Samples
+from tritspike.runtime.simulator import fast, reference
 
 UNPROVED = tuple(step for step in DEFAULT if not isinstance(step, ProveRanges | CheckCapacity))  # both bound the readout
 

@@ -15,13 +15,13 @@ from agreement import all_agree
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compiler.lower import lower
-from runtime import arith
-from runtime.compare import require_equal
-from runtime.errors import MismatchError
-from runtime.program import LIF
-from runtime.simulator import fast, reference
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.runtime import arith
+from tritspike.runtime.compare import require_equal
+from tritspike.runtime.errors import MismatchError
+from tritspike.runtime.program import LIF
+from tritspike.runtime.simulator import fast, reference
+from tritspike.runtime.text import Encoder
 
 CASES = 200
 activity: Counter[str] = Counter()  # of populations that computed, how many did more than sleep or saturate

@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from compiler.lower import lower
-from models.export import tensors as exported
-from models.load import load_language_model, load_student
-from runtime.checkpoint import INT32
-from runtime.errors import CheckpointError
-from runtime.files import read_tensors
+from tritspike.compiler.lower import lower
+from tritspike.models.export import tensors as exported
+from tritspike.models.load import load_language_model, load_student
+from tritspike.runtime.checkpoint import INT32
+from tritspike.runtime.errors import CheckpointError
+from tritspike.runtime.files import read_tensors
 
 LINEAR = ("query", "key", "value", "attended", "hidden", "output")
 SHARED = ("score.gain", "context.gain", "attended.skip", "output.skip")
@@ -145,7 +145,7 @@ def test_what_the_compiler_refuses_torch_refuses_too(name, values, expected, tmp
 
 
 def test_a_student_that_no_checkpoint_holds_is_not_written(tmp_path):
-    from models.export import export
+    from tritspike.models.export import export
 
     student = load_student(random_checkpoint.write(tmp_path / "c", 7))
     student.readout_bias.data[0] = float("nan")

@@ -12,12 +12,12 @@ import random_checkpoint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compiler.lower import lower
-from runtime import arith, executors
-from runtime.compare import require_equal
-from runtime.executors import How
-from runtime.simulator import fast, layout, reference
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.runtime import arith, executors, limits
+from tritspike.runtime.compare import require_equal
+from tritspike.runtime.executors import How
+from tritspike.runtime.simulator import fast, layout, reference
+from tritspike.runtime.text import Encoder
 
 CASES = 320  # beside the 200 of the spine's property, which runs fast too
 _CELLS = 5_000_000  # coincidence neurons times steps that the reference may simulate for one case, a second or so
@@ -63,7 +63,7 @@ def test_fast_is_the_reference(case):
     expected = reference.run(program, samples, record=True)
     for name, run in (("fast", fast.run), ("plain", partial(fast.run, plainly=True))):
         require_equal(program, expected, run(program, samples, record=True), ("reference", name))
-    memory = layout.bytes_per_token(program, program.dims.positions) * program.dims.positions * threads if little else fast.MEMORY
+    memory = layout.bytes_per_token(program, program.dims.positions) * program.dims.positions * threads if little else limits.MEMORY
     answers = executors.streamed(encoder, tokens, How(threads=threads, memory=memory))
     assert (answers.logits == expected.logits).all() and (answers.lengths == samples.lengths).all()
     lengths_seen.update(samples.lengths.tolist())

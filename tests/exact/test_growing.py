@@ -12,12 +12,12 @@ import random_checkpoint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compiler.lower import lower
-from runtime.compare import require_equal
-from runtime.errors import InputError
-from runtime.simulator import fast, reference
-from runtime.simulator.growing import Growing
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.runtime.compare import require_equal
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.simulator import fast, reference
+from tritspike.runtime.simulator.growing import Growing
+from tritspike.runtime.text import Encoder
 
 
 @st.composite

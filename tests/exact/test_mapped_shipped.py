@@ -9,16 +9,16 @@ import mapping_check
 import pytest
 import random_checkpoint
 
-from compiler.lower import lower
-from compiler.mapping import place
-from compiler.mapping.fit import fit, map_program
-from compiler.mapping.slicing import limits
-from compiler.mapping.workload import measured
-from hw_profiles.profile import load
-from runtime import glue
-from runtime.compare import require_equal
-from runtime.simulator import partitioned, reference
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.compiler.mapping import place
+from tritspike.compiler.mapping.fit import fit, map_program
+from tritspike.compiler.mapping.slicing import limits
+from tritspike.compiler.mapping.workload import measured
+from tritspike.hw_profiles.profile import load
+from tritspike.runtime import glue
+from tritspike.runtime.compare import require_equal
+from tritspike.runtime.simulator import partitioned, reference
+from tritspike.runtime.text import Encoder
 
 CHECKPOINT = Path(__file__).resolve().parents[2] / "models" / "zoo" / "sst2-one-chip"
 

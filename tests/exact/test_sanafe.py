@@ -8,8 +8,8 @@ import pytest
 import random_checkpoint
 
 from benchmarks import sanafe_check
-from compiler.lower import lower
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.runtime.text import Encoder
 
 
 @pytest.mark.skipif("SANAFE_PYTHON" not in os.environ, reason="SANAFE_PYTHON names no Python with sanafe")

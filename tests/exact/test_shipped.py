@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from command import runtime_main as main
 
-from compiler.lower import lower
-from models.equality import compare
-from runtime import program_file
-from runtime.commands import main
+from tritspike.compiler.lower import lower
+from tritspike.models.equality import compare
+from tritspike.runtime import program_file
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 CHECKPOINT = ZOO / "sst2-one-chip"

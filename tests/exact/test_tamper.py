@@ -12,16 +12,16 @@ import pytest
 import random_checkpoint
 from tampering import tampered
 
-from compiler.lower import lower
-from compiler.mapping.fit import map_program
-from compiler.mapping.rates import uniform_rates
-from hw_profiles.errors import TritspikeError
-from hw_profiles.profile import load
-from runtime.compare import require_equal
-from runtime.lava.plan import plan
-from runtime.program import Program, Samples
-from runtime.simulator import fast, partitioned, reference
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.compiler.mapping.fit import map_program
+from tritspike.compiler.mapping.rates import uniform_rates
+from tritspike.hw_profiles.errors import TritspikeError
+from tritspike.hw_profiles.profile import load
+from tritspike.runtime.compare import require_equal
+from tritspike.runtime.lava.plan import plan
+from tritspike.runtime.program import Program, Samples
+from tritspike.runtime.simulator import fast, partitioned, reference
+from tritspike.runtime.text import Encoder
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 SMALL = {

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from command import runtime_main as main
 
-from compiler.lower import lower
-from models.equality import compare
-from runtime import program_file
-from runtime.commands import main
-from runtime.glue import task_named
+from tritspike.compiler.lower import lower
+from tritspike.models.equality import compare
+from tritspike.runtime import program_file
+from tritspike.runtime.glue import task_named
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 FOLDERS = sorted(f for f in ZOO.iterdir() if not f.name.startswith("lm-"))

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from agreement import all_agree
+from command import runtime_main as main
 
-from compiler.lower import lower
-from runtime import program_file
-from runtime.commands import main
-from runtime.compare import require_equal
-from runtime.sampling import file_windows
-from runtime.simulator import reference
-from runtime.simulator.growing import Growing
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.runtime import program_file
+from tritspike.runtime.compare import require_equal
+from tritspike.runtime.sampling import file_windows
+from tritspike.runtime.simulator import reference
+from tritspike.runtime.simulator.growing import Growing
+from tritspike.runtime.text import Encoder
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 FOLDERS = sorted(ZOO.glob("lm-*"))

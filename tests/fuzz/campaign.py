@@ -22,7 +22,7 @@ from fuzz.keep import CASE, keep
 from fuzz.kinds import checkpoint, map, profile, program, runs, tokenizer
 from fuzz.workers import shared
 
-from runtime.simulator import cache
+from tritspike.runtime.simulator import cache
 
 KINDS: dict[str, Kind] = {k.KIND.name: k.KIND for k in (program, checkpoint, tokenizer, map, profile, runs)}
 
@@ -51,7 +51,7 @@ def prepare(folder: Path, names: Sequence[str]) -> None:
 def warm() -> None:
     """Load what commands load when they need it, so that no child does."""
     cache.prepare()
-    for name in ("safetensors.numpy", "matplotlib.backends.backend_svg", "matplotlib.figure", "mpl_toolkits.mplot3d", "runtime.consoles"):
+    for name in ("safetensors.numpy", "matplotlib.backends.backend_svg", "matplotlib.figure", "mpl_toolkits.mplot3d", "tritspike.runtime.consoles"):
         importlib.import_module(name)
 
 

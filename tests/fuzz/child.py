@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from command import lower_main, runtime_main
 from fuzz.case import LOWER, RUNTIME, Done, Step
 
-from compiler import lower
-from runtime import commands
-from runtime.cli import run_command
+from tritspike.runtime.cli import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
-MAINS: dict[str, Callable[[list[str]], int | None]] = {LOWER: lower.main, RUNTIME: commands.main}
+MAINS: dict[str, Callable[[list[str]], int | None]] = {LOWER: lower_main, RUNTIME: runtime_main}
 _SQLITE = ("-wal", "-shm")  # beside a database that somebody has told to keep a write-ahead log, SQLite leaves these
 _REAL = {LOWER: [str(ROOT / "compiler" / "lower.py")], RUNTIME: ["-m", "runtime"]}
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from fuzz.containers import Arrays
 
-from runtime import arith
-from runtime.checkpoint import pack_codes, packed_width
+from tritspike.runtime import arith
+from tritspike.runtime.checkpoint import pack_codes, packed_width
 
 Described = dict[str, Any]
 _KEEPS = (1, 2, 511, 2048, 3072, 4095, 4096)

@@ -10,10 +10,10 @@ from random import Random
 import random_checkpoint
 from fuzz.case import RUNTIME, Step
 
-from compiler.lower import lower
-from compiler.mapping import command as mapping_command
-from hw_profiles.profile import load as load_profile
-from runtime import mapping, program_file
+from tritspike.compiler.lower import lower
+from tritspike.compiler.mapping import command as mapping_command
+from tritspike.hw_profiles.profile import load as load_profile
+from tritspike.runtime import mapping, program_file
 
 SHAPE = "shape"  # a file that says which of `SHAPES` its folder is
 _SMALL = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=3, steps=2, max_length=5, embedding_rank=3)

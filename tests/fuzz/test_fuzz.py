@@ -17,8 +17,9 @@ from fuzz.case import RUNTIME, Change, Done, Kind, Step
 from fuzz.report import tally
 from hypothesis import settings
 
-from runtime import executors
-from runtime.errors import InputError
+from tritspike.runtime import executors
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.simulator import reference
 
 HERE = Path(__file__).parent
 CASES = 200  # of each kind
@@ -123,7 +124,7 @@ def test_two_executors_that_differ_are_found(monkeypatch, tmp_path):
     from fuzz.kinds import program
 
     def wrong(*args, **options):
-        result = executors.reference.run(*args[:2], record=True)
+        result = reference.run(*args[:2], record=True)
         result.spikes["layer.0.output"][0] ^= 0x80
         result.read[:] += 64 * (result.read < 1)
         return result

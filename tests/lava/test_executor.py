@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 import random_checkpoint
 
-from compiler.lower import lower
-from runtime import executors, language, program_file
-from runtime.compare import require_equal
-from runtime.language import Sampler, Sampling
-from runtime.lava import executor
-from runtime.lava.plan import plan
-from runtime.program import COINCIDENCE, RELAY, SOURCE
-from runtime.simulator import fast, reference
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.runtime import executors, language, program_file
+from tritspike.runtime.compare import require_equal
+from tritspike.runtime.language import Sampler, Sampling
+from tritspike.runtime.lava import executor
+from tritspike.runtime.lava.plan import plan
+from tritspike.runtime.program import COINCIDENCE, RELAY, SOURCE
+from tritspike.runtime.simulator import fast, reference
+from tritspike.runtime.text import Encoder
 
 
 def _samples(program, count=3, longest=12):
@@ -78,8 +78,8 @@ _USER = """
     import sys
     from pathlib import Path
     import numpy as np
-    from runtime import program_file
-    from runtime.lava.network import to_lava
+    from tritspike.runtime import program_file
+    from tritspike.runtime.lava.network import to_lava
     from lava.magma.core.run_conditions import RunSteps
     from lava.magma.core.run_configs import Loihi2SimCfg
     from lava.proc.io.sink import RingBuffer as Sink

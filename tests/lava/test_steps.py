@@ -12,9 +12,9 @@ import pytest
 import random_checkpoint
 from command import ROOT
 
-from compiler.lower import lower
-from runtime.simulator import fast
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.runtime.simulator import fast
+from tritspike.runtime.text import Encoder
 
 
 @pytest.fixture()

@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 import random_checkpoint
 import torch
+from command import model_main
 
-from models import finetune_teacher, predict, train, train_teacher
-from models.data import read_lines
-from models.finetune_teacher import Options, finetune
-from models.recipe import read_recipe
-from models.teacher import Teacher, load_causal_teacher, load_teacher
-from runtime.errors import DataError, FileError, InputError
+from tritspike.models import finetune_teacher, predict, train
+from tritspike.models.data import read_lines
+from tritspike.models.finetune_teacher import finetune
+from tritspike.models.recipe import read_recipe
+from tritspike.models.teacher import Teacher, load_causal_teacher, load_teacher
+from tritspike.models.teacher_options import FineTuning
+from tritspike.runtime.errors import DataError, FileError, InputError
 
 RECIPES = {
     "deep": 'task = "sst2"\nx = ' + "[" * 100_000,
@@ -139,8 +141,8 @@ def test_a_teacher_s_pickle_is_not_read(bert, tmp_path):
 
 def test_a_teacher_that_takes_shorter_texts_only_is_one_line(bert, tmp_path):
     """16 positions, and texts of more tokens."""
-    from runtime.glue import task_named
-    from runtime.versus.sources import Asked
+    from tritspike.runtime.glue import task_named
+    from tritspike.runtime.versus.sources import Asked
 
     bert.save(tmp_path / "t")
     (tmp_path / "SST-2").mkdir()
@@ -152,10 +154,10 @@ def test_a_teacher_that_takes_shorter_texts_only_is_one_line(bert, tmp_path):
 
 @pytest.mark.parametrize("change", [{"vocabulary": 10**12}, {"classes": -2}, {"recipe": {"task": "sst2", "model": {"hidden": "a"}}}], ids=str)
 def test_a_float_student_whose_card_says_anything_is_one_line(change, tmp_path):
-    from models import state
-    from models.spiking_bert import BertConfig, SpikingBert
-    from runtime.glue import task_named
-    from runtime.versus.sources import Asked
+    from tritspike.models import state
+    from tritspike.models.spiking_bert import BertConfig, SpikingBert
+    from tritspike.runtime.glue import task_named
+    from tritspike.runtime.versus.sources import Asked
 
     card = {"recipe": {"task": "sst2", "model": {"hidden": 16}}, "vocabulary": 40, "classes": 2} | change
     state.save(tmp_path / "float", {"student": SpikingBert(BertConfig(vocabulary=40, classes=2, hidden=16))}, card)
@@ -167,8 +169,8 @@ def test_a_float_student_whose_card_says_anything_is_one_line(change, tmp_path):
 
 
 def test_a_card_of_other_weights_is_refused(tmp_path):
-    from models import state
-    from models.spiking_bert import BertConfig, SpikingBert
+    from tritspike.models import state
+    from tritspike.models.spiking_bert import BertConfig, SpikingBert
 
     card = {"recipe": {"task": "sst2", "model": {"hidden": 16}}, "vocabulary": 40, "classes": 2}
     state.save(tmp_path / "float", {"student": SpikingBert(BertConfig(vocabulary=40, classes=2, hidden=16))}, card)
@@ -179,7 +181,7 @@ def test_a_card_of_other_weights_is_refused(tmp_path):
 
 def test_a_rate_s_card_that_is_no_card_is_one_line(glue_like, bert, tmp_path):
     bert.save(tmp_path / "base")
-    options = Options(str(tmp_path / "base"), "sst2", str(glue_like), str(tmp_path / "out"), held_out=4)
+    options = FineTuning(str(tmp_path / "base"), "sst2", str(glue_like), str(tmp_path / "out"), held_out=4)
     said = {k: v for k, v in vars(options).items() if k not in finetune_teacher._NOT_THE_RUN}
     (tmp_path / "out" / "rate-5e-05").mkdir(parents=True)
     for card in ({"options": said}, {"options": said, "held_out_curve": 5}, {"options": said, "held_out_curve": []}):
@@ -208,15 +210,18 @@ ASKED = ["p", "--task", "sst2", "--data", "d", "--out", "o"]
 @pytest.mark.parametrize(
     "main, given, option, value",
     [
-        *[(train.main, STUDENT, "--threads", v) for v in ("0", "-1", "100000000000000000000", "two")],
-        *[(finetune_teacher.main, TUNED, "--seed", v) for v in ("-1", "100000000000000000000", "nan")],
-        *[(finetune_teacher.main, TUNED, "--epochs", v) for v in ("nan", "inf", "0", "-1")],
-        *[(finetune_teacher.main, TUNED, n, "0") for n in ("--batch", "--checks", "--held-out", "--max-length")],
-        (finetune_teacher.main, TUNED, "--rate", "nan"),
-        *[(train_teacher.main, SCRATCH, n, "99999999999999999999") for n in ("--lines", "--hidden", "--layers", "--steps", "--seed", "--length")],
-        *[(train_teacher.main, SCRATCH, n, "nan") for n in ("--share", "--rate", "--dropout")],
-        *[(train_teacher.main, SCRATCH, n, "0") for n in ("--heads", "--warm-up", "--check-every", "--threads", "--batch")],
-        *[(predict.main, ASKED, "--limit", v) for v in ("0", "-5", "99999999999999")],
+        *[(model_main("train"), STUDENT, "--threads", v) for v in ("0", "-1", "100000000000000000000", "two")],
+        *[(model_main("finetune-teacher"), TUNED, "--seed", v) for v in ("-1", "100000000000000000000", "nan")],
+        *[(model_main("finetune-teacher"), TUNED, "--epochs", v) for v in ("nan", "inf", "0", "-1")],
+        *[(model_main("finetune-teacher"), TUNED, n, "0") for n in ("--batch", "--checks", "--held-out", "--max-length")],
+        (model_main("finetune-teacher"), TUNED, "--rate", "nan"),
+        *[
+            (model_main("train-teacher"), SCRATCH, n, "99999999999999999999")
+            for n in ("--lines", "--hidden", "--layers", "--steps", "--seed", "--length")
+        ],
+        *[(model_main("train-teacher"), SCRATCH, n, "nan") for n in ("--share", "--rate", "--dropout")],
+        *[(model_main("train-teacher"), SCRATCH, n, "0") for n in ("--heads", "--warm-up", "--check-every", "--threads", "--batch")],
+        *[(model_main("predict"), ASKED, "--limit", v) for v in ("0", "-5", "99999999999999")],
     ],
     ids=lambda x: x if isinstance(x, str) else "",
 )
@@ -229,7 +234,7 @@ def test_a_number_out_of_range_is_refused_before_any_work(main, given, option, v
 
 def test_heads_that_do_not_divide_a_teacher_s_width_are_refused():
     with pytest.raises(InputError, match=r"^--hidden 256 is not a multiple of --heads 3$"):
-        train_teacher.main([*SCRATCH, "--heads", "3"])
+        model_main("train-teacher")([*SCRATCH, "--heads", "3"])
 
 
 @pytest.mark.parametrize(
@@ -239,5 +244,5 @@ def test_a_setting_out_of_range_is_refused_in_one_line(setting, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["train"])
     config = Path(train.__file__).parent / "configs" / "sst2.toml"
     with pytest.raises(InputError, match=r"^--set ") as caught:
-        train.main(["--config", str(config), "--teacher", "t", "--data", "d", "--out", "o", "--set", setting])
+        model_main("train")(["--config", str(config), "--teacher", "t", "--data", "d", "--out", "o", "--set", setting])
     assert "\n" not in str(caught.value)

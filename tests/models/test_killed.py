@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from models import state
-from runtime.errors import FileError
+from tritspike.models import state
+from tritspike.runtime.errors import FileError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks import kneser_ney
-from models.streams import train_tokenizer, wikitext
-from runtime.errors import InputError
+from tritspike.models.streams import train_tokenizer, wikitext
+from tritspike.runtime.errors import InputError
 
 
 def after(model, *context):

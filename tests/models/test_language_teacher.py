@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import random_checkpoint
 import torch
+from command import model_main
 from tiny_language import tiny
 
-from models import train_teacher
-from models.streams import (
+from tritspike.models import train_teacher
+from tritspike.models.streams import (
     START,
     Stream,
     batch_of,
@@ -25,8 +26,8 @@ from models.streams import (
     train_tokenizer,
     wikitext,
 )
-from models.teacher import CausalTeacher, load_causal_teacher
-from runtime.errors import DataError, FileError, InputError
+from tritspike.models.teacher import CausalTeacher, load_causal_teacher
+from tritspike.runtime.errors import DataError, FileError, InputError
 
 
 def test_articles_are_cut_at_their_titles_and_nothing_is_lost(wiki):
@@ -113,7 +114,7 @@ def options(wiki, out, *more):
 def test_a_teacher_learns_and_a_killed_run_goes_on_to_the_same_weights(wiki, tmp_path, monkeypatch, capsys):
     (tmp_path / "r.txt").write_text("five six seven\n" * 40)
     more = ("--unlabelled", str(tmp_path / "r.txt"))
-    train_teacher.main(options(wiki, tmp_path / "whole", *more))
+    model_main("train-teacher")(options(wiki, tmp_path / "whole", *more))
     card = json.loads((tmp_path / "whole" / "card.json").read_text())
     assert [point[0] for point in card["curve"]] == [30, 60] and card["valid_perplexity"] == min(p[2] for p in card["curve"]) < 100
     assert f"validation perplexity {card['valid_perplexity']:.3f}" in capsys.readouterr().out
@@ -127,9 +128,9 @@ def test_a_teacher_learns_and_a_killed_run_goes_on_to_the_same_weights(wiki, tmp
 
     monkeypatch.setattr(train_teacher.Training, "_loss", dies)
     with pytest.raises(KeyboardInterrupt):
-        train_teacher.main(options(wiki, tmp_path / "killed", *more))
+        model_main("train-teacher")(options(wiki, tmp_path / "killed", *more))
     monkeypatch.setattr(train_teacher.Training, "_loss", real)
-    train_teacher.main(options(wiki, tmp_path / "killed", *more))
+    model_main("train-teacher")(options(wiki, tmp_path / "killed", *more))
     for name in ("model.safetensors", "tokenizer.json"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     teacher = load_causal_teacher(str(tmp_path / "whole"))

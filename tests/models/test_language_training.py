@@ -9,23 +9,23 @@ import numpy as np
 import pytest
 import random_checkpoint
 import torch
-from command import RUNTIME, Shell
+from command import RUNTIME, Shell, model_main
 from tiny_language import tiny
 
-from compiler.lower import lower
-from models import train as training
-from models import train_language
-from models.bispikclm import SpikingLM, language_config
-from models.equality import compare
-from models.export import tensors
-from models.fold import recalibrate, scale_limits
-from models.load import load_language_model, load_student
-from models.recipe import Recipe, Schedule
-from models.spad import SpadDistiller, SpadWeights
-from models.streams import Stream, crops, train_tokenizer, wikitext
-from models.teacher import CausalTeacher
-from runtime import program_file
-from runtime.errors import InputError
+from tritspike.compiler.lower import lower
+from tritspike.models import train as training
+from tritspike.models import train_language
+from tritspike.models.bispikclm import SpikingLM, language_config
+from tritspike.models.equality import compare
+from tritspike.models.export import tensors
+from tritspike.models.fold import recalibrate, scale_limits
+from tritspike.models.load import load_language_model, load_student
+from tritspike.models.recipe import Recipe, Schedule
+from tritspike.models.spad import SpadDistiller, SpadWeights
+from tritspike.models.streams import Stream, crops, train_tokenizer, wikitext
+from tritspike.models.teacher import CausalTeacher
+from tritspike.runtime import program_file
+from tritspike.runtime.errors import InputError
 
 TERMS = ("embedding", "attention", "features", "logits", "labels", "rate", "operations")
 SIZES = dict(hidden=32, layers=2, heads=2, head_dim=8, ffn=32, steps=2, max_length=16, embedding_rank=16, window=2)
@@ -133,7 +133,7 @@ def test_loading_a_checkpoint_and_exporting_it_changes_nothing(trained):
     out, _ = trained
     student = load_language_model(out)
     again, first = tensors(student), tensors(load_language_model(out))
-    from runtime.files import read_tensors
+    from tritspike.runtime.files import read_tensors
 
     stored, _ = read_tensors(out / "model.safetensors")
     assert all((again[name] == array).all() for name, array in stored.items()) and first.keys() == stored.keys()
@@ -166,7 +166,7 @@ def test_the_command_takes_the_shipped_recipe(wiki, teacher, tmp_path, capsys, m
     sizes = [f"model.{k}={v}" for k, v in SIZES.items()]
     few = ["schedule.float_steps=3", "schedule.integer_steps=2", "schedule.held_out=4", "schedule.calibration_batches=2", "schedule.unlabelled=0"]
     found = ["--config", "models/configs/lm.toml", "--teacher", teacher, "--data", wiki, "--out", tmp_path / "out", "--threads", 1]
-    training.main([*map(str, found), "--no-dev", "--set", *sizes, *few, "loss.attention=0", "start.embedding='words'"])
+    model_main("train")([*map(str, found), "--no-dev", "--set", *sizes, *few, "loss.attention=0", "start.embedding='words'"])
     assert "\nvalid perplexity " in capsys.readouterr().out
     assert lower(tmp_path / "out", "loihi2").host.task == "lm"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shlex
 from itertools import takewhile
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from models import finetune_teacher, make_zoo
-from models.recipe import plain, read_recipe, varied
-from runtime.errors import InputError
+from tritspike.models import make_zoo
+from tritspike.models.commands import finetune_teacher
+from tritspike.models.recipe import plain, read_recipe, varied
+from tritspike.runtime.errors import InputError
 
 AT = make_zoo.Places("BASE", "DATA", ("reviews.xz",), Path("out"))
 
@@ -44,9 +46,15 @@ def test_a_shell_reads_a_card_s_settings_as_they_were_meant(card):
         assert plain(recipe)[section][key] == said["recipe"][section][key]
 
 
+def _parsed(arguments):
+    parser = argparse.ArgumentParser()
+    finetune_teacher.add_options(parser)
+    return parser.parse_args(arguments)
+
+
 @pytest.mark.parametrize("teacher", make_zoo.TEACHERS, ids=lambda run: run.task)
 def test_teachers_commands_are_read_by_fine_tuning(teacher):
-    options = finetune_teacher._options(make_zoo.teacher_command(teacher, AT))
+    options = finetune_teacher.options(_parsed(make_zoo.teacher_command(teacher, AT)))
     assert (options.task, options.epochs, options.rates, options.apart) == (teacher.task, teacher.epochs, teacher.rates, teacher.apart)
     assert not options.dev
     assert options.base == "BASE" and options.out == f"out/teachers/{teacher.task}"

@@ -10,19 +10,19 @@ import random_checkpoint
 import torch
 from transformers import PretrainedConfig
 
-from compiler.lower import lower
-from models import measure, training_set
-from models.data import Corpus, encode, pack, shuffled_batches
-from models.distil import SpikePrice, mean_rate, operation_rate
-from models.export import export
-from models.fold import population_spikes, scale_limits, spike_rates
-from models.load import load_student
-from models.recipe import recipe_from
-from models.spiking import exact_product, lif
-from models.spiking_bert import BertConfig, SpikingBert
-from models.teacher import Teacher
-from models.training_set import TrainingSet, teacher_logits
-from runtime import arith
+from tritspike.compiler.lower import lower
+from tritspike.models import measure, training_set
+from tritspike.models.data import Corpus, encode, pack, shuffled_batches
+from tritspike.models.distil import SpikePrice, mean_rate, operation_rate
+from tritspike.models.export import export
+from tritspike.models.fold import population_spikes, scale_limits, spike_rates
+from tritspike.models.load import load_student
+from tritspike.models.recipe import recipe_from
+from tritspike.models.spiking import exact_product, lif
+from tritspike.models.spiking_bert import BertConfig, SpikingBert
+from tritspike.models.teacher import Teacher
+from tritspike.models.training_set import TrainingSet, teacher_logits
+from tritspike.runtime import arith
 
 
 def _corpus(lengths):

@@ -11,21 +11,22 @@ import numpy as np
 import pytest
 import random_checkpoint
 import torch
+from command import model_main
 
-from compiler.lower import lower
-from models import fold, measure, predict, state
-from models.data import encode, length_sorted_batches, pack
-from models.load import load_student
-from models.recipe import Recipe, plain
-from models.spiking_bert import BertConfig, SpikingBert
-from models.teacher import Teacher, load_teacher
-from runtime import glue, program_file
-from runtime.errors import CheckpointError, FileError, InputError, SourceError
-from runtime.operations import FloatModel, float_operations
-from runtime.versus import side as side_file
-from runtime.versus.run import run_child, run_program
-from runtime.versus.side import Side
-from runtime.versus.sources import Asked
+from tritspike.compiler.lower import lower
+from tritspike.models import fold, measure, predict, state
+from tritspike.models.data import encode, length_sorted_batches, pack
+from tritspike.models.load import load_student
+from tritspike.models.recipe import Recipe, plain
+from tritspike.models.spiking_bert import BertConfig, SpikingBert
+from tritspike.models.teacher import Teacher, load_teacher
+from tritspike.runtime import glue, program_file
+from tritspike.runtime.errors import CheckpointError, FileError, InputError, SourceError
+from tritspike.runtime.operations import FloatModel, float_operations
+from tritspike.runtime.versus import side as side_file
+from tritspike.runtime.versus.run import run_child, run_program
+from tritspike.runtime.versus.side import Side
+from tritspike.runtime.versus.sources import Asked
 
 MODEL = dict(hidden=16, layers=2, heads=2, head_dim=4, ffn=24, steps=3, max_length=12, embedding_rank=8)
 
@@ -224,7 +225,7 @@ def test_a_refusal_of_the_child_is_told_as_its_own_line(data, tmp_path):
 
 def test_the_command_writes_a_side(data, tmp_path):
     folder, out = random_checkpoint.write(tmp_path / "c", 6), tmp_path / "side.safetensors"
-    predict.main([str(folder), "--task", "sst2", "--data", str(data), "--limit", "3", "--out", str(out)])
+    model_main("predict")([str(folder), "--task", "sst2", "--data", str(data), "--limit", "3", "--out", str(out)])
     found = side_file.load(out)
     assert isinstance(found, Side) and found.source == str(folder) and len(found.guesses) == 3
 

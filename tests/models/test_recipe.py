@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from models.recipe import read_recipe
-from runtime.errors import FileError
+from tritspike.models.recipe import read_recipe
+from tritspike.runtime.errors import FileError
 
 _CONFIGS = sorted((Path(__file__).resolve().parents[2] / "models" / "configs").glob("*.toml"))
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from command import model_main
 
-from models import finetune_teacher
-from models.data import encode, pack, sentences_of
-from models.spiking_bert import BertConfig, SpikingBert
-from models.start import Start, start_student
-from models.teacher import load_teacher
-from runtime.errors import FileError, InputError
+from tritspike.models.data import encode, pack, sentences_of
+from tritspike.models.spiking_bert import BertConfig, SpikingBert
+from tritspike.models.start import Start, start_student
+from tritspike.models.teacher import load_teacher
+from tritspike.runtime.errors import FileError, InputError
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_the_fine_tuning_command_keeps_the_best_and_writes_a_card(minilm, tmp_pa
         "--checks",
         "2",
     ]
-    finetune_teacher.main(options)
+    model_main("finetune-teacher")(options)
     card = json.loads((tmp_path / "out" / "card.json").read_text())
     assert card["dev"]["accuracy"] == 1.0 and [len(t["held_out_curve"]) for t in card["tries"]] == [2, 2]
     assert card["rate"] == max(card["tries"], key=lambda t: max(t["held_out_curve"]))["rate"]
@@ -149,10 +149,10 @@ def test_the_fine_tuning_command_keeps_the_best_and_writes_a_card(minilm, tmp_pa
 def _again(out, options):
     """Rates that are there are not trained again; those of other options are refused."""
     weights = [(out / folder / "model.safetensors").stat().st_mtime_ns for folder in ("rate-0.0001", "rate-0.0003")]
-    finetune_teacher.main(options)
+    model_main("finetune-teacher")(options)
     assert weights == [(out / folder / "model.safetensors").stat().st_mtime_ns for folder in ("rate-0.0001", "rate-0.0003")]
     with pytest.raises(InputError, match="trained with other options"):
-        finetune_teacher.main([*options, "--seed", "1"])
+        model_main("finetune-teacher")([*options, "--seed", "1"])
 
 
 def test_review_sentences_are_cut_spaced_and_repeatable(tmp_path):

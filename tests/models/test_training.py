@@ -9,29 +9,30 @@ import numpy as np
 import pytest
 import random_checkpoint
 import torch
+from command import runtime_main
 
-from compiler.frontend.checkpoint import read_checkpoint
-from compiler.lower import lower
-from models import train as training
-from models.data import Corpus, encode, hold_out, pack, training_part
-from models.distil import LossWeights
-from models.equality import compare
-from models.export import tensors
-from models.fold import recalibrate
-from models.load import load_student
-from models.predict import predict
-from models.recipe import Recipe, Schedule, varied
-from models.spiking import binary, exact_product, lif, ternary
-from models.spiking_bert import BertConfig, SpikingBert
-from models.start import Start, start_from, start_regression, start_student
-from models.teacher import Teacher
-from models.training_set import prepare
-from runtime import arith, program_file
-from runtime.checkpoint import config_from_json, tensor_table
-from runtime.errors import InputError
-from runtime.files import read_json, read_tensors
-from runtime.glue import TASKS, Example, task_named
-from runtime.versus.sources import Asked
+from tritspike.compiler.frontend.checkpoint import read_checkpoint
+from tritspike.compiler.lower import lower
+from tritspike.models import train as training
+from tritspike.models.data import Corpus, encode, hold_out, pack, training_part
+from tritspike.models.distil import LossWeights
+from tritspike.models.equality import compare
+from tritspike.models.export import tensors
+from tritspike.models.fold import recalibrate
+from tritspike.models.load import load_student
+from tritspike.models.predict import predict
+from tritspike.models.recipe import Recipe, Schedule, varied
+from tritspike.models.spiking import binary, exact_product, lif, ternary
+from tritspike.models.spiking_bert import BertConfig, SpikingBert
+from tritspike.models.start import Start, start_from, start_regression, start_student
+from tritspike.models.teacher import Teacher
+from tritspike.models.training_set import prepare
+from tritspike.runtime import arith, program_file
+from tritspike.runtime.checkpoint import config_from_json, tensor_table
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.files import read_json, read_tensors
+from tritspike.runtime.glue import TASKS, Example, task_named
+from tritspike.runtime.versus.sources import Asked
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +103,7 @@ def test_what_is_exported_is_the_schema_and_what_the_program_computes(trained, t
     program_file.save(lower(read_checkpoint(out), "loihi2"), tmp_path / "p.tsp")
     found = compare(out, tmp_path / "p.tsp", str(task_data))
     assert found.all_equal and found.sentences == 80
-    from runtime.commands import main
-
-    main(["glue", str(tmp_path / "p.tsp"), "--task", "sst2", "--data", str(task_data), "--json", str(tmp_path / "r.json")])
+    runtime_main(["glue", str(tmp_path / "p.tsp"), "--task", "sst2", "--data", str(task_data), "--json", str(tmp_path / "r.json")])
     assert json.loads((tmp_path / "r.json").read_text())["accuracy"] == card["dev"]["accuracy"]
 
 

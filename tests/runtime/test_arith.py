@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runtime import arith
+from tritspike.runtime import arith
 
 V, A, BIAS = (1 << 23) - 1, (1 << 17) - 1, 4095 << 7
 membranes = st.integers(-V, V) | st.sampled_from([-V, V, -1, 0, 1, 4095, -4095, 4096, -4096])

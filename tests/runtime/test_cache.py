@@ -14,9 +14,9 @@ import pytest
 import random_checkpoint
 from numba.core import caching
 
-from compiler.lower import lower
-from runtime import program_file
-from runtime.simulator import cache
+from tritspike.compiler.lower import lower
+from tritspike.runtime import program_file
+from tritspike.runtime.simulator import cache
 
 ROOT = Path(__file__).resolve().parents[2]
 TELLS = ["tritspike: compiling kernels for this CPU; that is done once", "tritspike: compiled in N s"]

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from runtime.checkpoint import KINDS, config_from_json, pack_codes, packed_width, tensor_table, unpack_codes
-from runtime.errors import CheckpointError
+from tritspike.runtime.checkpoint import KINDS, config_from_json, pack_codes, packed_width, tensor_table, unpack_codes
+from tritspike.runtime.errors import CheckpointError
 
 VARIANTS = [
     dict(),

@@ -13,9 +13,9 @@ import pytest
 import random_checkpoint
 from command import LOWER, ROOT, RUNTIME, Shell, interruptible, message
 
-from compiler.lower import lower
-from runtime import cli, executors, program_file
-from runtime.told import CutText, told, told_warnings
+from tritspike.compiler.lower import lower
+from tritspike.runtime import cli, executors, program_file
+from tritspike.runtime.told import CutText, told, told_warnings
 
 SMALL = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=2, steps=2, max_length=6)
 
@@ -189,20 +189,20 @@ SLOW = "import time\nprint('importing', flush=True)\ntime.sleep(600)\n"
 @pytest.mark.parametrize(
     "command, slow",
     [
-        (RUNTIME, "numpy"),
-        (LOWER, "numpy"),
-        (("-m", "compiler.lower"), "numpy"),
-        (("-m", "compiler"), "tokenizers"),
-        (("-m", "models.train"), "torch"),
-        (("-m", "models.predict"), "torch"),
-        (("-c", "from runtime.__main__ import entry; entry()"), "rich"),
-        (("-c", "from compiler.__main__ import entry; entry()"), "rich"),
+        ((*RUNTIME, "inspect", "--help"), "numpy"),
+        ((*LOWER, "--help"), "numpy"),
+        (("-m", "compiler.lower", "--help"), "numpy"),
+        (("-m", "compiler", "--help"), "tokenizers"),
+        (("-m", "models.train", *(part for name in ("config", "teacher", "data", "out") for part in (f"--{name}", "x"))), "torch"),
+        (("-m", "models.predict", "--help"), "numpy"),
+        (("-c", "from tritspike.__main__ import entry; entry()", "classify", "--help"), "rich"),
+        (("-c", "from tritspike.compiler.__main__ import entry; entry()", "--help"), "rich"),
     ],
 )
 def test_ctrl_c_during_import_is_one_line(command, slow, tmp_path):
     (tmp_path / f"{slow}.py").write_text(SLOW)
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
-    running = interruptible([sys.executable, *command, "--help"], env=os.environ | {"PYTHONPATH": path})
+    running = interruptible([sys.executable, *command], env=os.environ | {"PYTHONPATH": path})
     assert running.stdout.readline() == "importing\n"
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=600)
@@ -210,7 +210,7 @@ def test_ctrl_c_during_import_is_one_line(command, slow, tmp_path):
 
 
 def test_who_imports_us_keeps_ctrl_c_and_warnings():
-    code = "import signal, warnings; show = warnings.showwarning; import compiler.lower, models, runtime.__main__; "
+    code = "import signal, warnings; show = warnings.showwarning; import tritspike.compiler.lower, tritspike.models, tritspike.runtime.__main__; "
     code += "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler and warnings.showwarning is show"
     running = interruptible([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert (running.communicate(timeout=600), running.returncode) == (("", ""), 0)

@@ -12,11 +12,11 @@ import pytest
 import random_checkpoint
 from command import RUNTIME, Shell, spawn
 
-from compiler.lower import lower
-from runtime import program_file
-from runtime.checkpoint import pack_codes, unpack_codes
-from runtime.files import read_json, read_tensors, write_tensors
-from runtime.versus import runs
+from tritspike.compiler.lower import lower
+from tritspike.runtime import program_file
+from tritspike.runtime.checkpoint import pack_codes, unpack_codes
+from tritspike.runtime.files import read_json, read_tensors, write_tensors
+from tritspike.runtime.versus import runs
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo" / "sst2-one-chip"
 

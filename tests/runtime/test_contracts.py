@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import random_checkpoint
 
-from compiler.lower import lower
-from runtime import bits
-from runtime.errors import InputError
-from runtime.program import Samples
-from runtime.simulator import cache, contracts, counting, fast, kernels, reference
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.runtime import bits
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.program import Samples
+from tritspike.runtime.simulator import cache, contracts, counting, fast, kernels, reference
+from tritspike.runtime.text import Encoder
 
 
 def spikes(rows: int, steps: int, words: int) -> bits.Words:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from hw_profiles.errors import Finding, TritspikeError, decoding, listed
-from hw_profiles.reading import read_regular
-from runtime.errors import FileError
-from runtime.files import object_from, read_json
+from tritspike.hw_profiles.errors import Finding, TritspikeError, decoding, listed
+from tritspike.hw_profiles.reading import read_regular
+from tritspike.runtime.errors import FileError
+from tritspike.runtime.files import object_from, read_json
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.errors import ExecutorError
-from runtime.kept import keep
+from tritspike.runtime.errors import ExecutorError
+from tritspike.runtime.kept import keep
 
 ROOT = Path(__file__).resolve().parents[2]
 SHM = Path("/dev/shm")
@@ -57,9 +57,9 @@ SHARED = """
 KEEPING = """
     import os, sys
     from pathlib import Path
-    from runtime.cli import run_command
-    from runtime.errors import ExecutorError
-    from runtime.kept import keep
+    from tritspike.runtime.cli import run_command
+    from tritspike.runtime.errors import ExecutorError
+    from tritspike.runtime.kept import keep
     def main(arguments):
         with keep("kept-", os.environ, ExecutorError) as kept:
             if os.environ.get("FORKED") and not os.fork():
@@ -73,11 +73,11 @@ KEEPING = """
 COMPARING = """
     import sys
     from pathlib import Path
-    from runtime import glue
-    from runtime.cli import run_command
-    from runtime.versus import run
-    from runtime.versus.sources import Asked
-    run._ROOT = Path(sys.argv[1])
+    from tritspike.runtime import glue
+    from tritspike.runtime.cli import run_command
+    from tritspike.runtime.versus import run
+    from tritspike.runtime.versus.sources import Asked
+    run._ROOT, run._MODULE = Path(sys.argv[1]), "answering"
     run_command(lambda _: run.run_child(Path("source"), Asked(glue.task_named("sst2"), "data")))
 """
 ANSWERING = "import sys, time; open(sys.argv[-1] + '.begun', 'w').close(); time.sleep(600)"
@@ -182,9 +182,7 @@ def test_a_signal_leaves_nothing(script, number, forked, place):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_killed_comparison_leaves_nothing(number, place, tmp_path):
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "__init__.py").touch()
-    (tmp_path / "models" / "predict.py").write_text(ANSWERING)
+    (tmp_path / "answering.py").write_text(ANSWERING)
     command = [sys.executable, "-c", textwrap.dedent(COMPARING), str(tmp_path)]
     run = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=tmp_path)
     assert until(lambda: list(place.glob("*/*.begun")))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime import arith, bits
-from runtime.simulator import counting, kernels, plain, weights
+from tritspike.runtime import arith, bits
+from tritspike.runtime.simulator import counting, kernels, plain, weights
 
 KEEPS = st.sampled_from([1, 15, 16, 3072, 3277, 4095, 4096]) | st.integers(1, 4096)
 WIDTHS = st.sampled_from([1, 63, 64, 65, 128, 511, 512, 513, 600]) | st.integers(1, 700)

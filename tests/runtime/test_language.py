@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from random_checkpoint import WORDS
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from compiler.lower import lower
-from runtime import language, program_file
-from runtime.errors import InputError
-from runtime.executors import How
-from runtime.language import GrowingPredictor, Predictor, Sampler, Sampling, Score
-from runtime.simulator import reference
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.runtime import language, program_file
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.executors import How
+from tritspike.runtime.language import GrowingPredictor, Predictor, Sampler, Sampling, Score
+from tritspike.runtime.simulator import reference
+from tritspike.runtime.text import Encoder
 
 SMALL = dict(readout="each", layers=2, hidden=16, heads=2, head_dim=4, ffn=12, steps=3, window=2, logit_scale=0.002)
 TEXT = " ".join(np.random.default_rng(5).choice(WORDS[4:], 40))
@@ -182,10 +182,10 @@ def test_generate_goes_on_from_its_prompt_the_same_on_every_executor(program, sh
 
 
 def test_what_is_generated_is_printed_as_it_is_found(program, shell, monkeypatch):
-    from runtime import language_commands
+    from tritspike.runtime.commands import generate
 
     said = []
-    monkeypatch.setattr(language_commands, "_put", lambda out, text: said.append(text))
+    monkeypatch.setattr(generate, "_put", lambda out, text: said.append(text))
     shell.run(RUNTIME, "generate", program, "w1", "--tokens", 3)
     assert [len(part.split()) for part in said] == [1, 1, 1, 1, 0] and said[-1] == "\n"
 

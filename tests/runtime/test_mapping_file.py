@@ -12,14 +12,14 @@ import random_checkpoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiler.lower import lower
-from compiler.mapping import storage
-from compiler.mapping.command import mapped
-from hw_profiles.errors import TritspikeError
-from hw_profiles.profile import load as profile
-from runtime import map_report, mapping
-from runtime.errors import FileError, InputError
-from runtime.files import digest, read_tensors, write_tensors
+from tritspike.compiler.lower import lower
+from tritspike.compiler.mapping import storage
+from tritspike.compiler.mapping.command import mapped
+from tritspike.hw_profiles.errors import TritspikeError
+from tritspike.hw_profiles.profile import load as profile
+from tritspike.runtime import map_report, mapping
+from tritspike.runtime.errors import FileError, InputError
+from tritspike.runtime.files import digest, read_tensors, write_tensors
 
 
 @pytest.fixture(scope="module")

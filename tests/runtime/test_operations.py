@@ -6,12 +6,21 @@ import numpy as np
 import pytest
 import random_checkpoint
 
-from compiler.lower import lower
-from runtime.operations import TEACHER, FloatModel, float_operations, leaky_updates, neuron_updates, program_operations, same_size, synaptic_events
-from runtime.program import COINCIDENCE, LIF, READOUT, RELAY, SOURCE
-from runtime.simulator import fast, reference
-from runtime.spike_rates import Count, mean, spike_counts
-from runtime.text import Encoder
+from tritspike.compiler.lower import lower
+from tritspike.runtime.operations import (
+    TEACHER,
+    FloatModel,
+    float_operations,
+    leaky_updates,
+    neuron_updates,
+    program_operations,
+    same_size,
+    synaptic_events,
+)
+from tritspike.runtime.program import COINCIDENCE, LIF, READOUT, RELAY, SOURCE
+from tritspike.runtime.simulator import fast, reference
+from tritspike.runtime.spike_rates import Count, mean, spike_counts
+from tritspike.runtime.text import Encoder
 
 TOKENS = [([1, 5, 6, 9, 2], [0] * 5), ([1] + [7] * 11, [0] * 12), ([1, 2], [0, 0])]
 

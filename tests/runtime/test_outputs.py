@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from runtime import outputs
-from runtime.errors import FileError
-from runtime.files import require_folder, require_writable, staged, write_all, write_atomic, write_tensors
-from runtime.outputs import ANSWERS, BUNDLE, GRAPH, HISTORY, MAPPING, PICTURE, PROGRAM, REPORT, Output
+from tritspike.runtime import outputs
+from tritspike.runtime.errors import FileError
+from tritspike.runtime.files import require_folder, require_writable, staged, write_all, write_atomic, write_tensors
+from tritspike.runtime.outputs import ANSWERS, BUNDLE, GRAPH, HISTORY, MAPPING, PICTURE, PROGRAM, REPORT, Output
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ from itertools import count, islice
 import pytest
 from command import interruptible
 
-from runtime.parallel import ordered_map
+from tritspike.runtime.parallel import ordered_map
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
@@ -56,19 +56,19 @@ def test_an_error_ends_it_and_leaves_no_thread(threads):
 
 # the command, saying after each batch that it is at work
 LIVING = """
-from runtime import cli, commands, executors
+from tritspike.runtime import __main__ as command, executors
 streamed = executors.streamed
 def told(encoder, tokens, how, step):
     return streamed(encoder, tokens, how, lambda n: (step(n), print("working", flush=True)))
 executors.streamed = told
-cli.run_command(commands.main)
+command.entry()
 """
 
 
 def test_ctrl_c_ends_a_run_with_one_line(tmp_path, checkpoint):
     """Many texts, one SIGINT when the first of them are done: 130, no traceback, no report, and a cache that is still whole."""
-    from compiler.lower import lower
-    from runtime import program_file
+    from tritspike.compiler.lower import lower
+    from tritspike.runtime import program_file
 
     program_file.save(lower(checkpoint, "loihi2"), tmp_path / "p.tsp")
     (tmp_path / "glue" / "SST-2").mkdir(parents=True)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import random_checkpoint
 
-from compiler.lower import lower
-from runtime.tiling import Tiling, count, even_cuts, extent, grid_axes, lengths, neurons, overlaps, preimage
+from tritspike.compiler.lower import lower
+from tritspike.runtime.tiling import Tiling, count, even_cuts, extent, grid_axes, lengths, neurons, overlaps, preimage
 
 
 @pytest.fixture(params=range(6))

@@ -11,9 +11,9 @@ import pytest
 import random_checkpoint
 from tokenizers import Tokenizer
 
-from runtime import charsmap, patterns
-from runtime.tokenizer import text_of, tokenizer_from
-from runtime.tokenizer_facts import _SHIFTED
+from tritspike.runtime import charsmap, patterns
+from tritspike.runtime.tokenizer import text_of, tokenizer_from
+from tritspike.runtime.tokenizer_facts import _SHIFTED
 
 ZOO = sorted((Path(__file__).parents[2] / "models" / "zoo").glob("*/tokenizer.json"))
 TEXTS = ["", "a", "The quick brown fox, 12345 times:  jumps!\n\n", "naïve 漢字 ﷺ \U0001f600 e\u0301", ("one", "two")]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from compiler.lower import lower
-from runtime.wiring import Along, Dims, Matrix, Pool, Shift
+from tritspike.compiler.lower import lower
+from tritspike.runtime.wiring import Along, Dims, Matrix, Pool, Shift
 
 # (as read, target): every reading that a program uses, and a few more
 READINGS = [

@@ -12,7 +12,7 @@ from fuzz import containers, seeds, trees
 from fuzz.case import LOWER, RUNTIME, Change, Kind, Step
 from safetensors.numpy import load_file
 
-from runtime.checkpoint import KINDS as POPULATIONS
+from tritspike.runtime.checkpoint import KINDS as POPULATIONS
 
 FOLDER = Path("checkpoint")
 _SIZES = ("hidden", "layers", "heads", "head_dim", "ffn", "steps", "max_length", "window", "embedding_rank", "embedding_shift")

@@ -9,7 +9,7 @@ from random import Random
 from fuzz import containers, seeds, trees
 from fuzz.case import RUNTIME, Change, Kind, Step
 
-from runtime.files import digest, read_tensors
+from tritspike.runtime.files import digest, read_tensors
 
 FILE = "program.map"
 

@@ -12,7 +12,7 @@ from typing import Any
 from fuzz import containers, seeds, trees
 from fuzz.case import LOWER, RUNTIME, Change, Kind, Step
 
-from hw_profiles import profile
+from tritspike.hw_profiles import profile
 
 FILE = "board.toml"
 _SHIPPED = Path(profile.__file__).parent

@@ -12,8 +12,8 @@ from fuzz.case import RUNTIME, Change, Kind, Step
 from fuzz.kinds import tokenizer
 from fuzz.seeds import TEXTS
 
-from runtime import files
-from runtime.files import read_tensors
+from tritspike.runtime import files
+from tritspike.runtime.files import read_tensors
 
 FILE = "program.tsp"
 

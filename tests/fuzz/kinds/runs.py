@@ -14,8 +14,8 @@ import random_checkpoint
 from fuzz import child, containers, seeds, trees
 from fuzz.case import RUNTIME, Change, Kind, Step
 
-from compiler.lower import lower
-from runtime import program_file
+from tritspike.compiler.lower import lower
+from tritspike.runtime import program_file
 
 FILE = "runs.db"
 _COMPARE = ("compare", "a.tsp", "b.tsp", "--task", "sst2", "--data", "glue", "--resamples", "10")

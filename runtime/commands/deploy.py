@@ -1,4 +1,4 @@
-"""`python -m runtime deploy`: is everything there, run on the board and compare, or pack what a machine with a board needs."""
+"""`deploy`: is everything there, run on the board and compare, or pack what a machine with a board needs."""
 
 from __future__ import annotations
 
@@ -7,31 +7,50 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hw_profiles.profile import HardwareProfile
-from hw_profiles.profile import load as load_profile
-from runtime import bundle, outputs, program_file
-from runtime.errors import InputError, MismatchError
-from runtime.lava import on_board
-from runtime.lava.board import Finding, preflight
-from runtime.outputs import BUNDLE, Output
-from runtime.program import Program, Samples
-from runtime.sampling import chosen_tokens
-from runtime.simulator import fast
-from runtime.text import Encoder
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.hw_profiles.profile import load as load_profile
+from tritspike.runtime import bundle, outputs
+from tritspike.runtime.commands.arguments import opened, program_argument, sample_arguments, time_limit
+from tritspike.runtime.errors import InputError, MismatchError
+from tritspike.runtime.lava import on_board
+from tritspike.runtime.lava.board import Finding, preflight
+from tritspike.runtime.option_values import whole
+from tritspike.runtime.outputs import BUNDLE, Output
+from tritspike.runtime.program import Program, Samples
+from tritspike.runtime.sampling import chosen_tokens
+from tritspike.runtime.simulator import fast
+from tritspike.runtime.text import Encoder
 
 NOT_READY = 3  # exit code where something that a run needs is missing
 
 
-def deploy(o: argparse.Namespace, out: Console) -> int:
-    """0: ran and equal (or all is present, with --dry-run). 1: a spike differs. 3: something is missing; the list says what."""
-    outputs.require([Output(o.bundle, BUNDLE)], [o.program, *outputs.profile_files(o.profile), *([Path(o.data)] if o.data else [])])
-    encoder, profile = Encoder(program_file.load(o.program)), load_profile(o.profile)
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    program_argument(command)
+    command.add_argument("--profile", required=True, help="the board: name of a shipped profile, or a .toml file")
+    command.add_argument("--dry-run", action="store_true", help="say what is present and missing, run nothing")
+    command.add_argument(
+        "--bundle",
+        type=Path,
+        metavar="OUT.zip",
+        help="pack program, samples, expected spikes and a script that runs them elsewhere",
+    )
+    command.add_argument("--adapter-steps", type=whole(0, 1000), default=1, help="steps that a host-chip adapter takes: one or two (default: 1)")
+    sample_arguments(command)
+    time_limit(command)
+
+
+def run(o: argparse.Namespace, out: Console) -> int:
+    """0: ran and equal (with --bundle: packed; with --dry-run: all is present). 1: a spike differs. 3: something is missing; the list says what."""
+    outputs.require([Output(o.bundle, BUNDLE)], [Path(o.program), *outputs.profile_files(o.profile), *([Path(o.data)] if o.data else [])])
+    encoder, profile = Encoder(opened(o)), load_profile(o.profile)
     _require_room(encoder.program, profile)
     findings = preflight(profile)
     for f in findings:
         out.print(_line(f), soft_wrap=True)
     if o.bundle is not None:
         _pack(o, _samples(o, encoder), profile, out)
+        return 0
     if not all(f.present for f in findings):
         return NOT_READY
     return 0 if o.dry_run else _run(o, *_samples(o, encoder), out)

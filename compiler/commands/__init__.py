@@ -1,0 +1,1 @@
+"""What the compiler does from a shell, one file a command. `table.py` names them."""

@@ -1,0 +1,95 @@
+"""`lower`: a checkpoint's program to a file, with what --map and --dump-ir write beside it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tritspike.compiler.emit import emit
+from tritspike.compiler.explain import table
+from tritspike.compiler.frontend.build import HEADS
+from tritspike.compiler.lower import board, lowered_graph
+from tritspike.compiler.mapping import command as mapping_command
+from tritspike.compiler.pipeline import DEFAULT, dumped
+from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime import outputs, program_file
+from tritspike.runtime.errors import FileError
+from tritspike.runtime.files import write_all
+from tritspike.runtime.outputs import GRAPH, PROGRAM, Output
+from tritspike.runtime.program import Program
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Its options."""
+    parser.add_argument("checkpoint", nargs="?", help="folder with config.json, model.safetensors, tokenizer.json; or its name, with `tritspike`")
+    parser.add_argument("--profile", default="loihi2", help="name of a shipped profile, a .toml file, or auto: the smallest board (default: loihi2)")
+    parser.add_argument("--out", type=Path, help="program file to write, usually .tsp")
+    parser.add_argument("--length", type=int, help="most tokens a text may have (default: the checkpoint's max_length)")
+    parser.add_argument("--head", choices=HEADS, default="host", help="where a language model's last product is made (default: host)")
+    parser.add_argument("--dump-ir", type=Path, metavar="DIR", help="write the printed graph after each pass")
+    parser.add_argument("--list-passes", action="store_true", help="print the pass table and stop")
+    parser.add_argument("--explain", action="store_true", help="say which limit bound each population's scale")
+    parser.add_argument("--map", action="store_true", help="put it on cores; write FILE.map and FILE.svg beside FILE.tsp, and say what it costs")
+    parser.add_argument("--rates", type=Path, metavar="TEXTS", help="for --map: a GLUE folder, or a file of one text (or pair, with a tab) a line")
+
+
+def run(o: argparse.Namespace, out: Console) -> None:
+    """The command."""
+    if o.list_passes:
+        for step in DEFAULT:
+            out.print(f"{step.name:18} {step.sentence()}", soft_wrap=True)
+        return
+    if o.rates is not None and not o.map:
+        o.refuse("--rates needs --map")
+    if o.checkpoint is None or (o.out is None and not o.explain):
+        o.refuse("a checkpoint and --out FILE are needed (or --explain, or --list-passes)")
+    o.checkpoint = o.names.find(o.checkpoint)
+    _require_outputs(o)
+    _lower(o, out)
+
+
+def _lower(o: argparse.Namespace, out: Console) -> None:
+    """Write all, then tell all: what is said to be written is."""
+    profile = board(o.profile, o.checkpoint, DEFAULT, o.length, o.head)
+    graph = lowered_graph(o.checkpoint, profile, DEFAULT, o.length, o.dump_ir, o.head)
+    program = emit(graph, profile) if o.out is not None else None
+    figures = _write(program, profile, o) if program is not None else None
+    if o.explain:
+        out.print(table(graph))
+    if program is not None:
+        _tell(program, profile, o.out, out)
+    if figures is not None:
+        mapping_command.tell(figures, o.out, out)
+
+
+def _require_outputs(o: argparse.Namespace) -> None:
+    """Before any work. Raises `FileError`."""
+    if o.out is not None and o.out.suffix.lower().strip(".") in mapping_command.ENDS:
+        raise FileError(f"{o.out}: cannot be written: {o.out.suffix} is for what --map writes beside a program", "name a .tsp file")
+    inputs = [o.checkpoint, *outputs.profile_files(o.profile), *([o.rates] if o.rates else [])]
+    found = [Output(o.out, PROGRAM)]
+    outputs.require(found, inputs)  # also, a folder such as "." has no name for the others to take
+    if o.map and o.out is not None:
+        found += mapping_command.outputs(o.out)
+    if o.dump_ir is not None and o.dump_ir.exists():
+        found += [Output(o.dump_ir / name, GRAPH, named=False) for name in dumped(DEFAULT)]
+    outputs.require(found, inputs, o.dump_ir)
+
+
+def _write(program: Program, profile: HardwareProfile, o: argparse.Namespace) -> dict[str, Any] | None:
+    """The program's file; with --map the mapping's and the picture too, all or none, and their figures."""
+    mapped = mapping_command.mapped(program, profile, o.rates) if o.map else None
+    beside = mapping_command.contents(*mapped, o.out) if mapped else {}
+    write_all(beside | {o.out: program_file.to_bytes(program)})  # the program last: where it is, so are the others
+    return mapped[1] if mapped else None
+
+
+def _tell(program: Program, profile: HardwareProfile, path: Path, out: Console) -> None:
+    out.print(
+        f"{path}: {program.neurons():,} neurons of {profile.neurons:,} on {profile.name}, {program.dims.positions} tokens, "
+        f"{program.steps} steps a sample, {program.depth} steps deep",
+        soft_wrap=True,
+    )

@@ -1,0 +1,38 @@
+"""`finetune-teacher`: a float teacher on a GLUE task."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from tritspike.models.options import RATE
+from tritspike.models.teacher_options import FINE_TUNING_NUMBERS, FineTuning
+from tritspike.runtime.outputs import require_other_folder
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Its options."""
+    for name, text in (("base", "the pretrained encoder: folder or hub name"), ("task", "of GLUE"), ("data", "GLUE folder"), ("out", "folder")):
+        parser.add_argument(f"--{name}", required=True, help=text)
+    parser.add_argument("--rate", dest="rates", type=RATE, nargs="+", default=list(FineTuning.rates), help="each is tried; the best is kept")
+    for name, kind in FINE_TUNING_NUMBERS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=getattr(FineTuning, name), help="(default: %(default)s)")
+    parser.add_argument("--apart", action="store_true", help="embed the two texts of a pair apart and compare them, as a sentence encoder would")
+    parser.add_argument("--no-dev", dest="dev", action="store_false", help="leave dev unscored, for searches")
+
+
+def options(o: argparse.Namespace) -> FineTuning:
+    """The run that they ask for."""
+    found = {name: getattr(o, name) for name in FineTuning.__dataclass_fields__}
+    return FineTuning(**found | {"rates": tuple(o.rates)})
+
+
+def run(o: argparse.Namespace, out: Console) -> None:
+    """The command. What a killed run has done is kept, and not done again by the same command."""
+    from tritspike.models.finetune_teacher import finetune
+
+    asked = options(o)
+    require_other_folder(Path(asked.out), [Path(asked.base)])
+    out.print(" ".join(f"{name} {value:.4f}" for name, value in finetune(asked, o.command).items()), soft_wrap=True)

@@ -1,0 +1,116 @@
+"""Arguments that several commands take, and what they become."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tritspike.runtime import glue, limits
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.lava import TIME_LIMIT
+from tritspike.runtime.option_values import real, whole
+
+if TYPE_CHECKING:
+    from tritspike.runtime.executors import How
+    from tritspike.runtime.program import Program
+    from tritspike.runtime.text import Encoder
+
+MOST = 1_000_000_000  # texts, tokens: more than any run has
+MOST_HELD = 100_000  # texts that are held at once
+SEED = whole(0, (1 << 63) - 1)  # what SQLite keeps, and every generator takes
+_YEAR = 31_536_000.0  # seconds
+
+
+def program_argument(command: argparse.ArgumentParser) -> None:
+    """The first argument of most commands."""
+    command.add_argument("program", help="a .tsp file; with `tritspike` also a model's name, such as sst2-ternary, or a checkpoint folder")
+
+
+def opened(o: argparse.Namespace) -> Program:
+    """The program that was named. Raises `FileError`."""
+    found: Program = o.names.load(o.program)
+    return found
+
+
+def language_encoder(o: argparse.Namespace) -> Encoder:
+    """Of a language model's program. Raises `InputError` for a classifier's."""
+    from tritspike.runtime import language
+    from tritspike.runtime.text import Encoder
+
+    program = opened(o)
+    language.require_language_model(program, o.program)
+    return Encoder(program)
+
+
+def unicode_text(text: str) -> str:
+    """Its bytes as UTF-8 where the locale could not read them: a text is UTF-8 in any locale."""
+    try:
+        return os.fsencode(text).decode() if any("\udc80" <= c <= "\udcff" for c in text) else text
+    except UnicodeError:
+        raise InputError(f"text {text!r} is not UTF-8") from None
+
+
+def run_arguments(command: argparse.ArgumentParser) -> None:
+    """How texts are run."""
+    engine_arguments(command)
+    command.add_argument("--strict", action="store_true", help="refuse texts longer than the compiled length instead of cutting them")
+
+
+def engine_arguments(command: argparse.ArgumentParser) -> None:
+    """The executor, and what bounds it."""
+    executor_argument(command)
+    command.add_argument("--threads", type=whole(1, limits.MOST_THREADS), default=limits.cores(), help="of fast (default: all cores: %(default)s)")
+    command.add_argument(
+        "--memory",
+        type=whole(1, 1 << 24),
+        default=limits.MEMORY >> 20,
+        metavar="MIB",
+        help="most spikes that fast holds at once (default: %(default)s)",
+    )
+    time_limit(command)
+
+
+def executor_argument(command: argparse.ArgumentParser) -> None:
+    """One executor."""
+    from tritspike.runtime.executors import EXECUTORS
+
+    command.add_argument("--executor", choices=list(EXECUTORS), default="fast", help="(default: fast)")
+
+
+def time_limit(command: argparse.ArgumentParser) -> None:
+    """For Lava."""
+    command.add_argument(
+        "--time-limit",
+        type=real(0.001, _YEAR),
+        default=TIME_LIMIT,
+        metavar="SECONDS",
+        help=f"give up on one run of Lava after this long (default: {TIME_LIMIT:g})",
+    )
+
+
+def how(o: argparse.Namespace) -> How:
+    """As the options say."""
+    from tritspike.runtime.executors import How
+
+    flags = {name: getattr(o, option, False) for name, option in (("strict", "strict"), ("count", "activity"))}
+    return How(threads=o.threads, memory=o.memory << 20, limit=o.time_limit, **flags)
+
+
+def example_arguments(command: argparse.ArgumentParser, required: bool) -> None:
+    """A split of a GLUE task, and where a report goes."""
+    command.add_argument("--task", required=required, help=", ".join(glue.TASKS))
+    command.add_argument("--data", required=required, help="folder in the GLUE layout, or 'hub'")
+    command.add_argument("--split", choices=["dev", "train"], default="dev", help="(default: dev)")
+    command.add_argument("--limit", type=whole(1, MOST), help="the first so many examples")
+    command.add_argument("--json", type=Path, metavar="OUT", help="write a report")
+
+
+def sample_arguments(command: argparse.ArgumentParser) -> None:
+    """Which texts are run to compare spikes."""
+    source = command.add_mutually_exclusive_group()
+    source.add_argument("--data", help="GLUE folder: sentences of the program's own task; for a language model a text file")
+    source.add_argument("--random", type=whole(1, MOST_HELD), default=8, metavar="N", help="random token sequences (default: 8)")
+    command.add_argument("--limit", type=whole(1, MOST_HELD), help="at most so many (default: 64 of --data)")
+    command.add_argument("--seed", type=SEED, default=0, help="of --random (default: 0)")

@@ -1,0 +1,82 @@
+"""`glue`: score a program on a GLUE split."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from tritspike.runtime import glue, outputs
+from tritspike.runtime.cli import console
+from tritspike.runtime.commands.arguments import example_arguments, how, opened, program_argument, run_arguments
+from tritspike.runtime.evaluation import Evaluation, evaluate, require_classifier
+from tritspike.runtime.files import write_atomic
+from tritspike.runtime.outputs import REPORT, Output
+from tritspike.runtime.program import Activity
+from tritspike.runtime.text import Encoder
+from tritspike.runtime.told import told_warnings
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    program_argument(command)
+    example_arguments(command, required=True)
+    command.add_argument("--activity", action="store_true", help="count spikes and synaptic events of the whole chip, at the compiled length")
+    run_arguments(command)
+
+
+def run(o: argparse.Namespace, out: Console) -> None:
+    """The command."""
+    task = glue.task_named(o.task)
+    outputs.require([Output(o.json, REPORT)], [Path(o.program), glue.file_of(task, o.data, o.split)])
+    program = opened(o)
+    require_classifier(program, o.program)
+    glue.require_task(task, program.host.task, o.program)
+    examples = glue.read(task, o.data, o.split, o.limit)
+    with _progress() as bar, told_warnings():
+        row = bar.add_task(f"{task.name} on {o.executor}", total=len(examples))
+        found = evaluate(Encoder(program), task, examples, o.executor, how(o), lambda n: bar.advance(row, n))
+    out.print(f"{task.name} {o.split}{str(found).removeprefix(task.name)}", soft_wrap=True)
+    if found.answers.activity:
+        out.print(_activity_line(found.answers.activity), soft_wrap=True)
+    if o.json:
+        write_atomic(o.json, json.dumps(_report(found, o.split)).encode())
+
+
+def _report(found: Evaluation, split: str) -> dict[str, Any]:
+    activity = found.answers.activity
+    return {
+        **{name: value if math.isfinite(value) else None for name, value in found.metrics.items()},  # JSON has no NaN
+        "task": found.task,
+        "split": split,
+        "executor": found.executor,
+        "examples": len(found.predictions),
+        "seconds": round(found.seconds, 2),
+        "predictions": list(found.predictions),
+        "logits": found.answers.logits.tolist(),
+        **(asdict(activity) if activity else {}),
+    }
+
+
+def _activity_line(activity: Activity) -> str:
+    spikes, events = (sum(counts.values()) / activity.samples for counts in (activity.spikes, activity.events))
+    return f"{spikes:,.0f} spikes and {events:,.0f} synaptic events a sentence"
+
+
+class _Speed(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        """Sentences a second so far."""
+        return Text(f"{task.speed:.0f} sentences/s" if task.speed else "")
+
+
+def _progress() -> Progress:
+    err = console(stderr=True)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), _Speed(), TimeRemainingColumn())
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)

@@ -1,0 +1,47 @@
+"""`inspect`: a program's populations, and with --map what its mapping was found to use and cost."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from tritspike.runtime.commands.arguments import opened, program_argument
+from tritspike.runtime.errors import FileError
+from tritspike.runtime.program import Program
+from tritspike.runtime.tables import one_line, population_table
+
+_BESIDE = Path()  # in place of a mapping's path: beside the program, by its name
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    program_argument(command)
+    command.add_argument(
+        "--map",
+        nargs="?",
+        type=Path,
+        const=_BESIDE,
+        metavar="FILE.map",
+        help="the mapping too (default: beside the program)",
+    )
+
+
+def run(o: argparse.Namespace, out: Console) -> None:
+    """The command."""
+    program = opened(o)
+    mapped = () if o.map is None else _mapping(o, program)
+    out.print(population_table(program))
+    out.print(one_line(program), soft_wrap=True)
+    for item in mapped:
+        out.print(item, soft_wrap=isinstance(item, str))
+
+
+def _mapping(o: argparse.Namespace, program: Program) -> list[object]:
+    from tritspike.runtime import map_report, mapping
+
+    path = Path(o.program).with_suffix(".map") if o.map is _BESIDE else o.map
+    if not path.exists():
+        raise FileError(f"{path}: no such file or directory", "lower --map writes it beside the program")
+    return list(map_report.tables(mapping.load(path, program).report))

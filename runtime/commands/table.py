@@ -1,0 +1,14 @@
+"""The commands of a device host: `python -m runtime NAME ...`, and part of `tritspike NAME ...`."""
+
+from tritspike.runtime.command_line import Command
+
+COMMANDS = (
+    Command(__package__, "classify", "label texts", 'sst2.tsp "a warm and funny film" "an overlong mess"'),
+    Command(__package__, "glue", "score a GLUE task", "sst2.tsp --task sst2 --data glue"),
+    Command(__package__, "generate", "continue a text", 'lm.tsp "The game" --tokens 40'),
+    Command(__package__, "perplexity", "score a language model on a text", "lm.tsp --data wikitext-2/wiki.test.tokens"),
+    Command(__package__, "verify", "compare executors spike by spike", "sst2.tsp --executor fast,lava --random 8"),
+    Command(__package__, "inspect", "print the populations, and the mapping", "sst2.tsp --map"),
+    Command(__package__, "compare", "hold two models against each other", "a.tsp b.tsp --task sst2 --data glue --fail-below -1"),
+    Command(__package__, "deploy", "run on a board, or pack for one", "sst2.tsp --profile kapoho-point --bundle sst2.zip"),
+)

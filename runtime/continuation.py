@@ -1,0 +1,52 @@
+"""What a language model writes behind a prompt, piece by piece as it is found."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+from tritspike.runtime import language
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.language import Sampler, Sampling
+from tritspike.runtime.lava import TIME_LIMIT
+from tritspike.runtime.text import Encoder
+
+_BROKEN = "\ufffd"  # what a decoder shows for half a character
+
+
+def pieces(
+    encoder: Encoder, prompt: str, tokens: int, sampling: Sampling, executor: str = "fast", strict: bool = False, limit: float = TIME_LIMIT
+) -> Iterator[str]:
+    """Text that follows `prompt`, up to `tokens` tokens. Nothing is read before the first is asked for.
+
+    Raises `InputError` for a prompt that is empty or, where `strict`, longer than the window; otherwise a warning says what is forgotten.
+    """
+    ids = prompt_tokens(encoder, prompt, strict)
+    predict = language.predictor(encoder, executor, limit)
+    printed, said = _decoded(encoder, ids), list(ids)
+    for token in language.generate(predict, ids, tokens, Sampler(encoder.program, sampling)):
+        said.append(token)
+        text = _decoded(encoder, said)
+        if not text.endswith(_BROKEN):
+            yield text[len(printed) :]
+            printed = text
+    if rest := _decoded(encoder, said)[len(printed) :]:
+        yield rest
+
+
+def prompt_tokens(encoder: Encoder, text: str, strict: bool) -> list[int]:
+    """Token ids. A prompt beyond the window is read as generated text would be, from the last half of each full window on."""
+    read, window = language.whole(encoder, text), encoder.program.dims.positions
+    if len(read.ids) == read.own:
+        raise InputError("the prompt is empty", "give it at least one word")
+    ids = read.ids
+    if len(ids) > window:
+        message = f"the prompt has {len(ids)} tokens, the window holds {window}"
+        if strict:
+            raise InputError(message, "lower the checkpoint with a larger --length")
+        warnings.warn(f"{message}: the first {language.held_from(len(ids), window)} are forgotten", stacklevel=2)
+    return ids
+
+
+def _decoded(encoder: Encoder, ids: list[int]) -> str:
+    return encoder.tokenizer.decode(ids, skip_special_tokens=True)

@@ -1,0 +1,100 @@
+"""A program against labelled examples, and executors against each other: what the commands print and the API returns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tritspike.runtime import executors, glue
+from tritspike.runtime.compare import require_equal
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.executors import Answers, How
+from tritspike.runtime.glue import Example, Task
+from tritspike.runtime.program import Program
+from tritspike.runtime.text import Encoder, Text, Tokens
+
+_CHUNK = 32  # samples compared at once: every spike of every population is held for each executor
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Evaluation:
+    """metrics: the task's, by name; predictions: class indices (regression: numbers); seconds: from tokens to logits."""
+
+    task: str
+    executor: str
+    metrics: dict[str, float]
+    predictions: tuple[float, ...]
+    answers: Answers
+    seconds: float
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{name} {value:.6f}" for name, value in self.metrics.items())
+        return f"{self.task}: {shown} on {len(self.predictions)} examples, {self.executor}, {self.seconds:.1f} s"
+
+
+def evaluate(
+    encoder: Encoder, task: Task, examples: Sequence[Example], executor: str, how: How | None = None, step: Callable[[int], None] = lambda n: None
+) -> Evaluation:
+    """The task's metrics of the program's answers to `examples`. Raises `InputError`."""
+    start = time.perf_counter()
+    answers = executors.answer(encoder, [e.text for e in examples], executor, how, step)
+    seconds = time.perf_counter() - start
+    found = predictions(encoder.program, answers)
+    metrics = {name: round(value, 6) for name, value in glue.score(task, found, [e.label for e in examples]).items()}
+    return Evaluation(task=task.name, executor=executor, metrics=metrics, predictions=found, answers=answers, seconds=seconds)
+
+
+def predictions(program: Program, answers: Answers) -> tuple[float, ...]:
+    """Of each text the class index of the largest logit, or the score for regression."""
+    if program.host.labels:
+        return tuple(float(p) for p in answers.logits.argmax(1))
+    return tuple(float(s) for s in program.scores(answers.logits, answers.lengths)[:, 0])
+
+
+def shares(scores: np.ndarray) -> np.ndarray:
+    """(texts, classes) probabilities by softmax; nan where a score is not finite."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = np.exp(scores - scores.max(1, keepdims=True))
+        return np.where(np.isfinite(scores).all(1, keepdims=True), found / found.sum(1, keepdims=True), np.nan)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Executors that gave the same spikes: of `samples` texts in `populations` populations, `cells` (neuron, step) cells."""
+
+    executors: tuple[str, ...]
+    samples: int
+    populations: int
+    cells: int
+
+    def __str__(self) -> str:
+        return f"equal: {' == '.join(self.executors)} on {self.samples} samples, {self.populations} populations, {self.cells:,} (neuron, step) cells"
+
+
+def verify(encoder: Encoder, tokens: Sequence[Tokens], names: Sequence[str], against: str, limit: float = How.limit) -> Verified:
+    """Run executors beside each other and compare every spike. Raises `MismatchError` at the first difference, `InputError`."""
+    if not names:
+        raise InputError("no executor to compare", f"one or more of {', '.join(executors.EXECUTORS)}")
+    runs = {name: executors.executor(name, limit) for name in (against, *names)}
+    program, cells = encoder.program, 0
+    for at in range(0, len(tokens), _CHUNK):
+        samples = encoder.samples(tokens[at : at + _CHUNK])
+        expected = runs[against](program, samples, True)
+        cells += max(require_equal(program, expected, runs[name](program, samples, True), (against, name)) for name in names)
+    return Verified((against, *names), len(tokens), len(program.populations), cells)
+
+
+def require_classifier(program: Program, where: str) -> None:
+    """Raises `InputError` for a language model, which has no label for a text."""
+    if program.each:
+        raise InputError(f"{where}: a language model, which has no label for a text", "generate or perplexity")
+
+
+def pairs(texts: Sequence[str]) -> list[Text]:
+    """First and second, first and second. Raises `InputError` for an odd number."""
+    if len(texts) % 2:
+        raise InputError(f"{len(texts)} texts are no pairs", "--pairs takes two texts for each")
+    return list(zip(texts[::2], texts[1::2]))
