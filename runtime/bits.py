@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
 WORD = 64  # bits in a word
+BLOCK = 8  # words that a kernel takes at once: a cache line
+PLANES = 14  # of a kernel's vertical counter: counts up to 16,383
 
 
 def words(bits: int) -> int:

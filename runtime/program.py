@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from tritspike.runtime import arith, bits
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.wiring import Dims, Wiring
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 ROLES = SOURCE, LIF, COINCIDENCE, RELAY, READOUT = "source", "lif", "coincidence", "relay", "readout"
 
@@ -171,6 +174,8 @@ class Program:
 
     def csr(self, synapse: Synapse) -> sp.csr_matrix:
         """(all target neurons, all source neurons) weight mantissas; effective weight = mantissa << exponent."""
+        import scipy.sparse as sp
+
         source, target = self.by_name[synapse.source], self.by_name[synapse.target]
         block = synapse.wiring.csr(source.axes, target.axes, self.dims)
         shape = (self.size(target), self.size(source))

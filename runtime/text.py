@@ -13,7 +13,7 @@ from tokenizers import Encoding
 from tritspike.runtime import arith, bits, glue
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.program import FrontEnd, Program, Samples
-from tritspike.runtime.simulator import kernels, plain
+from tritspike.runtime.simulator import chosen, plain
 from tritspike.runtime.tokenizer import Text as Text
 from tritspike.runtime.tokenizer import tokenizer_from
 from tritspike.runtime.told import CutText, too_long
@@ -115,8 +115,8 @@ def encode(front: FrontEnd, rows: NDArray[np.int16], steps: int) -> bits.Words:
     paired = np.zeros((len(rows), pairs * 2), np.int16)
     paired[:, : rows.shape[1]] = rows
     out = np.empty((len(rows), steps, width // bits.WORD), np.uint64)
-    kernel = kernels.encode if _fits(front) else plain.encode
-    kernel(paired.view(np.int32), projection.reshape(pairs, -1), bias, front.shift, front.keep, front.vth << arith.INPUT_SHIFT, out)
+    using = chosen.module(projection.size * len(rows)) if _fits(front) else plain
+    using.encode(paired.view(np.int32), projection.reshape(pairs, -1), bias, front.shift, front.keep, front.vth << arith.INPUT_SHIFT, out)
     return out
 
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 Index = NDArray[np.int64]
 GRIDS = ("i", "ie", "ihd", "if", "hp", "hpd", "c", "ic")  # what populations are laid out over; j is an i that a key is read by
@@ -67,6 +70,8 @@ class Matrix:
 
     def csr(self, source: str, target: str, dims: Dims) -> sp.csr_matrix:
         """(target, source) sparse weight mantissas."""
+        import scipy.sparse as sp
+
         reach = min(max(self.offset, -dims.positions), dims.positions)  # a diagonal further out is refused, not empty
         return sp.kron(sp.eye(dims.positions, k=reach, dtype=np.int32), sp.csr_matrix(self.weights()), format="csr")
 
@@ -99,10 +104,14 @@ class Pool:
 
     def csr(self, source: str, target: str, dims: Dims) -> sp.csr_matrix:
         """(target, source) sparse weight mantissas."""
+        import scipy.sparse as sp
+
         blocks = [sp.csr_matrix(self.weights())] + [self._later()] * (dims.positions - 1)
         return sp.hstack(blocks, format="csr")
 
     def _later(self) -> sp.csr_matrix:
+        import scipy.sparse as sp
+
         return sp.csr_matrix(self.codes.shape, dtype=np.int32) if self.first else sp.csr_matrix(self.weights())
 
     def bounds(self, source: str, target: str, dims: Dims) -> tuple[int, int]:
@@ -139,6 +148,8 @@ class Along:
 
     def csr(self, source: str, target: str, dims: Dims) -> sp.csr_matrix:
         """(target, source) sparse weight mantissas."""
+        import scipy.sparse as sp
+
         shape = (dims.size(target), dims.size(source))
         if not self.mantissa:
             return sp.csr_matrix(shape, dtype=np.int32)
@@ -187,6 +198,8 @@ class Shift:
 
     def csr(self, source: str, target: str, dims: Dims) -> sp.csr_matrix:
         """(target, source) sparse weight mantissas over all stages."""
+        import scipy.sparse as sp
+
         n = dims.size(source)
         if not self.mantissa:
             return sp.csr_matrix((self.stages * n,) * 2, dtype=np.int32)

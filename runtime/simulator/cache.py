@@ -34,7 +34,7 @@ from tritspike.runtime.streams import say
 
 _HERE = Path(__file__).parent
 _MODULES = ("tritspike.runtime.simulator.kernels", "tritspike.runtime.simulator.counting")
-_SOURCES = (*(_HERE / f"{name}.py" for name in ("lanes", "kernels", "counting", "cache")), _HERE.parent / "arith.py")
+_SOURCES = tuple(_HERE / f"{name}.py" for name in ("lanes", "kernels", "counting", "cache", "../arith", "../bits"))
 _KERNELS: list[Kernel] = []
 _LOCK = threading.Lock()
 

@@ -15,7 +15,7 @@ from tritspike.runtime import arith, bits
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.limits import MOST_THREADS, cores
 from tritspike.runtime.program import Program, Result, Samples
-from tritspike.runtime.simulator import activity, counting, kernels, layout, plain, recorded
+from tritspike.runtime.simulator import activity, chosen, layout, recorded
 from tritspike.runtime.simulator.layout import Attention, Counts, Linear, Readout
 from tritspike.runtime.validation import require_samples
 
@@ -26,16 +26,16 @@ Buffers = dict[str, bits.Words]
 Ints = NDArray[np.int64]
 
 
-def run(program: Program, samples: Samples, record: bool | Collection[str] = False, count: bool = False, plainly: bool = False) -> Result:
+def run(program: Program, samples: Samples, record: bool | Collection[str] = False, count: bool = False, plainly: bool | None = None) -> Result:
     """Logits of `samples`; with `record` the spikes of every population that the reference would have, or of those named; with `count` how many.
 
-    `plainly`: in numpy instead of compiled kernels. Runs in the calling thread.
+    `plainly`: in numpy instead of compiled kernels, or not; by default for a little work (`chosen.py`). Runs in the calling thread.
     """
-    using = plain if plainly else kernels
     plan = layout.plan(program)
     require_samples(program, samples)
+    using = chosen.module(plan.weights() * samples.words.shape[0] * program.steps, plainly)
     buffers, used = {"x": samples.words}, plan.last_use()
-    counter = activity.Counter(program, plan, samples, plain if plainly else counting) if count else None
+    counter = activity.Counter(program, plan, samples, chosen.counting(using)) if count else None
     for n, stage in enumerate(plan.stages):
         run_stage(program, stage, samples, buffers, using)
         if counter:

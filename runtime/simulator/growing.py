@@ -12,19 +12,19 @@ import numpy as np
 from tritspike.runtime import bits
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.program import Program, Result, Samples
-from tritspike.runtime.simulator import fast, kernels, layout, plain, recorded
+from tritspike.runtime.simulator import chosen, fast, layout, recorded
 from tritspike.runtime.simulator.layout import Linear
 
 
 class Growing:
     """State between tokens of one text. What it answers at a position is what a whole run answers there."""
 
-    def __init__(self, program: Program, plainly: bool = False) -> None:
+    def __init__(self, program: Program, plainly: bool | None = None) -> None:
         self.program, self.plan = program, layout.plan(program)
         later = any(isinstance(stage, Linear) and max(stage.offsets) > 0 for stage in self.plan.stages)
         if later or not (program.dims.causal and program.each):
             raise InputError("a text cannot grow: the program hears later tokens too", "a language model's program")
-        self.using: ModuleType = plain if plainly else kernels
+        self.using: ModuleType = chosen.module(self.plan.weights() * program.dims.positions * program.steps, plainly)
         self.length = 0
         positions, steps = program.dims.positions, program.steps
         sizes = {"x": bits.words(program.dims.hidden)}

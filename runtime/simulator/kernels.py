@@ -18,6 +18,7 @@ import numba
 import numpy as np
 
 from tritspike.runtime.arith import V_LIMIT
+from tritspike.runtime.bits import PLANES
 from tritspike.runtime.simulator.cache import kernel
 from tritspike.runtime.simulator.lanes import (
     above,
@@ -39,7 +40,6 @@ from tritspike.runtime.simulator.lanes import (
     store,
 )
 
-PLANES = 14  # of a vertical counter: counts up to 16,383
 _GROUP = 16  # rows added at a time
 SPIKES, LANES, ROWS = "uint64[:,:,::1]", "int32[::1]", "int64[::1]"  # spikes; parameters of neurons or words; numbers of rows
 inline = numba.njit(nogil=True, error_model="numpy", _nrt=False, forceinline=True)

@@ -14,7 +14,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-BLOCK = 8  # words in one `words` vector
+from tritspike.runtime.bits import BLOCK
+
 _BIT, _BYTE, _I16, _I32, _I64 = (ir.IntType(n) for n in (1, 8, 16, 32, 64))
 _MASK = ir.VectorType(_BIT, 64)
 _BYTES = ir.VectorType(_BYTE, 64)

@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.runtime import arith, bits
+from tritspike.runtime.bits import BLOCK, PLANES
 from tritspike.runtime.errors import ExecutorError
 from tritspike.runtime.program import READOUT, SOURCE, Population, Program, Synapse
 from tritspike.runtime.ranges import bounded, require_ranges
-from tritspike.runtime.simulator import facts, kernels, weights
-from tritspike.runtime.simulator.lanes import BLOCK
+from tritspike.runtime.simulator import facts, weights
 from tritspike.runtime.validation import require_sound
 from tritspike.runtime.wiring import Along, Matrix, Pool
 
 Lanes = NDArray[np.int32]
 OWN = (0,)  # offsets of a stage that hears each neuron's own position alone, whose words it reads where they lie
-_INPUTS = (1 << kernels.PLANES) - 1  # a neuron may count a row an input, and the counter has so many planes
+_INPUTS = (1 << PLANES) - 1  # a neuron may count a row an input, and the counter has so many planes
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,10 @@ class Plan:
     places: dict[str, Place]
     repeats: dict[str, str]
     products: dict[str, str]
+
+    def weights(self) -> int:
+        """Of all linear stages; unused bits of their words count too."""
+        return sum(stage.table.size * bits.WORD for stage in self.stages if isinstance(stage, Linear))
 
     def last_use(self) -> dict[str, int]:
         """The number of the last stage that reads each buffer; the readout comes after all."""

@@ -27,6 +27,12 @@ def _bits(x: Words, first: int, count: int) -> NDArray[np.bool_]:
     return unpack(x[..., first : first + words(count)], count)
 
 
+def _product(spikes: NDArray[np.bool_], codes: Ints) -> Ints:
+    """spikes @ codes in float32, which numpy multiplies fast and which holds every sum of so few ones and minus ones exactly."""
+    assert len(codes) < 1 << 24
+    return (spikes.astype(np.float32) @ codes.astype(np.float32)).astype(np.int64)
+
+
 def linear(
     x: Words,
     first: int,
@@ -47,7 +53,7 @@ def linear(
     each, neurons = len(signs), len(gain)
     rows = unpack(table.swapaxes(0, 1).reshape(table.shape[1], -1), neurons)[:-1]
     codes = (2 * rows if each == 1 else rows.reshape(inputs, 2, neurons).sum(1)).astype(np.int64) - 1
-    drive = (_bits(x, first, inputs).astype(np.int64) @ codes) * gain + bias
+    drive = _product(_bits(x, first, inputs), codes) * gain + bias
     if skip_gain:
         drive += skip_gain * _bits(skip, skip_first, neurons)
     out[:] = pack(scan(drive, np.repeat(keep, 64).astype(np.int64), np.repeat(vth, 64)))

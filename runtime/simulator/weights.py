@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.runtime import bits
-from tritspike.runtime.simulator.lanes import BLOCK
+from tritspike.runtime.bits import BLOCK
 
 
 def table(codes: NDArray[np.int8], each: int) -> bits.Words:

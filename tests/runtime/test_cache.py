@@ -19,6 +19,8 @@ from tritspike.runtime import program_file
 from tritspike.runtime.simulator import cache
 
 ROOT = Path(__file__).resolve().parents[2]
+# a command that takes the kernels even for a little work
+PREPARED = "from tritspike.runtime.simulator import kernels; from tritspike.runtime.__main__ import entry; entry()"
 TELLS = ["tritspike: compiling kernels for this CPU; that is done once", "tritspike: compiled in N s"]
 FULL = "no space left on device; tritspike_cache may name another folder"
 
@@ -40,7 +42,7 @@ def filled(program, tmp_path_factory):
 
 def classify(program, **environment) -> tuple[int, str, list[str]]:
     """(exit code, stdout, lines of stderr with numbers of seconds as N)."""
-    command = [sys.executable, "-m", "runtime", "classify", str(program), "w1 w2 w3", "w9"]
+    command = [sys.executable, "-c", PREPARED, "classify", str(program), "w1 w2 w3", "w9"]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | {k: str(v) for k, v in environment.items()}, capture_output=True, text=True)
     words = [" ".join("N" if w.isdigit() else w for w in line.split()) for line in done.stderr.splitlines()]
     return done.returncode, done.stdout, words
@@ -48,7 +50,7 @@ def classify(program, **environment) -> tuple[int, str, list[str]]:
 
 def answer(program) -> str:
     return subprocess.run(
-        [sys.executable, "-m", "runtime", "classify", str(program), "w1 w2 w3", "w9", "--executor", "reference"],
+        [sys.executable, "-c", PREPARED, "classify", str(program), "w1 w2 w3", "w9", "--executor", "reference"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -184,7 +186,7 @@ def test_no_home_is_said(one, capsys, monkeypatch):
 
 def test_a_folder_that_is_named_needs_no_home(program, homeless, filled):
     done = subprocess.run(
-        [sys.executable, "-m", "runtime", "classify", str(program), "w1 w2 w3", "w9"],
+        [sys.executable, "-c", PREPARED, "classify", str(program), "w1 w2 w3", "w9"],
         cwd=ROOT,
         env=homeless | {"TRITSPIKE_CACHE": str(filled)},
         capture_output=True,
