@@ -71,13 +71,24 @@ class Score:
     words: int
     size: int
 
+    @property
+    def per_token(self) -> float:
+        """Perplexity a token; infinite where no float holds it."""
+        return _perplexity(self.nats, self.tokens)
+
+    @property
+    def per_word(self) -> float:
+        """Perplexity a word; infinite where no float holds it, as of a long text without white space."""
+        return _perplexity(self.nats, self.words)
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Of the text's UTF-8."""
+        return self.nats / math.log(2) / self.size if self.size else math.inf
+
     def figures(self) -> dict[str, float | None]:
-        """Perplexity a token and a word, and bits a byte; None for one that no float holds, as of a long text without white space a word."""
-        found = {
-            "per_token": _perplexity(self.nats, self.tokens),
-            "per_word": _perplexity(self.nats, self.words),
-            "bits_per_byte": self.nats / math.log(2) / self.size if self.size else math.inf,
-        }
+        """The three, None for one that no float holds."""
+        found = {name: getattr(self, name) for name in ("per_token", "per_word", "bits_per_byte")}
         return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
 

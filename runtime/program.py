@@ -111,6 +111,20 @@ class Program:
     host: Host
     profile: str
 
+    def __repr__(self) -> str:
+        return f"<Program: {self.host.task}, {self.neurons():,} neurons, {self.dims.positions} tokens, {self.profile}>"
+
+    def __str__(self) -> str:
+        from tritspike.runtime.tables import few_lines
+
+        return few_lines(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from tritspike.runtime.tables import html
+
+        return html(self)
+
     @cached_property
     def by_name(self) -> dict[str, Population]:
         """Populations by name."""

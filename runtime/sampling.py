@@ -22,8 +22,13 @@ def chosen_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
         examples = glue.read(glue.task_named(encoder.program.host.task), o.data, "dev", o.limit or 64)
         with told_warnings():
             return encoder.tokens([e.text for e in examples])
-    rng, longest = np.random.default_rng(o.seed), encoder.program.dims.positions
-    lengths = rng.integers(1, longest + 1, o.limit or o.random)
+    return random_tokens(encoder, o.limit or o.random, o.seed)
+
+
+def random_tokens(encoder: Encoder, count: int, seed: int) -> list[Tokens]:
+    """So many token sequences of random lengths up to the compiled one; the same of the same seed."""
+    rng, longest = np.random.default_rng(seed), encoder.program.dims.positions
+    lengths = rng.integers(1, longest + 1, count)
     return [(rng.integers(0, len(encoder.program.host.front.token), n).tolist(), [0] * n) for n in lengths.tolist()]
 
 

@@ -30,6 +30,7 @@ from transformers import modeling_utils
 
 from tritspike.models.streams import train_tokenizer
 from tritspike.models.teacher import CausalTeacher, Teacher
+from tritspike.runtime.simulator import cache
 
 SIZES = dict(hidden=16, layers=1, heads=2, head_dim=4, ffn=16, steps=2, max_length=12, embedding_rank=8)
 SCHEDULE = dict(float_steps=6, integer_steps=4, batch=8, held_out=20, check_every=2, calibration_batches=2, unlabelled=0, warm_up=2)
@@ -185,6 +186,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--program", nargs="+", default=["student", "language", "teacher", "causal"])
     parser.add_argument("--at", default="", help="regular expression: only renames onto such names")
     o, wrong = parser.parse_args(argv), []
+    cache.prepare()  # or the first run alone would rename what it compiles
     with tempfile.TemporaryDirectory() as folder:
         known = programs(Path(folder))
         for name in o.program:

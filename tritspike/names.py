@@ -28,17 +28,17 @@ def find(word: str | Path) -> Path:
         return path
     if (ZOO / name / "config.json").is_file():
         return ZOO / name
-    near = difflib.get_close_matches(name, shipped(), 1)
-    raise FileError(f"{name}: no file, no folder, and no model of that name ships", near[0] if near else f"one of {', '.join(shipped())}")
+    near = difflib.get_close_matches(name, models(), 1)
+    raise FileError(f"{name}: no file, no folder, and no model of that name ships", near[0] if near else f"one of {', '.join(models())}")
 
 
-def shipped() -> list[str]:
+def models() -> list[str]:
     """The models that are here by name: all in a clone, a small classifier and a language model in an installed wheel."""
     return sorted(path.parent.name for path in ZOO.glob("*/config.json"))
 
 
 def program(word: str | Path) -> Program:
-    """The program in a file; a checkpoint's on the first board that has neurons enough, smallest first. Raises `FileError`, `CompileError`."""
+    """The program in a file; a checkpoint's on the smallest board that holds it. Raises `FileError`, `CompileError`."""
     path = find(word)
     if path.is_dir():
         return _lowered(path)
@@ -48,19 +48,10 @@ def program(word: str | Path) -> Program:
 
 
 def _lowered(folder: Path) -> Program:
-    from tritspike.compiler.errors import DoesNotFit
-    from tritspike.compiler.frontend.checkpoint import read_checkpoint
     from tritspike.compiler.lower import lower
-    from tritspike.hw_profiles.profile import boards
+    from tritspike.hw_profiles.profile import AUTO
 
-    read = read_checkpoint(folder)
-    *smaller, largest = boards()
-    for board in smaller:
-        try:
-            return lower(read, board)
-        except DoesNotFit:
-            continue
-    return lower(read, largest)
+    return lower(folder, AUTO)
 
 
 NAMES = Names(find, program)

@@ -1,0 +1,73 @@
+"""In which order populations see a window, and when. Graph questions are networkx's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tritspike.runtime.network.network import Network, Synapse
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+
+def graph(network: Network) -> nx.MultiDiGraph:
+    """Populations and the synapses between them, each edge with its `delay`."""
+    import networkx as nx
+
+    found = nx.MultiDiGraph()
+    found.add_nodes_from(p.name for p in network.populations)
+    found.add_edges_from((s.source, s.target, s.name, {"delay": s.delay}) for s in network.synapses)
+    return found
+
+
+def undelayed(network: Network) -> nx.DiGraph:
+    """Populations and the synapses that must be passed within one window."""
+    import networkx as nx
+
+    found = nx.DiGraph()
+    found.add_nodes_from(p.name for p in network.populations)
+    found.add_edges_from((s.source, s.target) for s in network.synapses if not s.delay)
+    return found
+
+
+def loop(network: Network) -> tuple[str, ...] | None:
+    """Populations of a loop without delay, which no order could run; None where there is none."""
+    import networkx as nx
+
+    try:
+        return tuple(source for source, _ in nx.find_cycle(undelayed(network)))
+    except nx.NetworkXNoCycle:
+        return None
+
+
+def order(network: Network) -> tuple[str, ...]:
+    """Every population behind those that it hears without delay; of several orders the one nearest to the network's own."""
+    import networkx as nx
+
+    rank = {p.name: n for n, p in enumerate(network.populations)}
+    return tuple(nx.lexicographical_topological_sort(undelayed(network), key=rank.__getitem__))
+
+
+def latencies(network: Network) -> dict[str, int]:
+    """The longest way from a population that hears nothing, in synapses: each takes one step."""
+    found: dict[str, int] = {}
+    for name in order(network):
+        found[name] = max((found[s.source] + 1 for s in network.inputs(name) if not s.delay), default=0)
+    return found
+
+
+def gap(synapse: Synapse, latency: dict[str, int], period: int) -> int:
+    """Steps that a spike must wait on the way beyond the one that a synapse takes; negative where a delay is too short for its loop."""
+    return latency[synapse.target] + synapse.delay * period - latency[synapse.source] - 1
+
+
+def components(network: Network) -> list[tuple[str, ...]]:
+    """Populations that hear each other, delays included, together; in an order in which each group hears only those before it."""
+    import networkx as nx
+
+    full = nx.DiGraph(graph(network))
+    groups = nx.condensation(full)
+    rank = {p.name: n for n, p in enumerate(network.populations)}
+    key = {n: min(rank[name] for name in groups.nodes[n]["members"]) for n in groups}
+    sorted_groups = nx.lexicographical_topological_sort(groups, key=key.__getitem__)
+    return [tuple(sorted(groups.nodes[n]["members"], key=rank.__getitem__)) for n in sorted_groups]

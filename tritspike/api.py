@@ -1,0 +1,137 @@
+"""The functions of `import tritspike as ts`. A model is a name, a .tsp file, a checkpoint folder, hf://owner/name, a `Program` or a `Model`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tritspike import names
+from tritspike.model import Model
+from tritspike.runtime.evaluation import Evaluation, Verified
+from tritspike.runtime.executors import How
+from tritspike.runtime.limits import MEMORY, cores
+from tritspike.runtime.program import Program
+from tritspike.runtime.text import Text
+
+if TYPE_CHECKING:
+    from tritspike.hw_profiles.profile import HardwareProfile
+    from tritspike.runtime.language import Score
+
+Source = str | Path | Program | Model
+_RANDOM, _LONGEST = 8, 64  # samples that `verify` makes up, and the most that it takes of a file, as the command does
+
+
+def load(
+    source: Source, *, executor: str = "fast", threads: int | None = None, memory: int = MEMORY, time_limit: float = How.limit, strict: bool = False
+) -> Model:
+    """A model that answers texts.
+
+    source: a checkpoint is lowered for the smallest board that holds it; a program runs as it is.
+    threads (default: all cores) and memory (bytes of spikes at once) bound "fast"; time_limit: seconds that one run of "lava" may take.
+    strict: refuse texts longer than the compiled length instead of cutting them. Raises `TritspikeError`: one line that says what to do.
+    """
+    how = How(threads=threads or cores(), memory=memory, limit=time_limit, strict=strict)
+    name = source.name if isinstance(source, Model) else source.host.task if isinstance(source, Program) else str(source)
+    return Model(_program(source), name, executor, how)
+
+
+def lower(
+    checkpoint: str | Path, profile: HardwareProfile | str = "auto", *, length: int | None = None, head: str = "host", dump: Path | None = None
+) -> Program:
+    """The program of a checkpoint, by name or folder. profile: a board's name, a .toml file, a record, or "auto": the smallest that holds it.
+
+    length: most tokens that a text may have (default: the checkpoint's). head: "host" or "chip", where a language model's last product is made.
+    dump: a folder for the printed graph after each pass. Raises `CompileError`, `FileError`.
+    """
+    from tritspike.compiler import lower as compiler
+
+    return compiler.lower(names.find(checkpoint), profile, length=length, dump=dump, head=head)
+
+
+def verify(
+    source: Source,
+    texts: Iterable[Text] | None = None,
+    *,
+    executors: Sequence[str] = ("fast",),
+    against: str = "reference",
+    random: int = _RANDOM,
+    seed: int = 0,
+) -> Verified:
+    """Compare every spike of every population at every step, of `texts` or of so many random token sequences.
+
+    Raises `MismatchError`, which names the first difference; `ExecutorError` where one cannot run (Lava is optional).
+    """
+    from tritspike.runtime import evaluation, sampling
+
+    model = _model(source)
+    encoder = model.encoder
+    tokens = sampling.random_tokens(encoder, random, seed) if texts is None else encoder.tokens(list(texts))
+    return evaluation.verify(encoder, tokens, list(executors), against, model.how.limit)
+
+
+def evaluate(
+    source: Source,
+    data: str | Path | Iterable[tuple[Text, float | str]],
+    *,
+    task: str | None = None,
+    split: str = "dev",
+    limit: int | None = None,
+    executor: str | None = None,
+) -> Evaluation:
+    """A task's metrics. data: a folder in the GLUE layout, "hub", or (text, label) pairs, a label by number or name.
+
+    task: of the program, where it is not given. Raises `DataError`, `InputError`.
+    """
+    from tritspike.runtime import evaluation, glue
+
+    model = _model(source)
+    evaluation.require_classifier(model.program, model.name)
+    found = glue.task_named(task or model.program.host.task)
+    glue.require_task(found, model.program.host.task, Path(model.name))
+    examples = glue.read(found, data, split, limit) if isinstance(data, str | Path) else glue.examples(found, data)[:limit]
+    return evaluation.evaluate(model.encoder, found, examples, executor or model.executor, model.how)
+
+
+def generate(source: Source, prompt: str, *, tokens: int = 64, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0) -> str:
+    """The prompt and what a language model writes behind it. temperature 0 takes the likeliest token. Raises `InputError`."""
+    return prompt + "".join(stream(source, prompt, tokens=tokens, temperature=temperature, top_p=top_p, seed=seed))
+
+
+def stream(source: Source, prompt: str, *, tokens: int = 64, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0) -> Iterator[str]:
+    """What `generate` adds, piece by piece as it is found."""
+    from tritspike.runtime.continuation import pieces
+    from tritspike.runtime.language import Sampling
+
+    model = _language_model(source)
+    return pieces(model.encoder, prompt, tokens, Sampling(temperature, top_p, seed), model.executor, model.how.strict, model.how.limit)
+
+
+def perplexity(source: Source, text: str | Path, *, stride: int | None = None) -> Score:
+    """How well a language model predicts a text, or with a `Path` a UTF-8 file. stride: tokens between windows (default: half a window)."""
+    from tritspike.runtime import language, sampling
+
+    model = _language_model(source)
+    window = model.program.dims.positions
+    between = stride or max(1, window // 2)
+    language.require_stride(between, window)
+    read = sampling.read_text(text) if isinstance(text, Path) else text
+    return language.score(model.encoder, read, between, model.executor, model.how)
+
+
+def _program(source: Source) -> Program:
+    if isinstance(source, Model):
+        return source.program
+    return source if isinstance(source, Program) else names.program(source)
+
+
+def _model(source: Source) -> Model:
+    return source if isinstance(source, Model) else load(source)
+
+
+def _language_model(source: Source) -> Model:
+    from tritspike.runtime import language
+
+    model = _model(source)
+    language.require_language_model(model.program, model.name)
+    return model
