@@ -20,7 +20,9 @@ from tritspike.runtime.text import Encoder, Text, Tokens
 
 Executor = Callable[..., Result]
 _LAVA_GRID = 8  # lengths are rounded up to this, so that few programs serve all texts; each start costs seconds
-_READ = 256  # texts tokenised at once
+_READ = 256  # texts tokenised at once,
+_CHARACTERS = 1 << 20  # or fewer where these are many: a tokeniser holds some hundred bytes for each
+_GROUP = 1024  # texts that `reference` and `lava` sort by length: enough that a start of Lava is little beside them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +40,26 @@ class How:
 
 
 @dataclass(frozen=True, eq=False)
+class Batch:
+    """Some texts in a row. tokens: what was read of each; logits: (texts, classes) int64; lengths: (texts,) tokens; activity: if counted."""
+
+    tokens: list[Tokens]
+    logits: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    activity: Activity | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Answers:
     """logits: (texts, classes) int64; lengths: (texts,) tokens that were read; activity: of all texts at the compiled length, if counted."""
 
     logits: NDArray[np.int64]
     lengths: NDArray[np.int64]
     activity: Activity | None = None
+
+
+def _ignore(_count: int) -> None:
+    """Nobody counts the texts that are done."""
 
 
 # each is imported when it is asked for: `fast` brings numba, which takes longer to import than a program to look at
@@ -77,48 +93,76 @@ def executor(name: str, limit: float = TIME_LIMIT) -> Executor:
     return partial(_lava, limit=limit) if name == "lava" else EXECUTORS[name]
 
 
-def answer(encoder: Encoder, texts: Iterable[Text], name: str, how: How | None = None, step: Callable[[int], None] = lambda n: None) -> Answers:
-    """Integer logits of any number of texts. `step(n)` after n more.
+def answer(encoder: Encoder, texts: Iterable[Text], name: str, how: How | None = None, step: Callable[[int], None] = _ignore) -> Answers:
+    """Integer logits of any number of texts. `step(n)` after n more."""
+    return _summed(encoder, answered(encoder, texts, name, how, step))
 
-    `fast` reads `texts` as it goes and holds a few batches. The others run a text on the program cut to the shortest length that holds it,
-    which changes no answer: padded positions are silent, and every proof for the compiled length holds for fewer positions.
+
+def answered(encoder: Encoder, texts: Iterable[Text], name: str, how: How | None = None, step: Callable[[int], None] = _ignore) -> Iterator[Batch]:
+    """The same as it comes: batches in order, `texts` read as they are needed, never more than a few batches in hand.
+
+    `fast` answers in batches of tokens. The others run a text on the program cut to the shortest length that holds it, which changes no
+    answer: padded positions are silent, and every proof for the compiled length holds for fewer positions.
     """
     how = how or How()
     if encoder.program.each:
         raise InputError("a language model has no label for a text", "runtime/language.py")
     tokens = _tokens(encoder, texts, how.strict)
     if name == "fast":
-        return streamed(encoder, tokens, how, step)
+        return _fast_batches(encoder, tokens, how, step)
     if how.count:
         raise InputError(f"{name} does not count spikes and events", "--executor fast")
-    return _by_length(encoder, list(tokens), executor(name, how.limit), step)
+    return _grouped(encoder, tokens, executor(name, how.limit), step)
 
 
 def _tokens(encoder: Encoder, texts: Iterable[Text], strict: bool) -> Iterator[Tokens]:
-    left, done = iter(texts), 0
-    while some := list(islice(left, _READ)):
+    done = 0
+    for some in _read_at_once(texts):
         yield from encoder.tokens(some, strict, done)
         done += len(some)
 
 
-def streamed(encoder: Encoder, tokens: Iterable[Tokens], how: How, step: Callable[[int], None] = lambda n: None) -> Answers:
+def _read_at_once(texts: Iterable[Text]) -> Iterator[list[Text]]:
+    some: list[Text] = []
+    characters = 0
+    for text in texts:
+        some.append(text)
+        characters += len(text) if isinstance(text, str) else sum(map(len, text))
+        if len(some) >= _READ or characters >= _CHARACTERS:
+            yield some
+            some, characters = [], 0
+    if some:
+        yield some
+
+
+def streamed(encoder: Encoder, tokens: Iterable[Tokens], how: How, step: Callable[[int], None] = _ignore) -> Answers:
     """What `fast` answers to token lists that are read as they are needed, a batch a thread at once."""
+    return _summed(encoder, _fast_batches(encoder, tokens, how, step))
+
+
+def _fast_batches(encoder: Encoder, tokens: Iterable[Tokens], how: How, step: Callable[[int], None]) -> Iterator[Batch]:
     from tritspike.runtime.simulator import fast
 
     size = fast.batch_tokens(encoder.program, how.threads, how.memory)
-    found = [Answers(np.zeros((0, encoder.program.dims.classes), np.int64), np.zeros(0, np.int64))]
-    activity = Activity(0, {}, {}) if how.count else None
-    for answers in ordered_map(partial(_run_fast, encoder, how.count), batches(tokens, size), how.threads):
-        found.append(answers)
-        activity = activity + answers.activity if activity and answers.activity else activity
-        step(len(answers.lengths))
-    return Answers(np.concatenate([a.logits for a in found]), np.concatenate([a.lengths for a in found]), activity)
+    for batch in ordered_map(partial(_run_fast, encoder, how.count), batches(tokens, size), how.threads):
+        step(len(batch.lengths))
+        yield batch
 
 
-def _run_fast(encoder: Encoder, count: bool, tokens: list[Tokens]) -> Answers:
+def _run_fast(encoder: Encoder, count: bool, tokens: list[Tokens]) -> Batch:
     samples = encoder.samples(tokens)
     result = EXECUTORS["fast"](encoder.program, samples, count=count)
-    return Answers(result.logits, samples.lengths, result.activity)
+    return Batch(tokens, result.logits, samples.lengths, result.activity)
+
+
+def _summed(encoder: Encoder, found: Iterable[Batch]) -> Answers:
+    logits, lengths = [np.zeros((0, encoder.program.dims.classes), np.int64)], [np.zeros(0, np.int64)]
+    activity: Activity | None = None
+    for batch in found:
+        logits.append(batch.logits)
+        lengths.append(batch.lengths)
+        activity = activity + batch.activity if activity and batch.activity else batch.activity
+    return Answers(np.concatenate(logits), np.concatenate(lengths), activity)
 
 
 def batches(tokens: Iterable[Tokens], size: int) -> Iterator[list[Tokens]]:
@@ -135,7 +179,12 @@ def batches(tokens: Iterable[Tokens], size: int) -> Iterator[list[Tokens]]:
         yield batch
 
 
-def _by_length(encoder: Encoder, tokens: list[Tokens], run: Executor, step: Callable[[int], None]) -> Answers:
+def _grouped(encoder: Encoder, tokens: Iterator[Tokens], run: Executor, step: Callable[[int], None]) -> Iterator[Batch]:
+    while some := list(islice(tokens, _GROUP)):
+        yield _by_length(encoder, some, run, step)
+
+
+def _by_length(encoder: Encoder, tokens: list[Tokens], run: Executor, step: Callable[[int], None]) -> Batch:
     longest, by_length = encoder.program.dims.positions, dict[int, list[int]]()
     for row, (ids, _) in enumerate(tokens):
         by_length.setdefault(min(longest, -(-len(ids) // _LAVA_GRID) * _LAVA_GRID), []).append(row)
@@ -143,4 +192,4 @@ def _by_length(encoder: Encoder, tokens: list[Tokens], run: Executor, step: Call
     for length, rows in sorted(by_length.items()):
         logits[rows] = run(encoder.program.at_length(length), encoder.samples([tokens[r] for r in rows], length)).logits
         step(len(rows))
-    return Answers(logits, np.array([len(ids) for ids, _ in tokens], np.int64))
+    return Batch(tokens, logits, np.array([len(ids) for ids, _ in tokens], np.int64))

@@ -46,7 +46,9 @@ class Encoder:
         for n, length in long:
             _too_long(before + n + 1, length, limit, strict)
         if long:
-            found = self._cut(texts, limit)
+            cut = [n for n, _ in long]
+            for n, encoding in zip(cut, self._cut([texts[n] for n in cut], limit)):
+                found[n] = encoding
         return [(e.ids, e.type_ids) for e in found]
 
     def _cut(self, texts: Sequence[Text], limit: int) -> list[Encoding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,12 +37,12 @@ def show(message: Warning | str, *_where: Any, **_more: Any) -> None:
 @contextmanager
 def told_warnings() -> Iterator[None]:
     """Warnings become lines on stderr, each text once; cut texts are counted and told at the end, where it is reached."""
-    cut: list[CutText] = []
+    cut = _Cut()
     said: set[str] = set()
 
     def once(message: Warning | str, *_where: Any, **_more: Any) -> None:
         if isinstance(message, CutText):
-            cut.append(message)
+            cut.add(message)
         elif str(message) not in said:
             said.add(str(message))
             told(message)
@@ -51,15 +51,28 @@ def told_warnings() -> Iterator[None]:
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = once
         yield
-    if cut:
-        told(_summed(cut))
+    if cut.longest:
+        told(cut)
 
 
-def _summed(cut: Sequence[CutText]) -> object:
-    longest = max(cut, key=lambda c: c.tokens)
-    if len(cut) == 1:
-        return longest
-    return (
-        f"{len(cut):,} texts have more than the {longest.limit} tokens that the program was compiled for, text {longest.number} the most, "
-        f"{longest.tokens:,}: the rest of each is cut off"
-    )
+class _Cut:
+    """How many texts were cut, and the longest: all that is kept of a million."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.longest: CutText | None = None
+
+    def add(self, text: CutText) -> None:
+        """One more."""
+        self.count += 1
+        if self.longest is None or text.tokens > self.longest.tokens:
+            self.longest = text
+
+    def __str__(self) -> str:
+        if self.count == 1:
+            return str(self.longest)
+        assert self.longest is not None
+        return (
+            f"{self.count:,} texts have more than the {self.longest.limit} tokens that the program was compiled for, "
+            f"text {self.longest.number} the most, {self.longest.tokens:,}: the rest of each is cut off"
+        )

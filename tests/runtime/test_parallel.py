@@ -57,10 +57,10 @@ def test_an_error_ends_it_and_leaves_no_thread(threads):
 # the command, saying after each batch that it is at work
 LIVING = """
 from tritspike.runtime import __main__ as command, executors
-streamed = executors.streamed
-def told(encoder, tokens, how, step):
-    return streamed(encoder, tokens, how, lambda n: (step(n), print("working", flush=True)))
-executors.streamed = told
+answered = executors.answered
+def told(encoder, texts, name, how, step):
+    return answered(encoder, texts, name, how, lambda n: (step(n), print("working", flush=True)))
+executors.answered = told
 command.entry()
 """
 
