@@ -6,12 +6,22 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 _KINDS = ((stat.S_ISFIFO, "a FIFO"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"), (stat.S_ISSOCK, "a socket"))
 
 
 def read_regular(path: Path) -> bytes:
-    """The whole of a regular file. `OSError` for anything else: a FIFO or a device is refused, not waited for.
+    """The whole of a regular file; `OSError` as `open_regular` has them."""
+    with open_regular(path) as file:
+        try:
+            return file.read()
+        except MemoryError:
+            raise OSError(errno.EFBIG, "larger than the memory that is left") from None
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file, to be read piece by piece. `OSError` for anything else: a FIFO or a device is refused, not waited for.
 
     `ValueError`s that `open` has for names no system takes (a zero byte, a lone surrogate) are `OSError`s too.
     """
@@ -19,12 +29,12 @@ def read_regular(path: Path) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # with O_NONBLOCK, a FIFO without a writer opens at once
     except ValueError as error:
         raise OSError(errno.EINVAL, f"not a file name: {error}") from None
-    with os.fdopen(handle, "rb") as file:
+    try:
         require_regular(os.fstat(handle).st_mode)
-        try:
-            return file.read()
-        except MemoryError:
-            raise OSError(errno.EFBIG, "larger than the memory that is left") from None
+    except OSError:
+        os.close(handle)
+        raise
+    return os.fdopen(handle, "rb")
 
 
 def require_regular(mode: int) -> None:

@@ -9,11 +9,11 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,26 @@ def staged(contents: Mapping[Path, bytes]) -> Iterator[None]:
         _rename(files, hidden)
 
 
+@contextmanager
+def written(path: Path) -> Iterator[Callable[[bytes], None]]:
+    """`path` piece by piece, for what no memory holds: it has all that the body wrote if that went well, else what it had. Raises `FileError`."""
+    with ExitStack() as hidden:
+        with _naming(path):
+            target, mode = _target(path)
+            temporary = _hidden_beside(target, hidden)
+            out = _created(temporary, mode)
+            hidden.callback(_close, out)
+
+        def write(content: bytes) -> None:
+            with _naming(path):
+                out.write(content)
+
+        yield write
+        with _naming(path):
+            _finish(out, mode)
+        _rename([_Staged(path, target, temporary)], hidden)
+
+
 @dataclass(frozen=True)
 class _Staged:
     """path: as the user named it; target: where links lead; temporary: the content, beside the target."""
@@ -64,13 +84,26 @@ def _stage(path: Path, content: bytes, hidden: ExitStack) -> _Staged:
     with _naming(path):
         target, mode = _target(path)
         temporary = _hidden_beside(target, hidden)
-        with os.fdopen(_made(temporary, 0o666 if mode is None else 0o600), "wb") as out:
+        with _created(temporary, mode) as out:
             out.write(content)
-            out.flush()
-            if mode is not None:
-                os.fchmod(out.fileno(), mode)
-            os.fsync(out.fileno())  # else a crash of the machine may leave the new name with nothing in it
+            _finish(out, mode)
     return _Staged(path, target, temporary)
+
+
+def _created(temporary: str, mode: int | None) -> IO[bytes]:
+    return os.fdopen(_made(temporary, 0o666 if mode is None else 0o600), "wb")
+
+
+def _close(out: IO[bytes]) -> None:
+    with suppress(OSError):  # of a full disk, of which the body has told
+        out.close()
+
+
+def _finish(out: IO[bytes], mode: int | None) -> None:
+    out.flush()
+    if mode is not None:
+        os.fchmod(out.fileno(), mode)
+    os.fsync(out.fileno())  # else a crash of the machine may leave the new name with nothing in it
 
 
 def _rename(files: Sequence[_Staged], hidden: ExitStack) -> None:
