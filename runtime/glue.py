@@ -43,7 +43,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Task:
-    """Where a task's columns are and how it is scored. `labels` is empty for regression."""
+    """Where a task's columns are and how it is scored. `labels` is empty for regression; meanings: what people call them, where that differs."""
 
     name: str
     folder: str
@@ -53,6 +53,7 @@ class Task:
     metrics: tuple[str, ...]  # the first is the one that the task is ranked by
     header: bool = True
     dev_file: str = "dev.tsv"
+    meanings: tuple[str, ...] = ()
     ragged: bool = False  # its published file has a few rows that break off; they are left out
 
 
@@ -62,14 +63,23 @@ _ENTAIL = ("entailment", "not_entailment")
 TASKS = {
     task.name: task
     for task in (
-        Task("sst2", "SST-2", ("sentence",), "label", _YES_NO, ("accuracy",)),
-        Task("cola", "CoLA", ("3",), "1", _YES_NO, ("matthews",), header=False),
-        Task("mrpc", "MRPC", ("#1 String", "#2 String"), "Quality", _YES_NO, ("f1", "accuracy")),
+        Task("sst2", "SST-2", ("sentence",), "label", _YES_NO, ("accuracy",), meanings=("negative", "positive")),
+        Task("cola", "CoLA", ("3",), "1", _YES_NO, ("matthews",), header=False, meanings=("unacceptable", "acceptable")),
+        Task("mrpc", "MRPC", ("#1 String", "#2 String"), "Quality", _YES_NO, ("f1", "accuracy"), meanings=("not_equivalent", "equivalent")),
         Task("stsb", "STS-B", ("sentence1", "sentence2"), "score", (), ("spearman", "pearson")),
         Task("rte", "RTE", ("sentence1", "sentence2"), "label", _ENTAIL, ("accuracy",)),
-        Task("wnli", "WNLI", ("sentence1", "sentence2"), "label", _YES_NO, ("accuracy",)),
+        Task("wnli", "WNLI", ("sentence1", "sentence2"), "label", _YES_NO, ("accuracy",), meanings=("not_entailment", "entailment")),
         Task("qnli", "QNLI", ("question", "sentence"), "label", _ENTAIL, ("accuracy",)),
-        Task("qqp", "QQP", ("question1", "question2"), "is_duplicate", _YES_NO, ("f1", "accuracy"), ragged=True),
+        Task(
+            "qqp",
+            "QQP",
+            ("question1", "question2"),
+            "is_duplicate",
+            _YES_NO,
+            ("f1", "accuracy"),
+            meanings=("not_duplicate", "duplicate"),
+            ragged=True,
+        ),
         Task(
             "mnli",
             "MNLI",
@@ -93,6 +103,13 @@ def task_named(name: str) -> Task:
 def texts_of(name: str) -> int | None:
     """How many texts an example of that task has; None for tasks that are not GLUE's."""
     return len(TASKS[name].columns) if name in TASKS else None
+
+
+def label_names(name: str, labels: Sequence[str]) -> tuple[str, ...]:
+    """What people call a program's labels, in its order: "0" of sst2 is negative. Those of tasks that are not GLUE's are their own names."""
+    task = TASKS.get(name)
+    called = dict(zip(task.labels, task.meanings)) if task else {}
+    return tuple(called.get(label, label) for label in labels)
 
 
 def require_task(task: Task, own: str, where: Path, done: str = "compiled") -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,11 @@ class TextTokenizer:
     def num_special_tokens_to_add(self, pair: bool) -> int:
         """How many tokens it adds of its own."""
         return int(self.library.num_special_tokens_to_add(pair))
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        """Every token by its id."""
+        return {number: token for token, number in self.library.get_vocab().items()}
 
     def get_added_tokens_decoder(self) -> dict[int, AddedToken]:
         """Its special and other added tokens by id."""
