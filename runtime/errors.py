@@ -4,7 +4,7 @@ from tritspike.hw_profiles.errors import TritspikeError
 
 
 class DataError(TritspikeError):
-    """A GLUE folder or file is not what its task's layout says."""
+    """A GLUE folder, or a file of texts, is not what its layout says."""
 
 
 class FileError(TritspikeError):
