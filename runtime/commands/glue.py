@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from tritspike.runtime import glue, outputs
-from tritspike.runtime.cli import console
 from tritspike.runtime.commands.arguments import example_arguments, how, opened, program_argument, run_arguments
+from tritspike.runtime.commands.progress import progress
 from tritspike.runtime.evaluation import Evaluation, evaluate, require_classifier
 from tritspike.runtime.files import write_atomic
 from tritspike.runtime.outputs import REPORT, Output
@@ -40,9 +38,8 @@ def run(o: argparse.Namespace, out: Console) -> None:
     require_classifier(program, o.program)
     glue.require_task(task, program.host.task, o.program)
     examples = glue.read(task, o.data, o.split, o.limit)
-    with _progress() as bar, told_warnings():
-        row = bar.add_task(f"{task.name} on {o.executor}", total=len(examples))
-        found = evaluate(Encoder(program), task, examples, o.executor, how(o), lambda n: bar.advance(row, n))
+    with progress(f"{task.name} on {o.executor}", len(examples)) as step, told_warnings():
+        found = evaluate(Encoder(program), task, examples, o.executor, how(o), step)
     out.print(f"{task.name} {o.split}{str(found).removeprefix(task.name)}", soft_wrap=True)
     if found.answers.activity:
         out.print(_activity_line(found.answers.activity), soft_wrap=True)
@@ -68,15 +65,3 @@ def _report(found: Evaluation, split: str) -> dict[str, Any]:
 def _activity_line(activity: Activity) -> str:
     spikes, events = (sum(counts.values()) / activity.samples for counts in (activity.spikes, activity.events))
     return f"{spikes:,.0f} spikes and {events:,.0f} synaptic events a sentence"
-
-
-class _Speed(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        """Sentences a second so far."""
-        return Text(f"{task.speed:.0f} sentences/s" if task.speed else "")
-
-
-def _progress() -> Progress:
-    err = console(stderr=True)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), _Speed(), TimeRemainingColumn())
-    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
