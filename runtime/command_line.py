@@ -6,6 +6,7 @@ Only the module of the command that was typed is imported, so that help costs li
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 import tritspike
 from tritspike.runtime.cli import console, run_command, starting
 
+_NUMBER = re.compile(r"-\d+|-\d*\.\d+")
 _ABOUT = "Spiking language models on neuromorphic chips: compile, run bit for bit, verify, deploy."
 
 
@@ -64,11 +66,20 @@ def run(commands: Sequence[Command], typed: str, names: Names = Names(), single:
 
 
 def main(commands: Sequence[Command], typed: str, argv: list[str], names: Names = Names(), single: bool = False) -> int:
-    """Exit code. The action finds in its options also `command`, what was typed, `refuse`, its parser's way to end with usage, and `names`."""
+    """Exit code. The action finds in its options also `command`, what was typed, `refuse`, its parser's way to end with usage, and `names`.
+
+    A command that takes any number of words sets `more(options, words)`, for those behind its options: argparse takes a list of words that may
+    be empty from the first place where it could stand, and calls the rest unknown.
+    """
     (only,) = commands if single else (None,)
     parser = _several(commands, typed, argv) if only is None else only.parser(argparse.ArgumentParser, typed, typed)
     parser.set_defaults(command=shlex.join([*typed.split(), *argv]), names=names)
-    options = parser.parse_args(argv)
+    options, rest = parser.parse_known_args(argv)
+    if rest and not (hasattr(options, "more") and _only_words(rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        at = rest.index("--") if "--" in rest else len(rest)
+        options.more(options, rest[:at] + rest[at + 1 :])
     return int(options.action(options, console()) or 0)
 
 
@@ -76,6 +87,12 @@ def typed_name(module: str) -> str:
     """How this process was called: an installed script by its name, else `python -m MODULE`."""
     script = Path(sys.argv[0]).name
     return f"python -m {module}" if script in ("__main__.py", "-m", "-c", "") else script
+
+
+def _only_words(rest: Sequence[str]) -> bool:
+    """Whether none of these is an option, as argparse tells them: after -- nothing is, nor is a number, nor what has a space in it."""
+    found = rest[: rest.index("--")] if "--" in rest else rest
+    return all(not w.startswith("-") or w == "-" or " " in w or _NUMBER.fullmatch(w) for w in found)
 
 
 def _several(commands: Sequence[Command], typed: str, argv: Sequence[str]) -> argparse.ArgumentParser:

@@ -16,6 +16,7 @@ from tritspike.runtime.versus import side
 
 PROGRAM, MAPPING, PICTURE, ANSWERS = "a program", "a mapping", "a picture of ours", "answers of models.predict"
 REPORT, BUNDLE, GRAPH, HISTORY = "JSON", "a bundle", "a printed graph", "a database"
+LABELLED = "labelled texts"
 _MOST = 1 << 26  # bytes that are looked at
 
 

@@ -1,38 +1,163 @@
-"""`classify`: label and score for each text, or pair of them."""
+"""`classify`: label and score for each text, or pair of them, from the command line, a file or a pipe."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from rich.console import Console
 
-from tritspike.runtime import executors
-from tritspike.runtime.commands.arguments import how, opened, program_argument, run_arguments, unicode_text
-from tritspike.runtime.evaluation import pairs, require_classifier, shares
-from tritspike.runtime.text import Encoder
+from tritspike.runtime import answers, glue, outputs, texts
+from tritspike.runtime.answer_lines import CSV, JSONL, TEXT, Form, form
+from tritspike.runtime.commands.arguments import MOST, how, opened, program_argument, run_arguments, unicode_text
+from tritspike.runtime.commands.progress import progress
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.evaluation import pairs, require_classifier
+from tritspike.runtime.files import written
+from tritspike.runtime.option_values import whole
+from tritspike.runtime.outputs import LABELLED, REPORT, Output
+from tritspike.runtime.program import Program
+from tritspike.runtime.text import Encoder, Text
+from tritspike.runtime.texts import Layout
 from tritspike.runtime.told import told_warnings
+
+_STDIN = "-"
+_FORMS = {".jsonl": JSONL, ".ndjson": JSONL, ".csv": CSV}
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Its options."""
     program_argument(command)
-    command.add_argument("text", nargs="+", type=unicode_text)
-    command.add_argument("--pairs", action="store_true", help="the texts are pairs, for a program of such a task: first and second, first and second")
+    command.add_argument("text", nargs="*", type=unicode_text, help="(default, or -: standard input)")
+    command.add_argument("--pairs", action="store_true", help="the texts are pairs: first and second, first and second; in a plain file with a tab")
+    command.set_defaults(more=_more_texts)
+    _input_options(command.add_argument_group("texts from a file or standard input"))
+    _output_options(command.add_argument_group("answers"))
     run_arguments(command)
+
+
+def _input_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--file", action="append", metavar="FILE", help="one text a line; .csv and .tsv with a header line; .jsonl")
+    group.add_argument("--from", dest="source", choices=texts.FORMATS, help="the format, where the file's name does not say it (default: plain)")
+    group.add_argument("--text-column", metavar="NAME", help="column or key of the text (default: text, else sentence, else the only one)")
+    group.add_argument("--pair-column", metavar="NAME", help="column or key of a pair's second text")
+
+
+def _output_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--to", choices=(TEXT, JSONL, CSV), help="(default: as the name of --out ends, else text)")
+    group.add_argument("--out", type=Path, metavar="FILE", help="write them to a file")
+    group.add_argument("--top-k", type=whole(1, MOST), metavar="K", help="the K best labels of each text")
+
+
+def _more_texts(o: argparse.Namespace, words: list[str]) -> None:
+    """Texts behind options."""
+    o.text += map(unicode_text, words)
 
 
 def run(o: argparse.Namespace, out: Console) -> None:
     """The command."""
+    _require_sense(o)
+    name = o.to or _FORMS.get(o.out.suffix.lower() if o.out else "", TEXT)
+    outputs.require([Output(o.out, REPORT if name == JSONL else LABELLED)], [Path(o.program), *_sources(o)])
     program = opened(o)
     require_classifier(program, o.program)
-    encoder, texts = Encoder(program), pairs(o.text) if o.pairs else o.text
-    with told_warnings():
-        answers = executors.answer(encoder, texts, o.executor, how(o))
-    scores = program.scores(answers.logits, answers.lengths)
-    for text, integers, floats, share in zip(texts if not o.pairs else map(" | ".join, texts), answers.logits, scores, shares(scores)):
-        label = program.host.labels[int(integers.argmax())] if program.host.labels else f"{floats[0]:.3f}"
-        out.print(f"{label}  {_shown(share.max()) if program.host.labels else ''}  {text}", soft_wrap=True)
+    _require_labels(o, program)
+    layout = _layout(o, program)
+    shape = form(name, len(program.host.labels), layout.pairs, o.top_k)
+    with ExitStack() as open_files, told_warnings():
+        given = _given(o, layout, open_files)
+        count = _answer(o, Encoder(program), given, shape, name == TEXT)
+    if o.out:
+        out.print(f"{o.out}: {count:,} text{'' if count == 1 else 's'}", soft_wrap=True)
 
 
-def _shown(share: float) -> str:
-    return f"{share:.3f}" if share == share else "-"
+def _answer(o: argparse.Namespace, encoder: Encoder, given: Iterable[Text], shape: Form, for_people: bool) -> int:
+    """How many there were."""
+    count = 0
+    total = len(given) if isinstance(given, list) else None
+    hidden = o.out is None and sys.stdout.isatty()
+    with _writing(o.out, for_people) as write, progress(f"classify on {o.executor}", total, hidden) as step:
+        write(shape.head)
+        for batch in answers.in_batches(encoder, given, o.executor, how(o), step):
+            write(shape.lines(batch))
+            count += len(batch)
+    return count
+
+
+@contextmanager
+def _writing(path: Path | None, for_people: bool) -> Iterator[Callable[[str], None]]:
+    """Where answers go: into a file, whole or not at all, or to stdout, batch by batch; what programs read is UTF-8 in any locale."""
+    if path is None:
+        yield _print if for_people else _print_utf8
+        return
+    with written(path) as write:
+        yield lambda lines: write(lines.encode())
+
+
+def _print(lines: str) -> None:
+    sys.stdout.write(lines)
+    sys.stdout.flush()
+
+
+def _print_utf8(lines: str) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(lines.encode())
+    sys.stdout.buffer.flush()
+
+
+# what is read
+
+
+def _from_stream(o: argparse.Namespace) -> bool:
+    return bool(o.file) or not o.text or o.text == [_STDIN]
+
+
+def _require_sense(o: argparse.Namespace) -> None:
+    """Exit with usage where options contradict each other, or nothing says what the texts are."""
+    named = {"--from": o.source, "--text-column": o.text_column, "--pair-column": o.pair_column}
+    if len(o.file or ()) > 1:
+        o.refuse("--file can be given once")
+    if o.file and o.text:
+        o.refuse("give texts, or --file, not both")
+    for option in (name for name, value in named.items() if value is not None and not _from_stream(o)):
+        o.refuse(f"{option} is for --file and standard input, not for texts on the command line")
+    if _from_stream(o) and _format(o) == texts.PLAIN and (o.text_column or o.pair_column):
+        o.refuse("plain text has no columns: --from csv, tsv or jsonl")
+    if _path(o) is None and _from_stream(o) and sys.stdin.isatty():
+        o.refuse("no texts: give some, or --file FILE, or standard input from a pipe")
+
+
+def _path(o: argparse.Namespace) -> Path | None:
+    """The file; None for standard input."""
+    return Path(o.file[0]) if o.file and o.file[0] != _STDIN else None
+
+
+def _format(o: argparse.Namespace) -> str:
+    return str(o.source or texts.format_of(str(_path(o) or "")))
+
+
+def _sources(o: argparse.Namespace) -> list[Path]:
+    if not _from_stream(o):
+        return []
+    return [_path(o) or Path("/dev/stdin")]  # a shell's `< FILE` is a file too, which --out may not replace
+
+
+def _require_labels(o: argparse.Namespace, program: Program) -> None:
+    if o.top_k and not program.host.labels:
+        raise InputError(f"{o.program}: {program.host.task} gives a number, and no labels of which --top-k could list some")
+
+
+def _layout(o: argparse.Namespace, program: Program) -> Layout:
+    in_pairs = o.pairs or o.pair_column is not None or glue.texts_of(program.host.task) == 2
+    return Layout(format=_format(o), pairs=in_pairs, text=o.text_column, pair=o.pair_column)
+
+
+def _given(o: argparse.Namespace, layout: Layout, open_files: ExitStack) -> Iterable[Text]:
+    if not _from_stream(o):
+        return pairs(o.text) if o.pairs else list(o.text)
+    path = _path(o)
+    stream = sys.stdin.buffer if path is None else open_files.enter_context(texts.opened(path))
+    return texts.read(stream, str(path or "standard input"), layout)
