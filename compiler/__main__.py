@@ -3,12 +3,15 @@
 import sys
 from pathlib import Path
 
-from tritspike.compiler.commands.table import COMMANDS
-from tritspike.runtime.command_line import run
+from tritspike.runtime.cli import starting
 
 
 def entry() -> None:
     """The process."""
+    starting()  # before anything that takes long to import
+    from tritspike.compiler.commands.table import COMMANDS
+    from tritspike.runtime.command_line import run
+
     run(COMMANDS, typed(), single=True)
 
 

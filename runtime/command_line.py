@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import tritspike
-from tritspike.runtime.cli import console, run_command, starting
+from tritspike.runtime.cli import console, run_command
 
 _NUMBER = re.compile(r"-\d+|-\d*\.\d+")
 _ABOUT = "Spiking language models on neuromorphic chips: compile, run bit for bit, verify, deploy."
@@ -61,7 +61,6 @@ class Command:
 
 def run(commands: Sequence[Command], typed: str, names: Names = Names(), single: bool = False) -> None:
     """The process: parse what follows `typed`, the name that the user gave this program, act, exit. single: the one command is not named."""
-    starting()
     run_command(lambda argv: main(commands, typed, argv, names, single))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,6 +181,24 @@ def _label(task: Task, text: str, where: str) -> float:
     except ValueError:
         allowed = f"one of {', '.join(task.labels)}" if task.labels else "a number"
         raise DataError(f"{where}: label {text!r} is not {allowed}") from None
+
+
+def examples(task: Task, pairs: Iterable[tuple[str | tuple[str, str], object]]) -> list[Example]:
+    """Of (text or pair of texts, label): a class by its number, its name in the files or the one that people give it. Raises `DataError`."""
+    return [_given(task, *pair, f"example {n}") for n, pair in enumerate(pairs, 1)]
+
+
+def _given(task: Task, text: str | tuple[str, str], label: object, where: str) -> Example:
+    names = {**dict(zip(label_names(task.name, task.labels), task.labels)), **{name: name for name in task.labels}}
+    if isinstance(label, str):
+        found = _label(task, names.get(label, label), where)
+    elif not isinstance(label, (int, float, np.number)) or not math.isfinite(label) or (task.labels and label not in range(len(task.labels))):
+        allowed = f"one of 0..{len(task.labels) - 1} or {', '.join(names)}" if task.labels else "a number"
+        raise DataError(f"{where}: label {label!r} is not {allowed}")
+    else:
+        found = float(label)
+    first, second = (text, None) if isinstance(text, str) else text
+    return Example(first, second, found)
 
 
 def _read_hub(task: Task, split: str) -> list[Example]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tritspike.api import evaluate, generate, load, lower, perplexity, stream, verify
     from tritspike.hw_profiles.errors import TritspikeError
     from tritspike.model import Model
-    from tritspike.names import models
+    from tritspike.names import available
     from tritspike.runtime.answers import Answer
     from tritspike.runtime.evaluation import Evaluation, Verified
     from tritspike.runtime.language import Score
@@ -34,7 +34,7 @@ _HOMES = {
     "Answer": "tritspike.runtime.answers",
     "Program": "tritspike.runtime.program",
     "Score": "tritspike.runtime.language",
-    "models": "tritspike.names",
+    "available": "tritspike.names",
     "TritspikeError": "tritspike.hw_profiles.errors",
 }
 __all__ = [
@@ -46,11 +46,11 @@ __all__ = [
     "TritspikeError",
     "Verified",
     "__version__",
+    "available",
     "evaluate",
     "generate",
     "load",
     "lower",
-    "models",
     "perplexity",
     "stream",
     "verify",

@@ -31,9 +31,9 @@ class Model:
     how: How = How()  # noqa: RUF009
 
     @overload
-    def __call__(self, texts: Text, *, top_k: int | None = ..., executor: str | None = ..., progress: bool = ...) -> Answer: ...
+    def __call__(self, texts: Text, *, top_k: int | None = ..., executor: str | None = ..., progress: bool = ...) -> Answer: ...  # type: ignore[overload-overlap]
     @overload
-    def __call__(self, texts: Sequence[Text], *, top_k: int | None = ..., executor: str | None = ..., progress: bool = ...) -> list[Answer]: ...
+    def __call__(self, texts: Sequence[Text], *, top_k: int | None = ..., executor: str | None = ..., progress: bool = ...) -> list[Answer]: ...  # type: ignore[overload-overlap]
     @overload
     def __call__(self, texts: Iterable[Text], *, top_k: int | None = ..., executor: str | None = ..., progress: bool = ...) -> Iterator[Answer]: ...
 

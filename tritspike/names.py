@@ -28,11 +28,11 @@ def find(word: str | Path) -> Path:
         return path
     if (ZOO / name / "config.json").is_file():
         return ZOO / name
-    near = difflib.get_close_matches(name, models(), 1)
-    raise FileError(f"{name}: no file, no folder, and no model of that name ships", near[0] if near else f"one of {', '.join(models())}")
+    near = difflib.get_close_matches(name, available(), 1)
+    raise FileError(f"{name}: no file, no folder, and no model of that name ships", near[0] if near else f"one of {', '.join(available())}")
 
 
-def models() -> list[str]:
+def available() -> list[str]:
     """The models that are here by name: all in a clone, a small classifier and a language model in an installed wheel."""
     return sorted(path.parent.name for path in ZOO.glob("*/config.json"))
 

@@ -1,5 +1,6 @@
 """Commands that need torch: `tritspike NAME ...`, and `python -m models.MODULE ...` for each alone."""
 
+from tritspike.runtime.cli import starting
 from tritspike.runtime.command_line import Command, run
 
 COMMANDS = (
@@ -38,4 +39,5 @@ PREDICT = Command(
 
 def alone(name: str, module: str) -> None:
     """`python -m MODULE`, which has one command."""
+    starting()
     run([c for c in (*COMMANDS, PREDICT) if c.name == name], f"python -m {module}", single=True)

@@ -33,11 +33,16 @@ def run(program: Scheduled, inputs: Inputs, record: bool = False) -> Outcome:
         chip.advance(step)
         for reader in readers:
             reader.take(step, chip)
-        for name, spikes in chip.spikes.items() if kept else ():
-            window, phase = _when(program, name, step)
-            if 0 <= window < windows:
-                kept[name][window, phase] = spikes
+        if kept is not None:
+            _keep(kept, program, step, chip.spikes)
     return Outcome({r.probe.name: r.found for r in readers}, kept)
+
+
+def _keep(kept: dict[str, Bools], program: Scheduled, step: int, spikes: dict[str, Bools]) -> None:
+    for name, now in spikes.items():
+        window, phase = _when(program, name, step)
+        if 0 <= window < len(kept[name]):
+            kept[name][window, phase] = now
 
 
 def _when(program: Scheduled, name: str, step: int) -> tuple[int, int]:

@@ -83,7 +83,7 @@ def test_models_are_loaded_from_programs_files_folders_and_names(model, checkpoi
         assert ts.load(source)("w1 w2").logits == model("w1 w2").logits
     monkeypatch.setattr(names, "ZOO", tmp_path / "zoo")
     random_checkpoint.write(tmp_path / "zoo" / "ours", 3)
-    assert ts.models() == ["ours"] and ts.load("ours").name == "ours"
+    assert ts.available() == ["ours"] and ts.load("ours").name == "ours"
     with pytest.raises(FileError, match=r"^our: no file, no folder, and no model of that name ships \(hint: ours\)$"):
         ts.load("our")
 

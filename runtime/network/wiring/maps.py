@@ -67,4 +67,4 @@ def meetings(read: Map, source: Grid, target: Grid) -> tuple[Coordinates, Index,
 def _read(rule: Rule, name: str, over: Coordinates, at: Coordinates, row: Index) -> Index:
     if isinstance(rule, Follow):
         return at[rule.target][row] * rule.stride + rule.offset
-    return over[name] if rule is SUM else np.full(len(row), rule.value, np.int64)  # type: ignore[union-attr]
+    return over[name] if rule is SUM else np.full(len(row), rule.value, np.int64)
