@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tritspike.runtime import arith
-from tritspike.runtime.errors import RangeError
-from tritspike.runtime.network.network import Inputs, Population, Probe, Reads, Scheduled, Stream
-from tritspike.runtime.network.neuron import Neuron, Resets, each, numbers
+from tritspike.runtime.network.network import Inputs, Probe, Reads, Scheduled
+from tritspike.runtime.network.state import State, begins, require_read
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -51,41 +49,6 @@ def _when(program: Scheduled, name: str, step: int) -> tuple[int, int]:
 
 
 @dataclass(eq=False)
-class _State:
-    """One population's: membranes, currents, and its registers neuron by neuron."""
-
-    population: Population
-    neuron: Neuron
-    v: Ints
-    u: Ints
-    bias: Ints | int
-    keep: Ints | int
-    keep_u: Ints | int
-    vth: Ints | int
-
-    @classmethod
-    def of(cls, p: Population, neuron: Neuron) -> _State:
-        bias = neuron.bias.each(p.grid) if neuron.bias else 0
-        registers = (each(r, p.grid) for r in (neuron.keep, neuron.keep_u, neuron.vth))
-        return cls(p, neuron, np.zeros(p.size, np.int64), np.zeros(p.size, np.int64), bias, *registers)
-
-    def clear(self) -> None:
-        """As a window or a sequence begins."""
-        self.v[:] = 0
-        self.u[:] = 0
-
-    def fire(self, total: Ints) -> Bools:
-        """Spikes of one step, given the synaptic input."""
-        self.u = arith.decay(self.u, self.keep_u) + (total << arith.INPUT_SHIFT)
-        if np.abs(self.u).max(initial=0) > arith.V_LIMIT:
-            raise RangeError(f"{self.population.name}: a current of {np.abs(self.u).max()}, allowed up to {arith.V_LIMIT}")
-        before = arith.saturate(arith.decay(self.v, self.keep) + self.u + self.bias)
-        spikes = before > (np.asarray(self.vth) << arith.INPUT_SHIFT)
-        self.v = np.where(spikes, 0, before)
-        return spikes
-
-
-@dataclass(eq=False)
 class _Chip:
     """All populations' state, and the spikes of the last step."""
 
@@ -95,7 +58,7 @@ class _Chip:
 
     def __post_init__(self) -> None:
         network = self.program.network
-        self.states = {p.name: _State.of(p, p.neuron) for p in network.populations if p.neuron is not None}
+        self.states = {p.name: State.of(p) for p in network.populations if p.neuron is not None}
         self.weights = {s.name: s.wiring.csr(*network.grids(s)) for s in network.synapses}
         self.played = {port.population: self.inputs.played(port.plays, network.by_name[port.population].grid) for port in network.ports}
         self.spikes = {p.name: np.zeros(p.size, np.bool_) for p in network.populations}
@@ -111,19 +74,12 @@ class _Chip:
 
     def _fire(self, name: str, step: int) -> Bools:
         state = self.states[name]
-        if self._begins(state.neuron.resets, name, step):
-            state.clear()
+        if begins(self.program.timing, state.resets, *_when(self.program, name, step)):
+            state.start(state.v.shape)
         total = np.zeros(len(state.v), np.int64)
         for s in self.program.network.inputs(name):
             total += (self.weights[s.name] @ self.spikes[s.source].astype(np.int32)).astype(np.int64) << s.exponent
-        return state.fire(total)
-
-    def _begins(self, resets: Resets, name: str, step: int) -> bool:
-        window, phase = _when(self.program, name, step)
-        timing = self.program.timing
-        if resets is Resets.SEQUENCE and isinstance(timing, Stream):
-            return phase == 0 and timing.slot > 0 and window % timing.slot == 0
-        return resets is not Resets.NEVER and phase == 0
+        return state.advance(total)
 
 
 @dataclass(eq=False)
@@ -136,9 +92,7 @@ class _Reader:
     found: Ints = field(init=False)
 
     def __post_init__(self) -> None:
-        population = self.program.network.by_name[self.probe.population]
-        self.found = np.zeros((self.windows, population.size), np.int64)
-        self.allowed = None if population.neuron is None else int(numbers(population.neuron.vth).min())
+        self.found = np.zeros((self.windows, self.program.network.by_name[self.probe.population].size), np.int64)
 
     def take(self, step: int, chip: _Chip) -> None:
         """Look at the chip after `step`. Raises `RangeError` where a neuron fires whose membrane is read."""
@@ -148,7 +102,6 @@ class _Reader:
             if 0 <= window < self.windows:
                 self.found[window] += chip.spikes[name]
             return
-        if chip.spikes[name].any() or (chip.states[name].v <= -arith.V_LIMIT).any():
-            raise RangeError(f"{name}: the readout left its register at step {step}; its membrane must stay within 64 * {self.allowed}")
+        require_read(name, chip.spikes[name], chip.states[name].v)
         if 0 <= window < self.windows and phase == self.program.timing.period - 1:
             self.found[window] = chip.states[name].v

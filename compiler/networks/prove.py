@@ -1,0 +1,89 @@
+"""What no input can do: every register holds whatever any spikes bring, for as long as a stream lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tritspike.compiler.errors import RangeViolation
+from tritspike.hw_profiles.errors import Finding, listed
+from tritspike.runtime import arith
+from tritspike.runtime.network.network import Population, Reads, Scheduled, Synapse
+from tritspike.runtime.network.neuron import Neuron, Resets, numbers
+from tritspike.runtime.network.wiring import Join, Wiring
+
+_LONG = 1 << 40  # steps: more than a stream lasts
+
+
+def require_ranges(program: Scheduled) -> None:
+    """Raises `RangeViolation` with every finding."""
+    found = tuple(findings(program))
+    if found:
+        raise RangeViolation(listed(found))
+
+
+def findings(program: Scheduled) -> Iterator[Finding]:
+    """What some input could push out of its register, and registers that hold no such number."""
+    for synapse in program.network.synapses:
+        yield from _weights(synapse)
+    for p in program.network.populations:
+        if p.neuron is not None:
+            yield from _registers(p, p.neuron)
+            yield from _current(program, p, p.neuron)
+    for probe in program.network.probes:
+        if probe.reads is Reads.MEMBRANE:
+            yield from _membrane(program, program.network.by_name[probe.population])
+
+
+def most_weight(wiring: Wiring) -> int:
+    """The largest weight mantissa, without its sign."""
+    if isinstance(wiring, Join):
+        return abs(wiring.weight)
+    weights = wiring.weights
+    return int(np.abs(weights.astype(np.int64)).max(initial=0))
+
+
+def _weights(s: Synapse) -> Iterator[Finding]:
+    if (most := most_weight(s.wiring)) > arith.WEIGHT_LIMIT:
+        yield Finding(s.name, "weight mantissa", most, f"up to {arith.WEIGHT_LIMIT}")
+    if not 0 <= s.exponent <= arith.EXPONENT_LIMIT:
+        yield Finding(s.name, "exponent", s.exponent, f"0..{arith.EXPONENT_LIMIT}")
+
+
+def _registers(p: Population, neuron: Neuron) -> Iterator[Finding]:
+    limits = {"vth": (neuron.vth, arith.VTH_LIMIT), "keep": (neuron.keep, arith.KEEP_ALL), "keep_u": (neuron.keep_u, arith.KEEP_ALL)}
+    for name, (register, most) in limits.items():
+        found = numbers(register)
+        if found.min(initial=0) < 0 or found.max(initial=0) > most:
+            yield Finding(p.name, name, f"{found.min()}..{found.max()}", f"0..{most}")
+    if neuron.bias is not None:
+        most_bias = int(np.abs(numbers(neuron.bias.mantissa)).max(initial=0))
+        if most_bias > arith.BIAS_MANTISSA_LIMIT or not 0 <= neuron.bias.exponent <= arith.BIAS_EXPONENT_LIMIT:
+            allowed = f"up to {arith.BIAS_MANTISSA_LIMIT} << 0..{arith.BIAS_EXPONENT_LIMIT}"
+            yield Finding(p.name, "bias", f"{most_bias} << {neuron.bias.exponent}", allowed)
+
+
+def _current(program: Scheduled, p: Population, neuron: Neuron) -> Iterator[Finding]:
+    """u is at most the sum of all its past, 64 * bound / (1 - keep_u/4096), and of no more steps than it lives; one input alone must fit too."""
+    worst, keep = max(abs(side) for side in program.network.input_bounds(p.name)), int(numbers(neuron.keep_u).max(initial=0))
+    allowed = (
+        (arith.A_LIMIT - 1) * (arith.KEEP_ALL - keep) // arith.KEEP_ALL if keep < arith.KEEP_ALL else (arith.A_LIMIT - 1) // _lives(program, neuron)
+    )
+    if worst > allowed:
+        memory = f" by a current that keeps {keep}/4096 a step" if keep else ""
+        yield Finding(p.name, f"the most synaptic input that is held{memory}", worst, f"up to {allowed}")
+
+
+def _lives(program: Scheduled, neuron: Neuron) -> int:
+    return program.timing.period if neuron.resets is Resets.WINDOW else _LONG
+
+
+def _membrane(program: Scheduled, p: Population) -> Iterator[Finding]:
+    """A membrane that is read must neither reach its threshold nor saturate."""
+    assert p.neuron is not None
+    high, low = program.network.input_bounds(p.name)
+    steps, vth = _lives(program, p.neuron), int(numbers(p.neuron.vth).min())
+    for total, limit, what in ((high, vth, "fire"), (-low, arith.V_LIMIT // arith.ONE, "saturate")):
+        if total * steps > limit:
+            yield Finding(p.name, f"the most that a membrane which is read may gather and not {what}", total * steps, f"up to {limit}")

@@ -1,0 +1,177 @@
+"""A network written by hand: populations one after another, each with what it hears.
+
+net = Net()
+x = net.input("x", features=64)
+hidden = net.lif("hidden", linear(x, codes, gain), keep=3072, vth=224, bias=b)
+net.readout("digit", linear(hidden, more))
+network = net.network()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tritspike.runtime import arith
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.grid import Axis, Grid, Pairs
+from tritspike.runtime.network.network import Network, Population, Port, Probe, Reads, Synapse
+from tritspike.runtime.network.neuron import RELAY, Bias, Neuron, Register, Resets, Values, numbers
+from tritspike.runtime.network.terms import Handle, Sum, Term, onto, shown
+
+
+class Net:
+    """Collects populations, synapses, ports and probes; `network` hands them out. Every method raises `InputError` with the name it is about."""
+
+    def __init__(self) -> None:
+        self._populations: dict[str, Population] = {}
+        self._synapses: list[Synapse] = []
+        self._ports: list[Port] = []
+        self._probes: list[Probe] = []
+
+    def input(self, name: str, *axes: Axis, plays: str | None = None, **sizes: int) -> Handle:
+        """Spikes that the host plays, over `axes` and then an axis for each of `sizes`. plays: which of the host's inputs (default: `name`)."""
+        grid = (*axes, *(Axis(axis, size) for axis, size in sizes.items()))
+        self._ports.append(Port(name=name, population=name, plays=plays or name))
+        return self._add(Population(name=name, grid=_sound(name, grid)))
+
+    def lif(
+        self,
+        name: str,
+        hears: Term | Sum,
+        *,
+        keep: Register | ArrayLike,
+        vth: Register | ArrayLike,
+        bias: Bias | ArrayLike | None = None,
+        keep_u: Register | ArrayLike = 0,
+        resets: Resets = Resets.WINDOW,
+    ) -> Handle:
+        """v = saturate(trunc(v * keep / 4096) + u + bias), u = trunc(u * keep_u / 4096) + 64 a; fires above 64 * vth, then v = 0.
+
+        keep, keep_u: 0..4096; vth: synaptic units, 0..2^17 - 1; bias: 1/64 synaptic units. Each is one number, or an array over the last
+        axes of the population. resets: when u and v are cleared.
+        """
+        grid = _sound(name, (Sum(()) + hears).grid)
+        registers = {
+            k: _register(name, k, v, grid, most) for k, v, most in (("keep", keep, 4096), ("vth", vth, arith.VTH_LIMIT), ("keep_u", keep_u, 4096))
+        }
+        return self.population(name, hears, Neuron(**registers, bias=_bias(name, bias, grid), resets=resets))
+
+    def population(self, name: str, hears: Term | Sum, neuron: Neuron) -> Handle:
+        """Neurons of any registers."""
+        total = Sum(()) + hears
+        handle = self._add(Population(name=name, grid=_sound(name, total.grid), neuron=neuron))
+        for n, term in enumerate(total.terms):
+            self._require_known(name, term)
+            self._synapses.append(_synapse(name, n, term))
+        return handle
+
+    def coincide(self, name: str, left: Handle, right: Handle, *, along: str = "position", causal: bool = False) -> Handle:
+        """An AND of every query of `left` with every key of `right`, neuron by neuron along their other axes, which must be alike.
+
+        The axis `along` of both becomes one of pairs (`along` and `key`), behind which the other axes stand as they are.
+        """
+        query = next((a for a in left.grid if isinstance(a, Axis) and a.name == along), None)
+        if query is None or left.grid != right.grid:
+            raise InputError(f"{name}: {left} and {right} cannot be paired along {along}", "both over the same axes, that one among them")
+        key = Axis("key", query.size, query.grows)
+        grid: Grid = tuple(Pairs(query, key, causal) if axis == query else axis for axis in left.grid)
+        return self.population(name, onto(left, grid) + onto(right, grid, renamed={along: "key"}), RELAY)
+
+    def both(self, name: str, left: Handle, right: Handle) -> Handle:
+        """An AND of each neuron of `left` with its like in `right`."""
+        return self.population(name, onto(left, left.grid) + onto(right, left.grid), RELAY)
+
+    def readout(self, name: str, hears: Term | Sum, *, keep: int = arith.KEEP_ALL) -> Handle:
+        """Neurons that sum up a window and never fire; the host reads their membranes as it ends."""
+        neuron = Neuron(keep=keep, vth=arith.VTH_LIMIT, resets=Resets.WINDOW)
+        handle = self.population(name, hears, neuron)
+        self._probes.append(Probe(name=name, population=name, reads=Reads.MEMBRANE))
+        return handle
+
+    def count(self, handle: Handle, name: str | None = None) -> None:
+        """The host reads how often each neuron fires in a window."""
+        self._probes.append(Probe(name=name or handle.name, population=handle.name, reads=Reads.COUNT))
+
+    def join(self, target: Handle, hears: Term | Sum) -> None:
+        """More that `target` hears, such as itself a token ago (delay=1)."""
+        for term in (Sum(()) + hears).terms:
+            if term.grid != target.grid:
+                raise InputError(f"{target.name}: hears {shown(term.grid)} from {term.source.name}, it is over {shown(target.grid)}")
+            self._require_known(target.name, term)
+            self._synapses.append(_synapse(target.name, sum(s.target == target.name for s in self._synapses), term))
+
+    def network(self) -> Network:
+        """All of it. Raises `InputError` where nothing is read."""
+        if not self._probes:
+            raise InputError("the network has nothing to read", "readout(...) or count(...)")
+        populations = tuple(self._populations.values())
+        return Network(populations=populations, synapses=tuple(self._synapses), ports=tuple(self._ports), probes=tuple(self._probes))
+
+    def _add(self, population: Population) -> Handle:
+        if population.name in self._populations:
+            raise InputError(f"{population.name}: there is a population of that name already")
+        self._populations[population.name] = population
+        return Handle(population.name, population.grid)
+
+    def _require_known(self, name: str, term: Term) -> None:
+        found = self._populations.get(term.source.name)
+        if found is None or found.grid != term.source.grid:
+            raise InputError(f"{name}: hears {term.source.name}, which is no population of this network")
+
+
+def _synapse(target: str, number: int, term: Term) -> Synapse:
+    name = f"{target}<{term.source.name}" + (f"#{number}" if number else "")
+    return Synapse(name=name, source=term.source.name, target=target, wiring=term.wiring, exponent=term.exponent, delay=term.delay)
+
+
+def _sound(name: str, grid: Grid) -> Grid:
+    names = grids.names(grid)
+    if len(set(names)) < len(names) or not all(axis.cells > 0 for axis in grid):
+        raise InputError(f"{name}: over {shown(grid)}", "axes of different names, each with at least one cell")
+    return grid
+
+
+def _register(name: str, what: str, value: Register | ArrayLike, grid: Grid, most: int) -> Register:
+    register = value if isinstance(value, Values) else _values(name, what, value, grid)
+    found = numbers(register)
+    if found.min(initial=0) < 0 or found.max(initial=0) > most:
+        raise InputError(f"{name}: {what} is {found.min()}..{found.max()}, its register holds 0..{most}")
+    return register
+
+
+def _values(name: str, what: str, value: ArrayLike, grid: Grid) -> Register:
+    """One number, or an array over the last axes."""
+    found = np.asarray(value)
+    if not np.issubdtype(found.dtype, np.integer):
+        raise InputError(f"{name}: {what} is {found.dtype}", "whole numbers")
+    if found.ndim == 0:
+        return int(found)
+    last = [axis for axis in grid[len(grid) - found.ndim :] if isinstance(axis, Axis)] if found.ndim <= len(grid) else []
+    if [axis.size for axis in last] != list(found.shape):
+        raise InputError(
+            f"{name}: {what} has shape {found.shape}, its population is over {shown(grid)}", "one number, or one a cell of the last axes"
+        )
+    return Values(tuple(axis.name for axis in last), found.astype(np.int64))
+
+
+def _bias(name: str, value: Bias | ArrayLike | None, grid: Grid) -> Bias | None:
+    """With the smallest exponent at which its register holds every mantissa."""
+    if value is None or isinstance(value, Bias):
+        return value
+    register = _values(name, "bias", value, grid)
+    found = numbers(register)
+    exponent = arith.bias_exponent(found)
+    if exponent is None:
+        raise InputError(
+            f"{name}: biases up to {_most(found)} are not multiples of one power of two with mantissas up to {arith.BIAS_MANTISSA_LIMIT}"
+        )
+    shifted = Values(register.along, register.numbers >> exponent) if isinstance(register, Values) else register >> exponent
+    return Bias(shifted, exponent) if found.any() else None
+
+
+def _most(found: Iterable[int]) -> int:
+    return max(abs(int(n)) for n in found)

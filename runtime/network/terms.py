@@ -1,0 +1,190 @@
+"""What a population hears, written down: a term is one way from a source, and terms add up. Shapes are checked where they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.grid import Axis, Grid
+from tritspike.runtime.network.wiring import Dense, Join, Sparse, Wiring
+from tritspike.runtime.network.wiring.maps import SUM, Follow, Rule
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A population that is there already: its name and its grid."""
+
+    name: str
+    grid: Grid
+
+    def __str__(self) -> str:
+        return f"{self.name} over {shown(self.grid)}"
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """a[t] += (W s[t-1]) << exponent of `source`, over a target of `grid`. delay: whole windows, or tokens, that it waits beyond."""
+
+    source: Handle
+    wiring: Wiring
+    grid: Grid
+    exponent: int = 0
+    delay: int = 0
+
+    def __add__(self, other: Term | Sum) -> Sum:
+        return Sum((self,)) + other
+
+    def scaled(self, exponent: int) -> Term:
+        """Its weights times 2^exponent."""
+        return replace(self, exponent=exponent)
+
+
+@dataclass(frozen=True, eq=False)
+class Sum:
+    """Terms that reach the same target."""
+
+    terms: tuple[Term, ...]
+
+    def __add__(self, other: Term | Sum) -> Sum:
+        return Sum((*self.terms, *(other.terms if isinstance(other, Sum) else (other,))))
+
+    @property
+    def grid(self) -> Grid:
+        """Of the target. Raises `InputError` where the terms do not agree."""
+        first, *others = self.terms
+        for term in others:
+            if term.grid != first.grid:
+                raise InputError(
+                    f"{term.source.name} gives {shown(term.grid)}, {first.source.name} {shown(first.grid)}", "terms of one sum have one shape"
+                )
+        return first.grid
+
+
+def shown(grid: Grid) -> str:
+    """As `position 12, hidden 16`."""
+    return ", ".join(f"{' x '.join(axis.names)} {axis.cells}" for axis in grid) or "one neuron"
+
+
+def linear(
+    source: Handle,
+    codes: ArrayLike,
+    gain: ArrayLike = 1,
+    *,
+    over: Sequence[str] | None = None,
+    into: str | Axis = "features",
+    shift: Mapping[str, int] | None = None,
+    pool: Sequence[str] = (),
+    delay: int = 0,
+) -> Term:
+    """weight(row, column) = gain[row] * codes[row, column], the same along every axis of `source` that is neither `over` nor `pool`.
+
+    codes: (rows, columns) whole numbers in -127..127; columns run over the axes `over` (default: those that do not grow with a text, and are not
+    pooled), rows over the new axis `into`. gain: (rows,) or one number. shift: how far off each target looks along an axis, such as
+    {"position": -1}; nothing is beyond the ends. pool: axes that are summed over with the same weights.
+    """
+    matrix = _codes(codes, source.name)
+    own = [axis for axis in source.grid if isinstance(axis, Axis)]
+    columns = [a.name for a in own if not a.grows and a.name not in pool] if over is None else list(over)
+    _require_axes(source, [*columns, *pool, *(shift or {})])
+    sizes = grids.extents(source.grid)
+    wanted = int(np.prod([sizes[name] for name in columns], dtype=np.int64))
+    if matrix.shape[1] != wanted:
+        raise InputError(f"codes have {matrix.shape[1]} columns, {source} has {wanted} along {', '.join(columns) or 'no axis'}")
+    kept = tuple(axis for axis in source.grid if not set(axis.names) & {*columns, *pool})
+    read: dict[str, Rule] = {name: Follow(name, 1, (shift or {}).get(name, 0)) for axis in kept for name in axis.names}
+    read |= dict.fromkeys(pool, SUM)
+    rows = into if isinstance(into, Axis) else Axis(into, len(matrix))
+    return Term(source, Dense(matrix, _gain(gain, len(matrix), source.name), read), (*kept, rows), delay=delay)
+
+
+def same(source: Handle, weight: int = 1, *, delay: int = 0) -> Term:
+    """One synapse of `weight` from each neuron to its like: a residual path."""
+    return Term(source, Join(weight, {name: Follow(name) for name in grids.names(source.grid)}), source.grid, delay=delay)
+
+
+def onto(source: Handle, target: Grid, weight: int = 1, *, renamed: Mapping[str, str] | None = None, delay: int = 0) -> Term:
+    """A synapse of `weight` to every neuron of `target` that agrees on the axes of `source`, under their new names: a mask, or a side of a product.
+
+    Axes of `source` that `target` lacks are summed over.
+    """
+    there, names = set(grids.names(target)), dict(renamed or {})
+    read: dict[str, Rule] = {n: Follow(names.get(n, n)) if names.get(n, n) in there else SUM for n in grids.names(source.grid)}
+    return Term(source, Join(weight, read), target, delay=delay)
+
+
+def summed(source: Handle, over: Sequence[str], weight: int = 1, *, delay: int = 0) -> Term:
+    """The sum along the axes `over`, each synapse of `weight`; of pairs, one side may be summed over and the other stays."""
+    _require_axes(source, over)
+    left = tuple(side for axis in source.grid for side in _left(axis, over))
+    return onto(source, left, weight, delay=delay)
+
+
+def _left(axis: Axis | grids.Pairs, over: Sequence[str]) -> tuple[Axis | grids.Pairs, ...]:
+    if isinstance(axis, Axis):
+        return () if axis.name in over else (axis,)
+    sides = tuple(side for side in (axis.query, axis.key) if side.name not in over)
+    return (axis,) if len(sides) == 2 else sides
+
+
+def conv2d(source: Handle, codes: ArrayLike, gain: ArrayLike = 1, *, stride: int = 1, padding: int = 0, delay: int = 0) -> Sum:
+    """A convolution over the first two axes of `source`, a picture's, whose third holds channels: a term for each place of the kernel.
+
+    codes: (out, in, height, width) whole numbers in -127..127; gain: (out,) or one number. The result has the same names of axes.
+    """
+    kernel = np.asarray(codes)
+    if kernel.ndim != 4 or len(source.grid) != 3:
+        raise InputError(
+            f"a kernel of shape {kernel.shape} over {source}", "codes are (out, in, height, width), the source is (rows, columns, channels)"
+        )
+    *places, channels = (axis for axis in source.grid if isinstance(axis, Axis))
+    if kernel.shape[1] != channels.size:
+        raise InputError(f"a kernel of {kernel.shape[1]} channels over {source}")
+    out = tuple(replace(a, size=(a.size + 2 * padding - k) // stride + 1) for a, k in zip(places, kernel.shape[2:]))
+    if min(axis.size for axis in out) < 1:
+        raise InputError(f"a kernel of {kernel.shape[2]} x {kernel.shape[3]} over {source}: larger than what it reads", "padding=")
+    grid = (*out, Axis(channels.name, len(kernel)))
+    gains = _gain(gain, len(kernel), source.name)
+    taps = [(y, x) for y in range(kernel.shape[2]) for x in range(kernel.shape[3])]
+    reads = [{a.name: Follow(a.name, stride, at - padding) for a, at in zip(places, tap)} for tap in taps]
+    wirings = [Dense(_codes(kernel[:, :, y, x], source.name), gains, read) for (y, x), read in zip(taps, reads)]
+    return Sum(tuple(Term(source, wiring, grid, delay=delay) for wiring in wirings))
+
+
+def sparse(source: Handle, rows: ArrayLike, columns: ArrayLike, weights: ArrayLike, target: Grid, *, delay: int = 0) -> Term:
+    """Synapses one by one: neuron columns[n] of `source` to neuron rows[n] of `target` with weights[n]; several of one pair add up."""
+    at = [np.asarray(side, np.int64) for side in (rows, columns)]
+    shape = grids.size(target), grids.size(source.grid)
+    for side, most, what in zip(at, shape, ("target", source.name)):
+        if len(side) and not 0 <= side.min() <= side.max() < most:
+            raise InputError(f"neurons {side.min()}..{side.max()} of {what}, which has 0..{most - 1}")
+    pairs, inverse = np.unique(at[0] * shape[1] + at[1], return_inverse=True)
+    total = np.zeros(len(pairs), np.int64)
+    np.add.at(total, inverse, np.asarray(weights, np.int64))
+    some = total != 0
+    row, column = np.divmod(pairs[some], shape[1])
+    return Term(source, Sparse(total[some].astype(np.int32), row, column, shape), target, delay=delay)
+
+
+def _codes(codes: ArrayLike, where: str) -> NDArray[np.int8]:
+    found = np.asarray(codes)
+    if found.ndim != 2 or not np.issubdtype(found.dtype, np.integer) or (found.size and not -127 <= found.min() <= found.max() <= 127):
+        raise InputError(f"codes from {where}: {found.dtype} of shape {found.shape}", "a matrix of whole numbers in -127..127")
+    return found.astype(np.int8)
+
+
+def _gain(gain: ArrayLike, rows: int, where: str) -> NDArray[np.int64]:
+    found = np.asarray(gain)
+    if not np.issubdtype(found.dtype, np.integer) or found.shape not in ((), (rows,)):
+        raise InputError(f"gain from {where}: {found.dtype} of shape {found.shape}", f"a whole number, or one for each of {rows} rows")
+    return np.broadcast_to(found.astype(np.int64), (rows,)).copy()
+
+
+def _require_axes(source: Handle, wanted: Sequence[str]) -> None:
+    unknown = [name for name in wanted if name not in grids.names(source.grid)]
+    if unknown:
+        raise InputError(f"no axis {unknown[0]!r}: {source}")

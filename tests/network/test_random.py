@@ -1,0 +1,49 @@
+"""Random networks, drawn over everything: at once over time, and neuron by neuron and step by step, the same spikes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import random_network
+
+from tritspike.runtime.network import generic, literal
+from tritspike.runtime.network.network import Stream, Windows
+from tritspike.runtime.network.neuron import Resets, numbers
+from tritspike.runtime.network.wiring import Dense, Join, Sparse
+
+DRAWN = [random_network.draw(seed) for seed in range(400)]
+
+
+def require_same(a, b) -> None:
+    assert a.read.keys() == b.read.keys() and a.spikes.keys() == b.spikes.keys()
+    for name, spikes in a.spikes.items():
+        where = np.argwhere(spikes != b.spikes[name])
+        assert not len(where), f"{name}: window, step, neuron {where[0]}"
+    for name, read in a.read.items():
+        assert (read == b.read[name]).all(), name
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_every_spike_and_reading_is_the_same(part):
+    for program, inputs in DRAWN[part::8]:
+        require_same(literal.run(program, inputs, record=True), generic.run(program, inputs, record=True))
+
+
+def test_they_are_drawn_over_everything():
+    """A rule that no drawn network has would be a rule that nothing tries."""
+    programs = [program for program, _ in DRAWN]
+    neurons = [p.neuron for program in programs for p in program.network.populations if p.neuron]
+    assert {n.resets for n in neurons} == set(Resets)
+    assert sum(int(numbers(n.keep_u).max()) > 0 for n in neurons) > 40 and sum(n.bias is not None for n in neurons) > 40
+    assert {type(p.timing) for p in programs} == {Windows, Stream} and len({p.timing.steps for p in programs}) == 6
+    assert sum(isinstance(p.timing, Stream) and p.timing.slot > 0 for p in programs) > 20
+    wirings = [s.wiring for program in programs for s in program.network.synapses]
+    assert {type(w) for w in wirings} == {Dense, Join, Sparse}
+    assert sum(".relay." in p.name for program in programs for p in program.network.populations) > 100
+    loops = sum(len(group) > 1 for program in programs for group in random_network.groups(program))
+    assert loops > 20 and sum(len(p.network.ports) > 1 for p in programs) > 40 and sum(len(p.network.probes) > 1 for p in programs) > 40
+
+
+def test_they_spike():
+    outcomes = [literal.run(program, inputs, record=True) for program, inputs in DRAWN[::10]]
+    assert sum(any(s.any() for name, s in o.spikes.items() if name.startswith("p")) for o in outcomes) > 25
