@@ -28,13 +28,18 @@ def open_regular(path: Path) -> BinaryIO:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # with O_NONBLOCK, a FIFO without a writer opens at once
     except ValueError as error:
-        raise OSError(errno.EINVAL, f"not a file name: {error}") from None
+        raise OSError(errno.EINVAL, f"not a file name: {unnamable(error)}") from None
     try:
         require_regular(os.fstat(handle).st_mode)
     except OSError:
         os.close(handle)
         raise
     return os.fdopen(handle, "rb")
+
+
+def unnamable(error: ValueError) -> str:
+    """Why no system takes a name: in our words, for those about a zero byte are not the same in all Pythons."""
+    return str(error) if isinstance(error, UnicodeError) else "embedded null byte"
 
 
 def require_regular(mode: int) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.hw_profiles.errors import decoding
-from tritspike.hw_profiles.reading import read_regular, reason, require_regular
+from tritspike.hw_profiles.reading import read_regular, reason, require_regular, unnamable
 from tritspike.runtime.errors import FileError
 
 Arrays = dict[str, NDArray[Any]]
@@ -172,7 +172,7 @@ def _naming(path: Path, what: str = "written") -> Iterator[None]:
         way_out = f"make the folder {path.parent} first" if isinstance(error, FileNotFoundError) else None
         raise FileError(f"{path}: cannot be {what}: {error.strerror}", way_out) from None
     except ValueError as error:  # a zero byte in the name
-        raise FileError(f"{path}: cannot be {what}: {error}") from None
+        raise FileError(f"{path}: cannot be {what}: {unnamable(error)}") from None
 
 
 def make_folder(path: Path) -> None:
