@@ -15,8 +15,10 @@ from tritspike.runtime.cli import console, run_command
 from tritspike.runtime.command_line import main as run_one
 from tritspike.runtime.commands.table import COMMANDS
 from tritspike.runtime.compare import require_equal
+from tritspike.runtime.errors import ExecutorError
 from tritspike.runtime.executors import executor
-from tritspike.runtime.program import Program, Result, Samples
+from tritspike.runtime.lava import stock
+from tritspike.runtime.program import Program, Result
 from tritspike.runtime.text import Encoder
 
 _REVIEWS = (
@@ -51,23 +53,35 @@ def main(argv: list[str]) -> int:
 
 
 def _both(program: Program) -> None:
-    """The reviews on the fast simulator and on stock Lava, side by side, and every spike compared."""
+    """The reviews on the fast simulator and on stock Lava, side by side, and every spike compared; on the reference where Lava is not here."""
+    beside = _beside()
     encoder = Encoder(program)
     tokens = encoder.tokens(_REVIEWS)
     length = max(len(ids) for ids, _ in tokens)
     short, samples = program.at_length(length), encoder.samples(tokens, length)
-    console().print(f"classifying {len(samples)} reviews on fast and on stock Lava ({short.neurons():,} neurons at {length} tokens) ...")
-    fast, lava = (executor(name)(short, samples, True) for name in ("fast", "lava"))
-    console().print(_answers(short, samples, fast, lava))
-    cells = require_equal(short, fast, lava, ("fast", "lava"))
-    console().print(f"every spike equal: fast == lava in {len(short.populations)} populations, {cells:,} (neuron, step) cells")
+    named = {"lava": "stock Lava", "reference": "the reference simulator"}[beside]
+    console().print(f"classifying {len(samples)} reviews on fast and on {named} ({short.neurons():,} neurons at {length} tokens) ...")
+    fast, other = (executor(name)(short, samples, True) for name in ("fast", beside))
+    console().print(_answers(short, fast, other, beside))
+    cells = require_equal(short, fast, other, ("fast", beside))
+    console().print(f"every spike equal: fast == {beside} in {len(short.populations)} populations, {cells:,} (neuron, step) cells")
 
 
-def _answers(program: Program, samples: Samples, fast: Result, lava: Result) -> Table:
+def _beside() -> str:
+    """The executor to compare with; tells what is missing where that is not Lava."""
+    try:
+        stock.require_here()
+    except ExecutorError as error:
+        console().print(f"missing: {error}; comparing with the reference simulator instead", soft_wrap=True)
+        return "reference"
+    return "lava"
+
+
+def _answers(program: Program, fast: Result, other: Result, beside: str) -> Table:
     table = Table(title="12 reviews")
-    for column in ("review", "fast", "lava", "logits fast", "logits lava"):
+    for column in ("review", "fast", beside, "logits fast", f"logits {beside}"):
         table.add_column(column, justify="left" if column == "review" else "right")
-    for text, ours, theirs in zip(_REVIEWS, fast.logits, lava.logits):
+    for text, ours, theirs in zip(_REVIEWS, fast.logits, other.logits):
         table.add_row(text, *(_label(program, row) for row in (ours, theirs)), *(str(row.tolist()) for row in (ours, theirs)))
     return table
 

@@ -15,12 +15,15 @@ from safetensors.numpy import save as to_tensors
 
 from tritspike.runtime import program_file
 from tritspike.runtime.files import write_atomic
+from tritspike.runtime.lava import stock
 from tritspike.runtime.program import SOURCE, Program, Samples, packed
 from tritspike.runtime.simulator import reference
 
 _ROOT = Path(__file__).absolute().parents[2]
 _PACKAGES = ("tritspike/hw_profiles", "tritspike/runtime")  # all that a device host needs
-_NEEDS = ("numpy", "scipy", "scikit-learn", "safetensors", "networkx", "asteval", "numba")  # what those import, and lava-nc's real needs
+_NEEDS = ("numpy", "scipy", "safetensors")  # what run.py imports of others
+_OF_LAVA = {"networkx": "networkx>=3.0", "scikit-learn": "scikit-learn>=1.3", **stock.NEEDS}  # and Lava besides
+_LAVA = f"pip install --no-deps --ignore-requires-python {stock.DISTRIBUTION}=={stock.VERSION}"
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: the same bundle, the same bytes
 _SCRIPT = Path(__file__).with_name("bundle_run.py")
 
@@ -60,16 +63,24 @@ def _sources() -> list[str]:
 
 
 def requirements() -> str:
-    """A lock of this environment, for pip; Lava itself is installed without its own list of needs, which asks for Python 3.10."""
+    """A lock of this environment, for pip; Lava itself is installed without its own list of needs, which asks for Python 3.10 and numpy 1."""
     lines = [f"{name}=={importlib.metadata.version(name)}" for name in _NEEDS]
-    return "\n".join([f"# Python {platform.python_version()}; then: pip install --no-deps --ignore-requires-python lava-nc==0.10.0", *lines, ""])
+    return "\n".join([f"# Python {platform.python_version()}; then: {_LAVA}", *lines, *map(_locked, _OF_LAVA), ""])
+
+
+def _locked(name: str) -> str:
+    """At the version that is here; where there is none, since a program can be packed without Lava, any that would do."""
+    try:
+        return f"{name}=={importlib.metadata.version(name)}"
+    except importlib.metadata.PackageNotFoundError:
+        return _OF_LAVA[name]
 
 
 def _readme(profile: str, samples: int) -> str:
     return (
         f"A program for {profile}, {samples} samples and the spikes that they must give.\n\n"
         "    pip install -r requirements.txt\n"
-        "    pip install --no-deps --ignore-requires-python lava-nc==0.10.0\n"
+        f"    {_LAVA}\n"
         "    python run.py            # on Lava's CPU simulator: every spike of every population is compared\n"
         "    python run.py --board    # on a board, with Intel's extension: the last layer's spikes and the logits are compared\n\n"
         "run.py first compares every file with MANIFEST.json, and ends with one line where one was altered, is missing or was added.\n"

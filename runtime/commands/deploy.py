@@ -13,7 +13,7 @@ from tritspike.runtime import bundle, outputs
 from tritspike.runtime.commands.arguments import opened, program_argument, sample_arguments, time_limit
 from tritspike.runtime.errors import InputError, MismatchError
 from tritspike.runtime.lava import on_board
-from tritspike.runtime.lava.board import Finding, preflight
+from tritspike.runtime.lava.board import preflight
 from tritspike.runtime.option_values import whole
 from tritspike.runtime.outputs import BUNDLE, Output
 from tritspike.runtime.program import Program, Samples
@@ -47,17 +47,13 @@ def run(o: argparse.Namespace, out: Console) -> int:
     _require_room(encoder.program, profile)
     findings = preflight(profile)
     for f in findings:
-        out.print(_line(f), soft_wrap=True)
+        out.print(str(f), soft_wrap=True)
     if o.bundle is not None:
         _pack(o, _samples(o, encoder), profile, out)
         return 0
     if not all(f.present for f in findings):
         return NOT_READY
     return 0 if o.dry_run else _run(o, *_samples(o, encoder), out)
-
-
-def _line(f: Finding) -> str:
-    return f"{'present' if f.present else 'missing'}  {f.what}: {f.detail}"
 
 
 def _require_room(program: Program, profile: HardwareProfile) -> None:

@@ -11,4 +11,5 @@ COMMANDS = (
     Command(__package__, "inspect", "print the populations, and the mapping", "sst2.tsp --map"),
     Command(__package__, "compare", "hold two models against each other", "a.tsp b.tsp --task sst2 --data glue --fail-below -1"),
     Command(__package__, "deploy", "run on a board, or pack for one", "sst2.tsp --profile kapoho-point --bundle sst2.zip"),
+    Command(__package__, "lava", "install Lava, or say whether it runs here", "check"),
 )

@@ -7,14 +7,13 @@ Intel's extension is for members of its research community; what is asked for he
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tritspike.hw_profiles.profile import HardwareProfile
-from tritspike.runtime.lava.stock import INSTALL
+from tritspike.runtime.lava.stock import INSTALL, installed, there
 
 _EXTENSION, _ADAPTERS = "lava.utils.loihi2_profiler", "lava.proc.embedded_io.spike"
 _PATIENCE = 10.0  # seconds for `ping` or `sinfo` to answer
@@ -28,6 +27,9 @@ class Finding:
     present: bool
     detail: str
 
+    def __str__(self) -> str:
+        return f"{'present' if self.present else 'missing'}  {self.what}: {self.detail}"
+
 
 def preflight(profile: HardwareProfile, run: Callable[[list[str]], str | None] | None = None) -> list[Finding]:
     """Everything that a run on `profile`'s board needs, present or missing. `run` executes a command: its output, or None where it fails."""
@@ -35,7 +37,7 @@ def preflight(profile: HardwareProfile, run: Callable[[list[str]], str | None] |
 
 
 def _lava() -> Finding:
-    if importlib.util.find_spec("lava") is None:
+    if not installed():
         return Finding("Lava", False, INSTALL)
     try:
         return Finding("Lava", True, f"lava-nc {importlib.metadata.version('lava-nc')}")
@@ -45,15 +47,8 @@ def _lava() -> Finding:
 
 def _extension() -> Iterator[Finding]:
     for what, module in (("Intel's Lava extension for Loihi", _EXTENSION), ("host-chip adapters", _ADAPTERS)):
-        there = _there(module)
-        yield Finding(what, there, module if there else f"no module {module}: it comes with Intel's extension, for INRC members")
-
-
-def _there(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
+        found = there(module)
+        yield Finding(what, found, module if found else f"no module {module}: it comes with Intel's extension, for INRC members")
 
 
 def _variables() -> Iterator[Finding]:

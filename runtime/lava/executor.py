@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import resource
@@ -19,7 +18,7 @@ from tritspike.runtime.files import read_tensors, write_atomic
 from tritspike.runtime.kept import Kept, keep
 from tritspike.runtime.lava import TIME_LIMIT
 from tritspike.runtime.lava.plan import Plan, plan
-from tritspike.runtime.lava.stock import INSTALL
+from tritspike.runtime.lava.stock import require_here
 from tritspike.runtime.program import SOURCE, Program, Result, Samples, packed
 
 _FILES_A_PROCESS = 12  # measured: file descriptors that one leaf process needs in the parent
@@ -35,8 +34,7 @@ def run(program: Program, samples: Samples, record: bool = False, limit: float =
 
 def clocked(program: Program, samples: Samples, record: bool = False, limit: float = TIME_LIMIT) -> tuple[Result, NDArray[np.float64]]:
     """`run`, and (samples,) seconds on the child's clock at which each answer was read: T steps lie between two, and no start-up."""
-    if importlib.util.find_spec("lava") is None:
-        raise ExecutorError("Lava is not installed", INSTALL)
+    require_here()
     fused = plan(program)
     _preflight(fused, record)
     with keep("tritspike-lava-", environment(), ExecutorError) as kept:

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import resource
 import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,11 +19,11 @@ from command import RUNTIME
 from tritspike.runtime import program_file
 from tritspike.runtime.errors import ExecutorError
 from tritspike.runtime.kept import Kept
-from tritspike.runtime.lava import executor
+from tritspike.runtime.lava import executor, stock
 from tritspike.runtime.lava.plan import plan
 from tritspike.runtime.program import Samples
 
-needs_lava = pytest.mark.skipif(importlib.util.find_spec("lava") is None, reason="lava-nc is not installed")
+needs_lava = pytest.mark.skipif(not stock.installed(), reason="lava-nc is not installed")
 
 
 def classify(program: Path) -> tuple[str, Path, str, str, str]:
@@ -58,9 +59,24 @@ def child(tmp_path, monkeypatch, jobs):
 
 def test_not_installed(program, shell, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    expected = "Lava is not installed (hint: pip install --no-deps --ignore-requires-python lava-nc==0.10.0)"
+    expected = "Lava is not installed (hint: tritspike lava install)"
     assert shell.refusal(RUNTIME, *classify(program)) == expected
     assert shell.refusal(RUNTIME, "verify", program) == expected
+
+
+def test_another_system(program, shell, monkeypatch):
+    monkeypatch.setattr(stock, "sys", SimpleNamespace(platform="darwin"))
+    found = shell.refusal(RUNTIME, *classify(program))
+    assert found == "Lava is run on Linux alone (hint: the other executors give the same spikes)"
+
+
+def test_a_folder_of_its_name_is_not_lava(tmp_path, monkeypatch):
+    """As tests/lava is one, which Python takes for a package where the real one is not there."""
+    (tmp_path / "lava").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    for name in [m for m in sys.modules if m.split(".")[0] == "lava"]:
+        monkeypatch.delitem(sys.modules, name)
+    assert stock.there("lava") and not stock.installed()
 
 
 def test_too_little_shared_memory(program, shell, monkeypatch, jobs):

@@ -9,7 +9,7 @@ import kill_lava
 import pytest
 from kill_lava import COMMANDS, Run, folder_is_made, kill, time_out
 
-pytest.importorskip("lava", reason="lava-nc is not installed")
+pytest.importorskip("lava.magma", reason="lava-nc is not installed")
 VERIFY, CLASSIFY = COMMANDS
 
 

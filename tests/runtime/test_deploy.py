@@ -5,7 +5,6 @@ The stand-in (tests/stand_in) is ours: it shows that our side connects, waits an
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -20,8 +19,8 @@ from command import RUNTIME, Shell
 
 from tritspike.compiler.lower import lower
 from tritspike.hw_profiles.profile import load
-from tritspike.runtime import program_file
-from tritspike.runtime.lava import on_board
+from tritspike.runtime import bundle, program_file
+from tritspike.runtime.lava import on_board, stock
 from tritspike.runtime.lava.board import preflight
 from tritspike.runtime.lava.delay import delay
 from tritspike.runtime.simulator import reference
@@ -29,7 +28,7 @@ from tritspike.runtime.text import Encoder
 
 STAND_IN = Path(__file__).resolve().parents[1] / "stand_in"
 VARIABLES = ("SLURM", "NOSLURM", "LOIHI_GEN", "PARTITION", "BOARD", "NXSDKHOST", "HOST_BINARY")
-needs_lava = pytest.mark.skipif(importlib.util.find_spec("lava") is None, reason="lava-nc is not installed")
+needs_lava = pytest.mark.skipif(not stock.installed(), reason="lava-nc is not installed")
 
 
 @pytest.fixture()
@@ -191,6 +190,24 @@ def test_the_same_bundle_is_the_same_bytes(unpacked, program, shell, tmp_path):
     assert (tmp_path / "again.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 
+def test_a_bundle_asks_for_what_its_script_imports_and_lava_needs(unpacked, monkeypatch):
+    """At the versions that are here; of what is not here, as where a bundle is packed without Lava, any that would do."""
+    asked = (unpacked / "requirements.txt").read_text().splitlines()
+    assert asked[0].endswith("then: pip install --no-deps --ignore-requires-python lava-nc==0.10.0")
+    assert f"numpy=={np.__version__}" in asked
+    version = bundle.importlib.metadata.version
+
+    def without(name: str) -> str:
+        if name == "asteval":
+            raise bundle.importlib.metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(bundle.importlib.metadata, "version", without)
+    found = bundle.requirements().splitlines()
+    assert [line.partition("=")[0].rstrip(">") for line in found[1:]] == ["numpy", "scipy", "safetensors", "networkx", "scikit-learn", "asteval"]
+    assert found[-1] == "asteval>=1.0" and found[:-1] == asked[: len(found) - 1]
+
+
 @pytest.mark.parametrize("name", ["program.tsp", "expected.safetensors", "run.py", "tritspike/runtime/arith.py", "requirements.txt"])
 def test_an_altered_bundle_is_refused(name, unpacked):
     with open(unpacked / name, "ab") as out:
@@ -252,7 +269,7 @@ def test_a_changed_expectation_is_found_even_where_the_manifest_is_redone(unpack
     manifest = json.loads((unpacked / "MANIFEST.json").read_text())
     manifest["expected.safetensors"] = hashlib.sha256((unpacked / "expected.safetensors").read_bytes()).hexdigest()
     (unpacked / "MANIFEST.json").write_text(json.dumps(manifest))
-    if importlib.util.find_spec("lava") is not None:
+    if stock.installed():
         code, _, err = run(unpacked)
         assert code == 1 and err.startswith("error: sample 0, logit 0: expected ")
 
