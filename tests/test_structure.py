@@ -16,6 +16,7 @@ import pytest
 
 from tritspike.compiler.passes.base import Pass
 from tritspike.compiler.pipeline import DEFAULT
+from tritspike.runtime.cli import EXTRAS
 
 ROOT = Path(__file__).resolve().parent.parent
 ARROWS = {
@@ -90,6 +91,59 @@ def test_nothing_can_unpickle(file):
     assert not [ast.unparse(c) for c in calls if any(k.arg in ("allow_pickle", "weights_only") for k in c.keywords)]
     assert not [ast.unparse(c) for c in calls if ast.unparse(c.func) in ("torch.load", "np.load", "numpy.load")]
     assert not [name for name in imports(file) if name in ("torch.load", "numpy.load")]
+
+
+# one package, whole, and every module in it once
+
+_ALL = """
+import sys
+from collections import defaultdict
+from importlib import import_module
+from os.path import realpath
+
+for name in sys.argv[1:]:
+    import_module(name)
+found = defaultdict(set)
+for name, module in list(sys.modules.items()):
+    if name != "__main__" and getattr(module, "__file__", None):
+        found[realpath(module.__file__)].add(name)
+ours = [names for file, names in found.items() if any(name.split(".")[0] in {roots!r} for name in names)]
+print(len(ours), [sorted(names) for names in ours if len(names) > 1])
+"""
+
+
+def module(file: str) -> str:
+    inside = file if file.startswith("tritspike/") else f"tritspike/{file}"
+    return inside.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def test_no_module_is_there_twice():
+    """After all of ours are imported: none under two names, as `compiler.lower` and `tritspike.compiler.lower` would be."""
+    pytest.importorskip("torch")
+    pytest.importorskip("lava.magma")
+    here = [sys.executable, "-c", _ALL.format(roots=tuple(ARROWS)), *map(module, FILES)]
+    done = subprocess.run(here, cwd=ROOT, capture_output=True, text=True, timeout=600, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert (done.returncode, done.stdout) == (0, f"{len(FILES)} []\n"), done.stderr
+
+
+def test_every_folder_of_code_is_in_the_package():
+    """A folder without `__init__.py` would be left out of the wheel, and what is not linked to as well."""
+    setuptools = pytest.importorskip("setuptools")
+    found = {(ROOT / name.replace(".", "/")).resolve() for name in setuptools.find_packages(str(ROOT), include=["tritspike*"])}
+    assert found == {(ROOT / file).parent for file in FILES}
+
+
+def test_the_type_checker_reads_every_file(monkeypatch):
+    checker = pytest.importorskip("mypy.main")
+    monkeypatch.chdir(ROOT)
+    sources, _ = checker.process_options([])
+    assert sorted(Path(s.path).resolve().relative_to(ROOT).as_posix() for s in sources if s.path.endswith(".py")) == FILES
+
+
+def test_a_hint_names_an_extra_that_is_there():
+    extras = re.search(r"\[project\.optional-dependencies\]\n(.*?)\n\n", (ROOT / "pyproject.toml").read_text(), re.DOTALL)[1]
+    brought = {line.split(" = ")[0]: re.findall(r'"([A-Za-z0-9_-]+)', line) for line in extras.splitlines()}
+    assert {library for library, extra in EXTRAS.items() if library not in brought[extra]} == set()
 
 
 # passes
