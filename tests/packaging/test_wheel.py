@@ -95,12 +95,10 @@ def beside_others(place, wheel) -> tuple[Path, Path]:
 
 
 _FIRST_LINES = """
-import tritspike.names
-program = tritspike.names.program("sst2-ternary")
-from tritspike.runtime import executors, text
-encoder = text.Encoder(program)
-answers = executors.answer(encoder, ["a warm and funny film", "an overlong mess"], "fast")
-print(tritspike.__file__, [program.host.labels[n] for n in answers.logits.argmax(1)], tritspike.names.shipped())
+import tritspike as ts
+model = ts.load("sst2-ternary")
+answers = model(["a warm and funny film", "an overlong mess"])
+print(ts.__file__, [a.label for a in answers], ts.available())
 """
 
 
@@ -108,7 +106,7 @@ def test_it_works_beside_folders_of_our_folders_names(beside_others):
     site, project = beside_others
     assert {path.name for path in site.iterdir() if path.suffix != ".dist-info"} - {"bin", "__pycache__"} == {"tritspike"}
     found = python("-c", _FIRST_LINES, cwd=project, PYTHONPATH=site)
-    assert found == f"{site}/tritspike/__init__.py ['1', '0'] ['lm-ternary', 'sst2-ternary']\n"
+    assert found == f"{site}/tritspike/__init__.py ['positive', 'negative'] ['lm-ternary', 'sst2-ternary']\n"
 
 
 @pytest.mark.parametrize("command", [("--help",), ("lower", "--help"), ("classify", "--help"), ("zoo", "--help"), ("lava", "--help")])

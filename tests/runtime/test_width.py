@@ -17,7 +17,7 @@ from numba.core.registry import cpu_target
 import random_checkpoint
 from tritspike.compiler.lower import lower
 from tritspike.runtime.compare import require_equal
-from tritspike.runtime.simulator import fast, reference
+from tritspike.runtime.simulator import fast, kernels, reference  # kernels: or numpy does so little work
 from tritspike.runtime.text import Encoder
 
 _, cpu, features = cpu_target.target_context.codegen().magic_tuple()
