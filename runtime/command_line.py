@@ -19,6 +19,7 @@ import tritspike
 from tritspike.runtime.cli import console, run_command
 
 _NUMBER = re.compile(r"-\d+|-\d*\.\d+")
+_RAW = argparse.RawDescriptionHelpFormatter
 _ABOUT = "Spiking language models on neuromorphic chips: compile, run bit for bit, verify, deploy."
 
 
@@ -51,7 +52,7 @@ class Command:
     def parser(self, make: Callable[..., argparse.ArgumentParser], name: str, typed: str, fill: bool = True) -> argparse.ArgumentParser:
         """Its own, by `make`; empty but for its help where it was not asked for."""
         about = f"{self.sentence[0].upper()}{self.sentence[1:]}."
-        found = make(name, description=about, epilog=f"example: {typed} {self.example}", formatter_class=argparse.RawDescriptionHelpFormatter)
+        found = make(name, description=about, epilog=f"example: {typed} {self.example}", formatter_class=_RAW)
         if fill:
             module = import_module(f"{self.package}.{self.name.replace('-', '_')}")
             module.add_options(found)
@@ -95,7 +96,9 @@ def _only_words(rest: Sequence[str]) -> bool:
 
 
 def _several(commands: Sequence[Command], typed: str, argv: Sequence[str]) -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog=typed, description=_ABOUT, epilog=f"example: {typed} {commands[0].name} {commands[0].example}")
+    top = argparse.ArgumentParser(
+        prog=typed, description=_ABOUT, epilog=f"example: {typed} {commands[0].name} {commands[0].example}", formatter_class=_RAW
+    )
     top.add_argument("--version", action="version", version=f"tritspike {tritspike.__version__}")
     parsers = top.add_subparsers(required=True, metavar="COMMAND", title="commands")
     chosen = next((word for word in argv if not word.startswith("-")), None)

@@ -35,10 +35,16 @@ class Checkpoint:
         return int(self.tensors[name][0])
 
 
+_FILES = ("config.json", "model.safetensors", "tokenizer.json")
+_EXPECTED = f"a checkpoint is a folder of {', '.join(_FILES)}"
+
+
 def read_checkpoint(folder: Path) -> Checkpoint:
     """Read `folder`. Raises `FileError` for files that are missing or damaged, `CheckpointError` for what the schema forbids."""
     if not folder.is_dir():
-        raise CheckpointError(f"{folder}: no such checkpoint folder")
+        raise CheckpointError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}", _EXPECTED)
+    if not any((folder / name).exists() for name in _FILES):
+        raise CheckpointError(f"{folder}: not a checkpoint", _EXPECTED)
     config = config_from_json(read_json(folder / "config.json"), f"{folder}/config.json")
     arrays, _ = read_tensors(folder / "model.safetensors")
     text = text_of(folder / "tokenizer.json")

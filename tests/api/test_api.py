@@ -16,7 +16,7 @@ import tritspike as ts
 from tritspike import names
 from tritspike.compiler.lower import lower
 from tritspike.runtime import executors, program_file
-from tritspike.runtime.errors import FileError, InputError, MismatchError
+from tritspike.runtime.errors import CheckpointError, FileError, InputError, MismatchError
 from tritspike.runtime.text import Encoder
 
 TEXTS = ["w1 w2 w3", "w4", "w5 w6", "w7 w8 w9"]
@@ -98,7 +98,7 @@ def test_a_name_is_no_way_out_of_the_zoo(tmp_path, monkeypatch):
 
 def test_a_folder_that_is_no_checkpoint_says_what_is_expected(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FileError, match=r"config\.json"):
+    with pytest.raises(CheckpointError, match=r"not a checkpoint \(hint: a checkpoint is a folder of config\.json"):
         ts.load(tmp_path / "empty")
     with pytest.raises(FileError, match="no such file"):
         ts.load(tmp_path / "missing.tsp")

@@ -46,7 +46,10 @@ def corrupt(path: Path, at: int) -> None:
 
 NOT_WHOLE = "model.safetensors: not a whole safetensors file ({size} bytes): truncated or damaged"
 DAMAGE = {
-    "no folder": (lambda f: f.rename(f.parent / "elsewhere"), "no such checkpoint folder"),
+    "no folder": (
+        lambda f: f.rename(f.parent / "elsewhere"),
+        "no such folder (hint: a checkpoint is a folder of config.json, model.safetensors, tokenizer.json)",
+    ),
     "no config": (lambda f: (f / "config.json").unlink(), "config.json: no such file or directory"),
     "config cut": (lambda f: cut(f / "config.json", 100), "config.json: not a JSON file: truncated or damaged"),
     "config empty": (lambda f: cut(f / "config.json", 0), "config.json: not a JSON file: truncated or damaged"),
