@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from tritspike.compiler.errors import CompileError
-from tritspike.compiler.networks.prove import require_ranges
 from tritspike.compiler.networks.schedule import schedule
-from tritspike.runtime.errors import InputError
+from tritspike.runtime.errors import InputError, RangeError
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis, Pairs
 from tritspike.runtime.network.network import Scheduled, Stream, Windows
 from tritspike.runtime.network.neuron import Resets
 from tritspike.runtime.network.order import components
+from tritspike.runtime.network.ranges import require_ranges
 from tritspike.runtime.network.terms import Handle, conv2d, linear, onto, same, sparse, summed
 
 
@@ -45,7 +45,7 @@ def draw(seed: int, largest: int = 6) -> tuple[Scheduled, Played]:
             net = _Maker(rng, timing, int(rng.integers(1, largest + 1))).net()
             program = schedule(net.network(), timing)
             require_ranges(program)
-        except (CompileError, InputError):
+        except (CompileError, InputError, RangeError):
             continue
         return program, Played(int(rng.integers(1, 5)), timing.steps, seed, float(rng.choice([0.1, 0.4, 0.9])))
     raise AssertionError(f"seed {seed}: no network in 50 attempts")
@@ -65,6 +65,7 @@ class _Maker:
         self.rng, self.timing, self.populations, self.made = rng, timing, populations, Net()
         self.streams = isinstance(timing, Stream)
         self.handles: list[Handle] = []
+        self.position = Axis("position", int(rng.integers(1, 5)), grows=True)
 
     def net(self) -> Net:
         for n in range(int(self.rng.integers(1, 3))):
@@ -80,10 +81,9 @@ class _Maker:
         return self.made
 
     def _axes(self):
-        position = Axis("position", int(self.rng.integers(1, 5)), grows=True)
         kinds = [
             (Axis("features", int(self.rng.integers(1, 6))),),
-            (position, Axis("features", 4)),
+            (self.position, Axis("features", 4)),
             (Axis("y", 4), Axis("x", 5), Axis("features", 2)),
         ]
         return kinds[int(self.rng.integers(len(kinds)))]
@@ -151,7 +151,7 @@ class _Maker:
         resets = Resets(str(rng.choice([r.value for r in Resets])))
         keep_u = int(rng.choice([0, 0, 0, 2048, 3900, 4000]))
         bias = [None, int(rng.integers(-3000, 3000)) & ~7][int(rng.integers(2))]
-        return dict(keep=int(rng.choice([0, 1, 3072, 4095, 4096])), vth=int(rng.integers(0, 300)), keep_u=keep_u, bias=bias, resets=resets)
+        return dict(keep=int(rng.choice([0, 1, 3072, 4095, 4096])), vth=int(rng.integers(0, int(rng.choice([5, 40, 300])))), keep_u=keep_u, bias=bias, resets=resets)
 
     def _loops(self) -> None:
         """Populations that hear themselves or earlier ones, a token ago."""

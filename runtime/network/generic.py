@@ -15,6 +15,7 @@ from tritspike.runtime.network import order
 from tritspike.runtime.network.literal import Outcome
 from tritspike.runtime.network.network import Inputs, Population, Probe, Reads, Scheduled, Synapse
 from tritspike.runtime.network.neuron import Resets
+from tritspike.runtime.network.soundness import require_sound
 from tritspike.runtime.network.state import Bools, Ints, State, begins, require_read
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ Some = TypeVar("Some", Bools, Ints)
 
 def run(program: Scheduled, inputs: Inputs, record: bool = False) -> Outcome:
     """As `literal.run` does. Raises `RangeError` as it does, if not at the same step."""
+    require_sound(program)
     line = _Line(program, inputs)
     for group in order.components(program.network):
         line.settle(group)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tritspike.compiler.errors import RangeViolation
-from tritspike.hw_profiles.errors import Finding, listed
+from tritspike.hw_profiles.errors import Finding, TritspikeError, listed
 from tritspike.runtime import arith
+from tritspike.runtime.errors import RangeError
 from tritspike.runtime.network.network import Population, Reads, Scheduled, Synapse
 from tritspike.runtime.network.neuron import Neuron, Resets, numbers
 from tritspike.runtime.network.wiring import Join, Wiring
@@ -16,11 +16,11 @@ from tritspike.runtime.network.wiring import Join, Wiring
 _LONG = 1 << 40  # steps: more than a stream lasts
 
 
-def require_ranges(program: Scheduled) -> None:
-    """Raises `RangeViolation` with every finding."""
+def require_ranges(program: Scheduled, error: type[TritspikeError] = RangeError) -> None:
+    """Raises `error` with every finding: of the compiler before a program is written, of an executor before one is run."""
     found = tuple(findings(program))
     if found:
-        raise RangeViolation(listed(found))
+        raise error(listed(found))
 
 
 def findings(program: Scheduled) -> Iterator[Finding]:
@@ -87,3 +87,14 @@ def _membrane(program: Scheduled, p: Population) -> Iterator[Finding]:
     for total, limit, what in ((high, vth, "fire"), (-low, arith.V_LIMIT // arith.ONE, "saturate")):
         if total * steps > limit:
             yield Finding(p.name, f"the most that a membrane which is read may gather and not {what}", total * steps, f"up to {limit}")
+
+
+def bounded(program: Scheduled, p: Population) -> bool:
+    """Whether no input can drive a membrane without memory in its current to its limit within a window."""
+    assert p.neuron is not None
+    high, low = program.network.input_bounds(p.name)
+    bias = 0 if p.neuron.bias is None else int(np.abs(numbers(p.neuron.bias.mantissa)).max(initial=0)) << p.neuron.bias.exponent
+    keep, worst = int(numbers(p.neuron.keep).max()), 0
+    for _ in range(program.timing.period):
+        worst = (worst * keep >> 12) + max(high, -low) * arith.ONE + bias
+    return worst <= arith.V_LIMIT

@@ -1,0 +1,86 @@
+"""How spikes lie in memory: a row is a token or, where a network knows no texts, a whole window; a population's channels are the bits of a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tritspike.runtime import bits
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.grid import Axis, Grid, Pairs
+from tritspike.runtime.network.network import Network
+
+PADDING = "pad"  # what a port plays that spikes at the positions behind a text's end
+
+Ints = NDArray[np.int64]
+Buffers = dict[str, bits.Words]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a population's spikes are: the buffer (named for its first population), the first word in it, neurons a row."""
+
+    buffer: str
+    first: int
+    width: int
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Windows packed without padding: words by what a port plays, (rows, steps, words); lengths: (windows,) rows of each.
+
+    positions: rows that a window has in the network, of which `lengths` are real and the rest is padding.
+    """
+
+    words: dict[str, bits.Words]
+    lengths: Ints
+    positions: int
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @cached_property
+    def starts(self) -> Ints:
+        """(windows + 1,): the first row of each window, and where the last one ends."""
+        return np.concatenate([[0], np.cumsum(self.lengths)])
+
+    @cached_property
+    def window(self) -> Ints:
+        """(rows,) the window that each belongs to."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    @cached_property
+    def real(self) -> NDArray[np.bool_]:
+        """(windows, positions): where there is a row."""
+        return np.arange(self.positions) < self.lengths[:, None]
+
+    def dense(self, rows: NDArray) -> NDArray:
+        """(rows, steps, ...) -> (windows, steps, positions, ...), zero at padded positions."""
+        out = np.zeros((len(self), self.positions, *rows.shape[1:]), rows.dtype)
+        out[self.real] = rows
+        return out.swapaxes(1, 2)
+
+    def played(self, plays: str, grid: Grid) -> NDArray[np.bool_]:
+        """(windows, steps, neurons): `Inputs` for those who know nothing of rows."""
+        steps = next(iter(self.words.values())).shape[1]
+        if plays == PADDING:
+            return np.repeat(~self.real[:, None], steps, 1).astype(np.bool_)
+        return self.dense(bits.unpack(self.words[plays], grids.size(grid) // self.positions)).reshape(len(self), steps, -1)
+
+
+def row_axis(network: Network) -> str | None:
+    """The coordinate that rows run along: the one axis that grows."""
+    growing = {axis.name for p in network.populations for axis in p.grid if isinstance(axis, Axis) and axis.grows}
+    return growing.pop() if len(growing) == 1 else None
+
+
+def channels(grid: Grid, along: str | None) -> Grid | None:
+    """The axes within a row, of a population with a neuron set a row; None where it is not laid out so."""
+    if any(isinstance(axis, Pairs) for axis in grid):
+        return None
+    if along is None:
+        return grid
+    return grid[1:] if grid and grid[0].names == (along,) else None

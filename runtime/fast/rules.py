@@ -1,0 +1,284 @@
+"""Which stage a population becomes: an ordered table of rules, each of which takes it by what is proved, or says why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tritspike.runtime import arith, bits
+from tritspike.runtime.bits import PLANES
+from tritspike.runtime.fast import facts
+from tritspike.runtime.fast.building import Building, Product, membranes
+from tritspike.runtime.fast.rows import Place, channels
+from tritspike.runtime.fast.stages import OWN, Attention, Counts, Lanes, Linear, Pooled, Reader
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.grid import Axis, Pairs
+from tritspike.runtime.network.network import Population, Probe, Reads, Synapse
+from tritspike.runtime.network.neuron import Neuron
+from tritspike.runtime.network.ranges import bounded
+from tritspike.runtime.network.wiring import Dense, Join
+from tritspike.runtime.network.wiring.maps import SUM, At, Follow
+from tritspike.runtime.simulator import weights
+
+_INPUTS = (1 << PLANES) - 1  # a neuron may count a row an input, and the counter has so many planes
+
+
+class Rule(Protocol):
+    """take: None where the population is taken, else why it is not."""
+
+    @property
+    def name(self) -> str:
+        """As `inspect --plan` shows it."""
+
+    def take(self, b: Building, p: Population) -> str | None:
+        """Add what `p` needs."""
+
+
+@dataclass(frozen=True)
+class PlayPort:
+    """The host's spikes lie in their own buffer; those that say where padding is are never looked at."""
+
+    name: str = "play-port"
+
+    def take(self, b: Building, p: Population) -> str | None:
+        """By its port."""
+        if p.neuron is not None:
+            return "it fires by itself"
+        if p.name not in b.padding:
+            inner = b.channels(p)
+            if inner is None:
+                return "it is not laid out in rows"
+            b.places[p.name] = Place(p.name, 0, grids.size(inner))
+        return None
+
+
+@dataclass(frozen=True)
+class SkipRepeater:
+    """What repeats its source is its source."""
+
+    name: str = "skip-repeater"
+
+    def take(self, b: Building, p: Population) -> str | None:
+        """By `facts.repeats`."""
+        source = facts.repeats(b.network, p)
+        if source is None:
+            return "not proved to repeat a source"
+        b.repeats[p.name] = b.origin(source)
+        return None
+
+
+@dataclass(frozen=True)
+class KeepProduct:
+    """What fires where two inputs meet is a product inside the kernel that sums it."""
+
+    name: str = "keep-product"
+
+    def take(self, b: Building, p: Population) -> str | None:
+        """By `facts.coincides`, of a query and a key of the same rows."""
+        if not facts.coincides(b.network, p):
+            return "not proved to fire where two inputs meet"
+        pairs = [axis for axis in p.grid if isinstance(axis, Pairs)]
+        sides = {self._along(b, s, pairs[0]): b.origin(s.source) for s in b.network.inputs(p.name)} if len(pairs) == 1 else {}
+        if sides.keys() != {"query", "key"}:
+            return "its sides are not a query and a key of pairs of rows"
+        b.products[p.name] = Product(sides["query"], sides["key"])
+        return None
+
+    @staticmethod
+    def _along(b: Building, s: Synapse, pairs: Pairs) -> str:
+        """Which side of the pairs a source is found at: a source over pairs itself is found at their query."""
+        source, target = b.network.grids(s)
+        assert isinstance(s.wiring, Join)  # or it would be no product
+        read = s.wiring.read
+        if any(isinstance(axis, Pairs) for axis in source):
+            return "query" if facts.follows(read, source, target) else "neither"
+        sides = {pairs.query.name: "query", pairs.key.name: "key"}
+        rule = read.get(b.along or "")
+        others = {name: r for name, r in read.items() if name != b.along}
+        if not isinstance(rule, Follow) or (rule.stride, rule.offset) != (1, 0) or others != {name: Follow(name) for name in others}:
+            return "neither"
+        return sides.get(rule.target, "neither")
+
+
+@dataclass(frozen=True)
+class SpikingAttention:
+    """Scores that sum a product over channels, and contexts that sum scores times values over keys, in one kernel."""
+
+    name: str = "spiking-attention"
+
+    def take(self, b: Building, p: Population) -> str | None:
+        """A score waits for the context that hears it."""
+        _, heard = b.masks(p)
+        if len(heard) != 1 or heard[0].source not in b.products or not isinstance(heard[0].wiring, Join):
+            return "it does not hear one product"
+        if p.neuron is None or not facts.unbiased(p.neuron):
+            return "a product and a bias"
+        if (why := membranes(b, p)) is not None:
+            return why
+        (s,) = heard
+        how = np.array([facts.weight(s), p.neuron.keep, int(p.neuron.vth) << arith.INPUT_SHIFT, bounded(b.program, p)], np.int32)  # type: ignore[arg-type]
+        return (self._score if any(isinstance(axis, Pairs) for axis in p.grid) else self._context)(b, p, s, how)
+
+    def _score(self, b: Building, p: Population, s: Synapse, how: Lanes) -> str | None:
+        product = b.products[s.source]
+        if not {product.query, product.key} <= b.places.keys() or _heads(b, s.source, p) is None:
+            return "its product is not one of two populations of heads of channels"
+        b.summed.add(s.source)
+        b.scores[p.name] = (product, how)
+        return None
+
+    def _context(self, b: Building, p: Population, s: Synapse, how: Lanes) -> str | None:
+        product = b.products[s.source]
+        shape = _heads(b, s.source, None)
+        if product.query not in b.scores or product.key not in b.places or shape is None or b.channels(p) is None:
+            return "its product is not one of scores and values"
+        heads, width, causal = shape
+        scored, score = b.scores[product.query]
+        sides = (b.places[scored.query], b.places[scored.key], b.places[product.key])
+        b.summed.add(s.source)
+        b.stages.append(
+            Attention(sides=sides, score=score, context=how, scores=product.query, buffer=p.name, heads=heads, width=width, causal=causal)
+        )
+        b.places[product.query], b.places[p.name] = Place(product.query, 0, heads), Place(p.name, 0, heads * width)
+        return None
+
+
+def _heads(b: Building, product: str, score: Population | None) -> tuple[int, int, bool] | None:
+    """(heads, channels of each, causal) of a product over pairs, perhaps heads, and channels, which a score sums over the last of."""
+    over = b.network.by_name[product].grid
+    pairs, others = [a for a in over if isinstance(a, Pairs)], [a for a in over if isinstance(a, Axis)]
+    if len(pairs) != 1 or len(others) not in (1, 2):
+        return None
+    *heads, channel = others
+    if score is not None:
+        wiring = b.network.inputs(score.name)[0].wiring
+        summed = isinstance(wiring, Join) and wiring.read.get(channel.name) is SUM
+        if not summed or set(grids.names(score.grid)) != {*pairs[0].names, *(h.name for h in heads)}:
+            return None
+    return (heads[0].size if heads else 1), channel.size, pairs[0].causal
+
+
+@dataclass(frozen=True)
+class SharedLinear:
+    """Matrices of -1, 0 and 1 from one source, alike but for row and codes, and at most one identity."""
+
+    name: str = "shared-linear"
+
+    def take(self, b: Building, p: Population) -> str | None:
+        """One more stage, or more columns for the last one where both hear the same and have no identity."""
+        if p.neuron is None or b.channels(p) is None:
+            return "it is not laid out in rows"
+        _, heard = b.masks(p)
+        why = self._unlike(b, p, heard) or membranes(b, p)
+        if why is not None:
+            return why
+        stage, last, first = self._stage(b, p, p.neuron, heard), b.stages[-1] if b.stages else None, 0
+        if isinstance(last, Linear) and last.alike(stage):
+            first, b.stages[-1] = len(last.keep), last.beside(stage)
+        else:
+            b.stages.append(stage)
+        b.places[p.name] = Place(b.stages[-1].buffer, first, grids.size(b.channels(p) or ()))
+        return None
+
+    def _unlike(self, b: Building, p: Population, heard: list[Synapse]) -> str | None:
+        matrices = [s for s in heard if isinstance(s.wiring, Dense)]
+        rest = [s for s in heard if s not in matrices]
+        if not matrices or len({s.source for s in matrices}) > 1 or not all(b.origin(s.source) in b.places for s in heard):
+            return "it does not hear matrices from one source in rows"
+        if len(rest) > 1 or not all(facts.is_identity(b.network, s) for s in rest):
+            return "beside its matrices it hears more than one identity"
+        gains = [s.wiring.gain << s.exponent for s in matrices if isinstance(s.wiring, Dense)]
+        if not all(np.array_equal(gain, gains[0]) for gain in gains) or any(np.abs(s.wiring.codes).max(initial=0) > 1 for s in matrices):  # type: ignore[union-attr]
+            return "its codes are not -1, 0 and 1 times one gain a row"
+        if not all(self._by_row(b, s) for s in matrices):
+            return "its matrices are not the same at every row"
+        fan_in = sum(s.wiring.codes.shape[1] for s in matrices if isinstance(s.wiring, Dense))
+        return f"a fan-in of {fan_in}, the kernel counts to {_INPUTS}" if fan_in > _INPUTS else None
+
+    @staticmethod
+    def _by_row(b: Building, s: Synapse) -> bool:
+        """Whether rows of codes are the target's channels, columns the source's, at some offset of rows."""
+        assert isinstance(s.wiring, Dense)
+        _, target = b.network.grids(s)
+        inner = channels(target, b.along)
+        straight = inner is not None and s.wiring.row_names(target) == grids.names(inner)
+        if b.along is None:
+            return straight and not s.wiring.read
+        rule = s.wiring.read.get(b.along)
+        return straight and set(s.wiring.read) == {b.along} and isinstance(rule, Follow) and (rule.target, rule.stride) == (b.along, 1)
+
+    @staticmethod
+    def _stage(b: Building, p: Population, neuron: Neuron, heard: list[Synapse]) -> Linear:
+        matrices = [s for s in heard if isinstance(s.wiring, Dense)]
+        wirings = [s.wiring for s in matrices if isinstance(s.wiring, Dense)]
+        skips = [s for s in heard if s not in matrices]
+        rules = [w.read.get(b.along or "") for w in wirings]
+        offsets = tuple(r.offset if isinstance(r, Follow) else 0 for r in rules)
+        codes = wirings[0].codes if offsets == OWN else np.concatenate([weights.whole_words(w.codes) for w in wirings], 1)
+        each = 1 if all(w.codes.all() for w in wirings) else 2
+        full, source = bits.words(len(codes)) * bits.WORD, b.places[b.origin(matrices[0].source)]
+        gain, bias = np.zeros(full, np.int32), np.zeros(full, np.int32)
+        gain[: len(codes)] = wirings[0].gain << (matrices[0].exponent + arith.INPUT_SHIFT)
+        if neuron.bias is not None:
+            bias[: len(codes)] = np.broadcast_to(neuron.bias.each(b.channels(p) or ()), len(codes))
+        keep, vth = facts.shared(neuron) or (0, 0)
+        return Linear(
+            source=source,
+            offsets=offsets,
+            table=weights.table(codes, each),
+            signs=weights.signs(codes, each),
+            gain=gain,
+            bias=bias,
+            keep=np.full(full // bits.WORD, keep, np.int32),
+            vth=np.full(full // bits.WORD, vth << arith.INPUT_SHIFT, np.int32),
+            skip=b.places[b.origin(skips[0].source)] if skips else source,
+            skip_gain=facts.weight(skips[0]) if skips else 0,
+            bounded=bounded(b.program, p),
+            buffer=p.name,
+        )
+
+
+@dataclass(frozen=True)
+class SumReadout:
+    """Membranes that keep all of a window and never fire: sums of spikes by a matrix."""
+
+    name: str = "sum-readout"
+
+    def take(self, b: Building, p: Population) -> str | None:
+        """By the probe that reads it; nothing else may hear it."""
+        probes = [probe for probe in b.network.probes if probe.population == p.name]
+        heard = b.network.inputs(p.name)
+        if [probe.reads for probe in probes] != [Reads.MEMBRANE] or len(heard) != 1 or not isinstance(heard[0].wiring, Dense):
+            return "no membranes of one matrix are read of it"
+        assert p.neuron is not None
+        sums = p.neuron.keep == arith.KEEP_ALL and facts.window_local(p.neuron) and facts.unbiased(p.neuron) and facts.memoryless_current(p.neuron)
+        if not sums or b.origin(heard[0].source) not in b.places:
+            return "it does not keep all of what it hears of a population in rows"
+        reader = self._reader(b, p, heard[0], heard[0].wiring)
+        if isinstance(reader, str):
+            return reader
+        b.readers[probes[0].name] = reader
+        return None
+
+    @staticmethod
+    def _reader(b: Building, p: Population, s: Synapse, wiring: Dense) -> Reader | str:
+        source, codes = b.places[b.origin(s.source)], wiring.weights.astype(np.int64) << s.exponent
+        if wiring.row_names(p.grid) != grids.names(channels(p.grid, b.along) or p.grid):
+            return "its rows of codes are not its neurons"
+        rule = wiring.read.get(b.along or "")
+        if SharedLinear._by_row(b, s) and rule in (None, Follow(b.along or "")):
+            return Counts(source=source, weights=np.ascontiguousarray(codes.T, np.float32))
+        if set(wiring.read) != {b.along} or not (rule is SUM or rule == At(0)) or np.abs(codes).max(initial=0) > 1:
+            return "it neither sums rows with weights of -1, 0 and 1 nor reads each"
+        return Pooled(source=source, positive=bits.pack(codes > 0), negative=bits.pack(codes < 0), only_first=rule == At(0))
+
+
+RULES: tuple[Rule, ...] = (PlayPort(), SkipRepeater(), KeepProduct(), SpikingAttention(), SharedLinear(), SumReadout())
+
+
+def counted(b: Building, probe: Probe) -> Reader | None:
+    """What a probe that counts spikes becomes; None where they do not lie in rows."""
+    place = b.places.get(b.origin(probe.population))
+    return None if place is None or place.buffer in b.scores else Counts(source=place, weights=None)

@@ -1,0 +1,177 @@
+"""What a plan consists of: each stage owns which buffers it reads and writes, and runs on the kernels that it is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tritspike.runtime import arith, bits
+from tritspike.runtime.bits import BLOCK
+from tritspike.runtime.fast.rows import Buffers, Ints, Place, Rows
+from tritspike.runtime.simulator import weights
+
+Lanes = NDArray[np.int32]
+OWN = (0,)  # offsets of a stage that hears each neuron's own row alone, whose words it reads where they lie
+_UNPACKED = 64  # rows whose spikes are unpacked at once
+
+
+class Stage(Protocol):
+    """One step of a plan."""
+
+    def reads(self) -> tuple[Place, ...]:
+        """What must be there."""
+
+    def writes(self, longest: int) -> dict[str, int]:
+        """Words a row and step, by buffer, for windows of up to `longest` rows."""
+
+    def run(self, rows: Rows, buffers: Buffers, using: ModuleType) -> None:
+        """Fill the buffers that it writes."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Linear:
+    """Populations that hear the same source through matrices, their columns end to end in whole words. Arrays as `kernels.linear` takes them.
+
+    offsets: the rows, from its own, at which each neuron hears the source; other than `OWN`, the kernel is given their words side by side.
+    """
+
+    source: Place
+    offsets: tuple[int, ...]
+    table: bits.Words
+    signs: bits.Words
+    gain: Lanes
+    bias: Lanes
+    keep: Lanes
+    vth: Lanes
+    skip: Place
+    skip_gain: int
+    bounded: bool
+    buffer: str
+
+    def reads(self) -> tuple[Place, ...]:
+        """Source, and what it skips from."""
+        return self.source, self.skip
+
+    def writes(self, longest: int) -> dict[str, int]:
+        """Its own buffer."""
+        return {self.buffer: len(self.keep)}
+
+    def run(self, rows: Rows, buffers: Buffers, using: ModuleType, begin: int = 0) -> None:
+        """Rows from `begin` on, from all rows of its sources."""
+        heard, first, inputs = buffers[self.source.buffer], self.source.first, self.source.width
+        if self.offsets != OWN:
+            heard = side_by_side(heard[..., first : first + bits.words(inputs)], self.offsets, rows.window)
+            first, inputs = 0, heard.shape[2] * bits.WORD
+        lanes = (self.gain, self.bias, self.keep, self.vth)
+        skip = (buffers[self.skip.buffer][begin:], self.skip.first, self.skip_gain)
+        using.linear(heard[begin:], first, inputs, self.table, self.signs, *lanes, *skip, self.bounded, buffers[self.buffer][begin:])
+
+    def alike(self, other: Linear) -> bool:
+        """Whether both hear the same alone, through the same kind of weights."""
+        same = (self.source, self.offsets, len(self.signs)) == (other.source, other.offsets, len(other.signs))
+        return same and not self.skip_gain and not other.skip_gain
+
+    def beside(self, other: Linear) -> Linear:
+        """Both stages' columns, its own first."""
+        words, rows = len(self.keep) + len(other.keep), self.table.shape[1]
+        table = weights.aligned((-(-words // BLOCK), rows, BLOCK))
+        columns = [s.table.swapaxes(0, 1).reshape(rows, -1)[:, : len(s.keep)] for s in (self, other)]
+        full = np.zeros((rows, table.shape[0] * BLOCK), np.uint64)
+        full[:, :words] = np.concatenate(columns, 1)
+        table[:] = full.reshape(rows, -1, BLOCK).swapaxes(0, 1)
+        joined = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in ("gain", "bias", "keep", "vth")}
+        both = weights.aligned((len(self.signs), words, *self.signs.shape[2:]))
+        both[:, : len(self.keep)], both[:, len(self.keep) :] = self.signs, other.signs
+        return replace(self, table=table, signs=both, bounded=self.bounded and other.bounded, **joined)
+
+
+def side_by_side(words: bits.Words, offsets: tuple[int, ...], window: Ints) -> bits.Words:
+    """(rows, steps, words) -> (rows, steps, offsets * words): what each row hears at each offset, silence beyond its window."""
+    rows, steps, each = words.shape
+    out = np.zeros((rows, steps, len(offsets) * each), np.uint64)
+    for n, offset in enumerate(offsets):
+        first = min(max(-offset, 0), rows)
+        last = max(min(rows - offset, rows), first)
+        part = out[first:last, :, n * each : (n + 1) * each]
+        part[:] = words[first + offset : last + offset]
+        part[window[first:last] != window[first + offset : last + offset]] = 0
+    return out
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Attention:
+    """Scores and contexts of one layer; `score` and `context` are (gain, keep, threshold, bounded). heads of `width` channels each."""
+
+    sides: tuple[Place, Place, Place]
+    score: Lanes
+    context: Lanes
+    scores: str
+    buffer: str
+    heads: int
+    width: int
+    causal: bool
+
+    def reads(self) -> tuple[Place, ...]:
+        """Query, key and value."""
+        return self.sides
+
+    def writes(self, longest: int) -> dict[str, int]:
+        """A row's scores for every key, and its context."""
+        return {self.scores: self.heads * bits.words(longest), self.buffer: bits.words(self.heads * self.width)}
+
+    def run(self, rows: Rows, buffers: Buffers, using: ModuleType, begin: int = 0) -> None:
+        """Rows from `begin` on of every window, which hear all of it (where causal, up to themselves)."""
+        scores = buffers[self.scores]
+        buffers[self.scores] = scores = scores.reshape(*scores.shape[:2], self.heads, -1)
+        query, key, value = (buffers[side.buffer] for side in self.sides)
+        firsts = np.array([side.first for side in self.sides], np.int64)
+        how = (self.score, self.context, scores, buffers[self.buffer])
+        using.attend(query, key, value, firsts, rows.starts, self.width, self.causal, begin, *how)
+
+
+class Reader(Protocol):
+    """What becomes of a probe."""
+
+    @property
+    def source(self) -> Place:
+        """The population whose spikes it needs."""
+
+    def read(self, rows: Rows, buffers: Buffers, using: ModuleType) -> Ints:
+        """(windows or rows, neurons)."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pooled:
+    """Membranes of a matrix summed over rows: (neurons, words) of its signs. only_first: the first row of each window alone."""
+
+    source: Place
+    positive: bits.Words
+    negative: bits.Words
+    only_first: bool
+
+    def read(self, rows: Rows, buffers: Buffers, using: ModuleType) -> Ints:
+        """(windows, neurons)."""
+        membranes = np.zeros((len(rows), len(self.positive)), np.int64)
+        using.pool(buffers[self.source.buffer], self.source.first, rows.starts, self.positive, self.negative, self.only_first, membranes)
+        return membranes << arith.INPUT_SHIFT
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Counts:
+    """Spikes over all steps of every row. weights: (in, out) in synaptic units, where a readout on the chip hears them; no sum reaches 2^17,
+    so float32 holds all exactly."""
+
+    source: Place
+    weights: NDArray[np.float32] | None
+
+    def read(self, rows: Rows, buffers: Buffers, using: ModuleType) -> Ints:
+        """(rows, neurons)."""
+        words = buffers[self.source.buffer][..., self.source.first :]
+        counts = np.empty((len(words), self.source.width), np.int64)
+        for at in range(0, len(words), _UNPACKED):  # a block of rows at a time: unpacked, spikes take eight times their room
+            counts[at : at + _UNPACKED] = bits.unpack(words[at : at + _UNPACKED], self.source.width).sum(1, dtype=np.int64)
+        return counts if self.weights is None else (counts.astype(np.float32) @ self.weights).astype(np.int64) << arith.INPUT_SHIFT

@@ -1,0 +1,193 @@
+"""What a sound network is, asked at every door: of what is read from a file, and of what is run. Yields all findings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from tritspike.hw_profiles.errors import Finding, TritspikeError, listed
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.grid import Axis, Grid, Pairs
+from tritspike.runtime.network.network import Network, Population, Reads, Scheduled, Stream, Synapse
+from tritspike.runtime.network.neuron import Neuron, Register, Values
+from tritspike.runtime.network.wiring import Dense, Join, Sparse
+from tritspike.runtime.network.wiring.maps import At, Follow, Map, followed
+
+MOST_NEURONS = 1 << 31  # of one population
+MOST_STEPS = 1 << 16
+MOST_LATENCY = 1 << 20
+
+
+def require_sound(program: Scheduled, error: type[TritspikeError] = InputError, where: str = "") -> None:
+    """Raises `error` with every finding."""
+    found = tuple(findings(program))
+    if found:
+        raise error(f"{where}{': ' if where else ''}{listed(found)}")
+
+
+def findings(program: Scheduled) -> Iterator[Finding]:
+    """What is wrong. Later questions are asked only where earlier ones were answered."""
+    network = program.network
+    for rules in ((_names, _populations), (_synapses, _ends), (_wirings,)):
+        found = [finding for rule in rules for finding in rule(network)]
+        yield from found
+        if found:
+            return
+    yield from _timing(program)
+
+
+def _names(network: Network) -> Iterator[Finding]:
+    for what, some in (("population", network.populations), ("synapse", network.synapses), ("port", network.ports), ("probe", network.probes)):
+        for name, count in Counter(x.name for x in some).items():
+            if count > 1 or not name:
+                yield Finding(name or what, f"{what}s of that name", count, "one, of a name that is not empty")
+
+
+def _populations(network: Network) -> Iterator[Finding]:
+    growing = {axis.size for p in network.populations for axis in _sides(p.grid) if axis.grows}
+    if len(growing) > 1:
+        yield Finding("network", "sizes of axes that grow", sorted(growing), "one")
+    for p in network.populations:
+        names = grids.names(p.grid)
+        if len(set(names)) < len(names) or not all(names):
+            yield Finding(p.name, "axes", ", ".join(names), "each of another name")
+        elif min((axis.size for axis in _sides(p.grid)), default=1) < 1 or grids.size(p.grid) > MOST_NEURONS:
+            yield Finding(p.name, "neurons", "x".join(str(axis.size) for axis in _sides(p.grid)), f"1..{MOST_NEURONS}")
+        elif any(isinstance(axis, Pairs) and axis.causal and axis.query.size != axis.key.size for axis in p.grid):
+            yield Finding(p.name, "causal pairs", "of two sizes", "as many keys as queries")
+        elif p.neuron is not None:
+            yield from _registers(p, p.neuron)
+
+
+def _sides(grid: Grid) -> list[Axis]:
+    return [side for axis in grid for side in ((axis.query, axis.key) if isinstance(axis, Pairs) else (axis,))]
+
+
+def _registers(p: Population, neuron: Neuron) -> Iterator[Finding]:
+    registers: dict[str, Register] = {"keep": neuron.keep, "vth": neuron.vth, "keep_u": neuron.keep_u}
+    if neuron.bias is not None:
+        registers["bias"] = neuron.bias.mantissa
+    sizes, growing = grids.extents(p.grid), {axis.name for axis in _sides(p.grid) if axis.grows}
+    for what, value in registers.items():
+        if not isinstance(value, Values):
+            continue
+        wanted = tuple(sizes.get(name, -1) for name in value.along)
+        if value.numbers.dtype != np.int64 or value.numbers.shape != wanted or len(set(value.along)) < len(wanted):
+            yield Finding(p.name, what, f"{value.numbers.dtype} {value.numbers.shape} along {', '.join(value.along)}", f"int64 {wanted}")
+        elif growing & set(value.along):
+            yield Finding(p.name, what, f"along {', '.join(value.along)}", "axes that do not grow")
+
+
+def _synapses(network: Network) -> Iterator[Finding]:
+    for s in network.synapses:
+        for name in (s.source, s.target):
+            if name not in network.by_name:
+                yield Finding(s.name, "an end", name, "a population of this network")
+            elif name == s.target and network.by_name[name].neuron is None:
+                yield Finding(s.name, "its target", name, "a population that fires by itself")
+
+
+def _ends(network: Network) -> Iterator[Finding]:
+    played = Counter(port.population for port in network.ports)
+    for p in network.populations:
+        if (p.neuron is None) != (played[p.name] == 1):
+            yield Finding(p.name, "ports that play it", played[p.name], "one" if p.neuron is None else "none, since it fires by itself")
+    for name, population in [*((p.name, p.population) for p in network.ports), *((p.name, p.population) for p in network.probes)]:
+        if population not in network.by_name:
+            yield Finding(name, "its population", population, "one of this network")
+    for probe in network.probes:
+        if probe.reads is Reads.MEMBRANE and played[probe.population]:
+            yield Finding(probe.name, "membranes", f"of {probe.population}, which the host plays", "those of neurons")
+    if not network.probes:
+        yield Finding("network", "probes", 0, "at least one")
+
+
+def _wirings(network: Network) -> Iterator[Finding]:
+    for s in network.synapses:
+        yield from _wiring(s, *network.grids(s))
+
+
+def _wiring(s: Synapse, source: Grid, target: Grid) -> Iterator[Finding]:
+    if isinstance(s.wiring, Sparse):
+        yield from _sparse(s, s.wiring, source, target)
+        return
+    found = list(_map(s, s.wiring.read, source, target))
+    yield from found
+    if found:
+        return
+    if isinstance(s.wiring, Join):
+        missing = set(grids.names(source)) - s.wiring.read.keys()
+        if missing:
+            yield Finding(s.name, "coordinates of its source that no rule reads", ", ".join(sorted(missing)), "none")
+        return
+    yield from _dense(s, s.wiring, source, target)
+
+
+def _map(s: Synapse, read: Map, source: Grid, target: Grid) -> Iterator[Finding]:
+    ours, theirs = grids.extents(source), grids.extents(target)
+    for name, rule in read.items():
+        if name not in ours:
+            yield Finding(s.name, "a coordinate that is read", name, f"one of {', '.join(ours) or 'none'}")
+        elif isinstance(rule, Follow) and (rule.target not in theirs or not 1 <= rule.stride <= MOST_STEPS or abs(rule.offset) > MOST_NEURONS):
+            yield Finding(s.name, name, str(rule), f"to follow one of {', '.join(theirs) or 'none'} by strides of 1..{MOST_STEPS}")
+        elif isinstance(rule, At) and not 0 <= rule.value < ours[name]:
+            yield Finding(s.name, name, rule.value, f"0..{ours[name] - 1}")
+    for axis in source:
+        if isinstance(axis, Pairs) and len(set(axis.names) & read.keys()) == 1:
+            yield Finding(s.name, "pairs read by one side", ", ".join(axis.names), "both, or neither")
+
+
+def _dense(s: Synapse, w: Dense, source: Grid, target: Grid) -> Iterator[Finding]:
+    rows, sizes = w.row_names(target), grids.extents(target)
+    if not set(rows) <= sizes.keys() or set(rows) & followed(w.read) or len(set(rows)) < len(rows):
+        yield Finding(s.name, "rows", ", ".join(rows), f"coordinates of its target that nothing follows, of {', '.join(sizes)}")
+        return
+    columns = (size for name, size in grids.extents(source).items() if name not in w.read)
+    wanted = (_product(sizes[name] for name in rows), _product(columns))
+    if w.codes.dtype != np.int8 or w.codes.shape != wanted or (w.codes.size and int(w.codes.min()) == -128):
+        yield Finding(s.name, "codes", f"{w.codes.dtype} {w.codes.shape}", f"int8 {wanted} in -127..127")
+    if w.gain.dtype != np.int64 or w.gain.shape != wanted[:1]:
+        yield Finding(s.name, "gain", f"{w.gain.dtype} {w.gain.shape}", f"int64 {wanted[:1]}")
+
+
+def _product(sizes: Iterable[int]) -> int:
+    found = 1
+    for size in sizes:
+        found *= size
+    return found
+
+
+def _sparse(s: Synapse, w: Sparse, source: Grid, target: Grid) -> Iterator[Finding]:
+    wanted = (grids.size(target), grids.size(source))
+    if tuple(w.shape) != wanted or grids.grows(source) or grids.grows(target):
+        yield Finding(s.name, "shape", tuple(w.shape), f"{wanted}, of axes that do not grow")
+        return
+    if not len(w.weights) == len(w.rows) == len(w.columns) or w.weights.dtype != np.int32 or not w.rows.dtype == w.columns.dtype == np.int64:
+        yield Finding(
+            s.name, "synapses", f"{len(w.weights)} {w.weights.dtype}, {len(w.rows)}, {len(w.columns)}", "int32, int64 and int64, as many of each"
+        )
+        return
+    at = w.rows * wanted[1] + w.columns
+    inside = not len(at) or (w.rows.min() >= 0 and w.rows.max() < wanted[0] and w.columns.min() >= 0 and w.columns.max() < wanted[1])
+    if not inside or (np.diff(at) <= 0).any() or (w.weights == 0).any():
+        yield Finding(s.name, "synapses", "out of order, doubled, of weight 0 or outside", f"ascending in 0..{wanted[0] - 1} and 0..{wanted[1] - 1}")
+
+
+def _timing(program: Scheduled) -> Iterator[Finding]:
+    timing, names = program.timing, {p.name for p in program.network.populations}
+    if not 1 <= timing.steps <= timing.period <= MOST_STEPS or (isinstance(timing, Stream) and timing.slot < 0):
+        yield Finding("network", "timing", str(timing), f"1..{MOST_STEPS} steps, in a period of at least as many")
+        return
+    if program.latency.keys() != names:
+        yield Finding("network", "latencies", len(program.latency), f"one for each of {len(names)} populations")
+        return
+    for name, at in program.latency.items():
+        if not 0 <= at <= MOST_LATENCY:
+            yield Finding(name, "latency", at, f"0..{MOST_LATENCY}")
+    for s in program.network.synapses:
+        ahead = program.latency[s.source] + 1 - program.latency[s.target]
+        if s.delay or ahead < 0 or ahead % timing.period or (ahead and not isinstance(timing, Stream)):
+            yield Finding(s.name, "steps between its ends", 1 - ahead, "1, or in a stream whole periods less")

@@ -1,0 +1,221 @@
+"""`fast` by proof: what rules take is packed, what they do not runs as any network does, and either way every spike is the literal one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import random_checkpoint
+import random_network
+
+from tritspike.compiler.lower import lower
+from tritspike.compiler.networks.schedule import schedule
+from tritspike.runtime.errors import InputError, RangeError
+from tritspike.runtime.fast.plan import GENERIC, plan
+from tritspike.runtime.fast.rows import Rows
+from tritspike.runtime.fast.run import packed, run
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network import literal
+from tritspike.runtime.network.builder import Net
+from tritspike.runtime.network.grid import Axis
+from tritspike.runtime.network.legacy import converted
+from tritspike.runtime.network.network import Stream, Windows
+from tritspike.runtime.network.neuron import Bias, Resets, Values
+from tritspike.runtime.network.terms import conv2d, linear, onto, same
+from tritspike.runtime.network.wiring import Dense, Join
+from tritspike.runtime.network.wiring.maps import Follow
+from tritspike.runtime.text import Encoder
+
+ZOO = sorted(path.parent for path in (Path(__file__).resolve().parents[2] / "models" / "zoo").glob("*/config.json"))
+
+
+def require_same(program, inputs, plainly=None) -> None:
+    expected, found = literal.run(program, inputs, record=True), run(program, inputs, record=True, plainly=plainly)
+    for name, spikes in expected.spikes.items():
+        where = np.argwhere(spikes != found.spikes[name])
+        assert not len(where), f"{name}: window, step, neuron {where[0]}"
+    for name, read in expected.read.items():
+        by_row = found.read[name].shape != read.shape
+        assert (found.read[name] == (read.reshape(*inputs.real.shape, -1)[inputs.real] if by_row else read)).all(), name
+
+
+def of_texts(samples) -> Rows:
+    return Rows({"x": samples.words}, samples.lengths, samples.positions)
+
+
+@pytest.mark.parametrize("folder", ZOO, ids=lambda path: path.name)
+def test_no_program_of_a_shipped_checkpoint_has_a_generic_part(folder):
+    found, taken = plan(converted(lower(folder, "hala-point", length=16)))
+    assert found is not None and {t.rule for t in taken} >= {"play-port", "skip-repeater", "keep-product", "spiking-attention", "shared-linear"}
+
+
+@pytest.mark.parametrize("plainly", [True, False])
+@pytest.mark.parametrize("readout, head", [("mean", "host"), ("first", "host"), ("each", "host"), ("each", "chip")])
+def test_programs_of_texts_are_packed(readout, head, plainly, tmp_path):
+    for seed in range(3):
+        old = lower(random_checkpoint.write(tmp_path / str(seed), seed, readout=readout), "loihi2", head=head)
+        encoder, program = Encoder(old), converted(old)
+        assert plan(program)[0] is not None
+        require_same(program, of_texts(encoder.samples(encoder.tokens(random_checkpoint.texts(seed, 5, 12)))), plainly)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_any_network_runs(part):
+    for seed in range(part, 200, 4):
+        require_same(*random_network.draw(seed))
+
+
+def mlp(seed: int, keep=3000, resets=Resets.WINDOW, layers: int = 3) -> Net:
+    rng, net = np.random.default_rng(seed), Net()
+    at = net.input("x", features=70)
+    for n in range(layers):
+        codes = rng.integers(-1, 2, (60 + 7 * n, at.grid[-1].size))
+        at = net.lif(
+            f"h{n}", linear(at, codes, rng.integers(1, 40, len(codes))), keep=keep, vth=90, bias=rng.integers(-900, 900, len(codes)), resets=resets
+        )
+    net.readout("class", linear(at, rng.integers(-9, 10, (10, at.grid[-1].size))))
+    return net
+
+
+def spikes(seed: int, windows: int, steps: int, features: int) -> Rows:
+    return packed({"x": np.random.default_rng(seed).random((windows, steps, features)) < 0.3})
+
+
+def test_a_network_without_texts_is_packed_window_by_window():
+    program = schedule(mlp(0).network(), Windows(5))
+    assert plan(program)[0] is not None
+    for plainly in (True, False):
+        require_same(program, spikes(1, 40, 5, 70), plainly)
+
+
+@pytest.mark.parametrize(
+    "change, why",
+    [
+        (dict(resets=Resets.NEVER), "not reset with each window"),
+        (dict(resets=Resets.SEQUENCE), "not reset with each window"),
+        (dict(keep=np.arange(60)), "differ in leak or threshold"),
+    ],
+)
+def test_what_is_not_proved_is_said_and_runs(change, why):
+    layers = 1 if "keep" in change else 3
+    program = schedule(mlp(2, layers=layers, **change).network(), Windows(4))
+    found, taken = plan(program)
+    assert found is None and any(why in said for t in taken if t.rule == GENERIC for _, said in t.declined)
+    require_same(program, spikes(3, 6, 4, 70))
+
+
+def test_streams_and_convolutions_run_too():
+    net = Net()
+    x = net.input("x", Axis("y", 6), Axis("x", 6), Axis("features", 1))
+    codes = np.random.default_rng(0).integers(-1, 2, (4, 1, 3, 3))
+    seen = net.lif("seen", conv2d(x, codes, 20), keep=3000, vth=30, resets=Resets.NEVER)
+    net.join(seen, same(seen, -5, delay=1))
+    net.count(seen)
+    program = schedule(net.network(), Stream(3, 8))
+    require_same(program, packed({"x": np.random.default_rng(1).random((9, 3, 36)) < 0.4}))
+
+
+# tampering: whatever one register is changed to, fast gives the literal spikes or refuses
+
+
+def small_text_network():
+    """Every rule at work: padding, a window's taps, a skip, attention, a pooled readout."""
+    rng, net = np.random.default_rng(4), Net()
+    position = Axis("position", 5, grows=True)
+    x, pad = net.input("x", position, features=12), net.input("pad", position)
+    wide = (position, Axis("head", 2), Axis("channel", 6))
+    sides = []
+    for name in ("query", "key", "value"):
+        heard = linear(x, rng.integers(-1, 2, (12, 12)), rng.integers(5, 30, 12))
+        sides.append(net.lif(name, replace(heard, wiring=replace(heard.wiring, rows=("head", "channel")), grid=wide), keep=3000, vth=25))
+    query, key, value = sides
+    both = net.coincide("score.and", query, key)
+    pairs, head, _ = both.grid
+    score = net.lif("score", onto(both, (head, pairs), 40), keep=3000, vth=50)
+    grid = (pairs, head, wide[2])
+    carried = net.population("context.and", onto(score, grid) + onto(value, grid, renamed={"position": "key"}), net._populations["score.and"].neuron)
+    context = net.lif("context", onto(carried, wide, 30), keep=3000, vth=40)
+    heard = linear(context, rng.integers(-1, 2, (12, 12)), rng.integers(5, 30, 12)) + same(x, 20) + onto(pad, x.grid, -120)
+    y = net.lif("y", heard, keep=2000, vth=30, bias=rng.integers(-30, 30, 12) * 64)
+    gain = rng.integers(5, 30, 20)
+    taps = [linear(y, rng.integers(-1, 2, (20, 12)), gain, shift={"position": n}) for n in (0, 1)]
+    hidden = net.lif(
+        "hidden", taps[0] + taps[1] + onto(pad, (position, Axis("features", 20)), -120), keep=3000, vth=30, bias=rng.integers(-9, 9, 20) * 64
+    )
+    net.readout("class", linear(hidden, rng.integers(-1, 2, (2, 20)), pool=["position"]))
+    return schedule(net.network(), Windows(4))
+
+
+def text_rows(program) -> Rows:
+    rng = np.random.default_rng(5)
+    lengths = np.array([5, 1, 3, 2, 5])
+    real = rng.random((int(lengths.sum()), 4, 12)) < 0.4
+    from tritspike.runtime import bits
+
+    return Rows({"x": bits.pack(real)}, lengths, 5)
+
+
+def changed(program, where: int):
+    """Every network that differs in one register, weight, rule or step of latency, one after another."""
+    network = program.network
+    for n, p in enumerate(network.populations):
+        for neuron in _neurons(p.neuron, p) if p.neuron else ():
+            populations = (*network.populations[:n], replace(p, neuron=neuron), *network.populations[n + 1 :])
+            yield f"{p.name}: {neuron}", replace(program, network=replace(network, populations=populations))
+    for n, s in enumerate(network.synapses):
+        for synapse in _synapses(s):
+            synapses = (*network.synapses[:n], synapse, *network.synapses[n + 1 :])
+            yield f"{s.name}", replace(program, network=replace(network, synapses=synapses))
+    for name, at in program.latency.items():
+        yield from ((f"{name} at {at + d}", replace(program, latency={**program.latency, name: at + d})) for d in (-1, 1))
+
+
+def _neurons(n, p):
+    yield from (replace(n, keep=n.keep + d) for d in (-1, 1) if 0 <= n.keep + d <= 4096)
+    yield from (replace(n, vth=n.vth + d) for d in (-1, 1) if 0 <= n.vth + d < 1 << 17)
+    yield replace(n, keep_u=1000)
+    yield from (replace(n, resets=r) for r in Resets if r is not n.resets)
+    inner = tuple(axis for axis in p.grid if isinstance(axis, Axis) and not axis.grows)
+    shape = grids.shape(inner)
+    values = n.bias.each(inner) if n.bias and inner else 0
+    for change in (64, -64):
+        some = np.clip((np.broadcast_to(values, grids.size(inner)).reshape(shape) + change) >> 3, -4095, 4095)
+        yield replace(n, bias=Bias(Values(grids.names(inner), some), 3))
+
+
+def _synapses(s):
+    yield replace(s, exponent=s.exponent + 1)
+    w = s.wiring
+    if isinstance(w, Join):
+        yield from (replace(s, wiring=replace(w, weight=w.weight + d)) for d in (-1, 1))
+    if isinstance(w, Dense):
+        flipped = w.codes.copy()
+        flipped[0, 0] = 1 if flipped[0, 0] != 1 else -1
+        yield replace(s, wiring=replace(w, codes=flipped))
+        yield replace(s, wiring=replace(w, gain=w.gain + (np.arange(len(w.gain)) == 0)))
+        moved = {name: replace(r, offset=r.offset - 1) if isinstance(r, Follow) else r for name, r in w.read.items()}
+        yield replace(s, wiring=replace(w, read=moved))
+
+
+def test_the_network_to_tamper_with_is_packed():
+    program = small_text_network()
+    found, taken = plan(program)
+    assert found is not None, [t for t in taken if t.rule == GENERIC]
+    assert {t.rule for t in taken} == {"play-port", "skip-repeater", "keep-product", "spiking-attention", "shared-linear", "sum-readout"}
+    require_same(program, text_rows(program), False)
+
+
+def test_whatever_one_register_is_changed_to_the_spikes_are_the_literal_ones():
+    program = small_text_network()
+    rows, tried, generic = text_rows(program), 0, 0
+    for what, tampered in changed(program, 0):
+        try:
+            require_same(tampered, rows)
+        except (InputError, RangeError):
+            continue
+        except AssertionError as error:
+            raise AssertionError(f"{what}: {error}") from None
+        tried, generic = tried + 1, generic + (plan(tampered)[0] is None)
+    assert tried > 150 and 30 < generic < tried - 30, (tried, generic)
