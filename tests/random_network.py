@@ -151,7 +151,13 @@ class _Maker:
         resets = Resets(str(rng.choice([r.value for r in Resets])))
         keep_u = int(rng.choice([0, 0, 0, 2048, 3900, 4000]))
         bias = [None, int(rng.integers(-3000, 3000)) & ~7][int(rng.integers(2))]
-        return dict(keep=int(rng.choice([0, 1, 3072, 4095, 4096])), vth=int(rng.integers(0, int(rng.choice([5, 40, 300])))), keep_u=keep_u, bias=bias, resets=resets)
+        return dict(
+            keep=int(rng.choice([0, 1, 3072, 4095, 4096])),
+            vth=int(rng.integers(0, int(rng.choice([5, 40, 300])))),
+            keep_u=keep_u,
+            bias=bias,
+            resets=resets,
+        )
 
     def _loops(self) -> None:
         """Populations that hear themselves or earlier ones, a token ago."""

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.runtime import bits
+from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Grid, Pairs
-from tritspike.runtime.network.network import Network
+from tritspike.runtime.network.network import Network, Port, Scheduled
 
 PADDING = "pad"  # what a port plays that spikes at the positions behind a text's end
 
@@ -38,6 +39,21 @@ class Rows:
     words: dict[str, bits.Words]
     lengths: Ints
     positions: int
+    widths: dict[str, int] | None = None  # neurons a row, where that is known: words hold up to 63 more
+
+    def require(self, program: Scheduled) -> None:
+        """Raises `InputError` where these are no inputs of `program`: each port's, of its steps and neurons, silent in the rest of a word."""
+        for port in program.network.ports:
+            if port.plays != PADDING:
+                self._require_port(port, grids.size(program.network.by_name[port.population].grid) // self.positions, program.timing.steps)
+
+    def _require_port(self, port: Port, width: int, steps: int) -> None:
+        if port.plays not in self.words:
+            raise InputError(f"no spikes for {port.plays!r}", f"they are given for {', '.join(self.words) or 'nothing'}")
+        words, given = self.words[port.plays], (self.widths or {}).get(port.plays, width)
+        found, allowed = (len(self), words.shape[1], given), (len(self), steps, width)
+        if found != allowed or words.shape != (int(self.lengths.sum()), steps, bits.words(width)):
+            raise InputError(f"{port.name}: bool of shape {found}", f"bool of shape {allowed}")
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from tritspike.runtime import bits
@@ -20,6 +22,8 @@ def run(program: Scheduled, inputs: Inputs, record: bool = False, plainly: bool 
     Raises `RangeError` where some input could leave a register, whether this one does or not.
     """
     found, _ = plan(program)
+    if isinstance(inputs, Rows):
+        inputs.require(program)
     if found is None or not isinstance(inputs, Rows):
         return generic.run(program, inputs, record)
     buffers = _run(program, found, inputs, record, plainly)
@@ -42,8 +46,9 @@ def _run(program: Scheduled, found: Plan, rows: Rows, record: bool, plainly: boo
     return buffers
 
 
-def packed(spikes: dict[str, np.ndarray]) -> Rows:
+def packed(spikes: Mapping[str, np.ndarray]) -> Rows:
     """Rows of a network that knows no texts: spikes by what a port plays, (windows, steps, neurons)."""
     words = {name: bits.pack(np.asarray(some, np.bool_)) for name, some in spikes.items()}
     windows = len(next(iter(words.values())))
-    return Rows(words, np.ones(windows, np.int64), 1)
+    widths = {name: np.shape(some)[-1] for name, some in spikes.items()}
+    return Rows(words, np.ones(windows, np.int64), 1, widths)

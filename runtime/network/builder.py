@@ -104,6 +104,12 @@ class Net:
             self._require_known(target.name, term)
             self._synapses.append(_synapse(target.name, sum(s.target == target.name for s in self._synapses), term))
 
+    def handle(self, name: str) -> Handle:
+        """A population that is there already."""
+        if name not in self._populations:
+            raise InputError(f"no population {name!r}", f"one of {', '.join(self._populations)}")
+        return Handle(name, self._populations[name].grid)
+
     def network(self) -> Network:
         """All of it. Raises `InputError` where nothing is read."""
         if not self._probes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from tritspike.runtime.network import order
+from tritspike.runtime.network.inputs import played
 from tritspike.runtime.network.literal import Outcome
 from tritspike.runtime.network.network import Inputs, Population, Probe, Reads, Scheduled, Synapse
 from tritspike.runtime.network.neuron import Resets
@@ -49,9 +50,7 @@ class _Line:
         self.weights = {s.name: _weights(self.program, s) for s in self.program.network.synapses}
         for port in self.program.network.ports:
             p = self.program.network.by_name[port.population]
-            played = self.inputs.played(port.plays, p.grid)
-            found = np.zeros((len(self.inputs), self.period, p.size), np.bool_)
-            found[:, : played.shape[1]] = played
+            found = played(self.program, self.inputs, port)
             self.spikes[p.name] = np.concatenate([np.zeros((self.before, p.size), np.bool_), found.reshape(-1, p.size)])
 
     def windows(self, line: Some) -> Some:

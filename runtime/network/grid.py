@@ -5,6 +5,7 @@ A grid is a tuple of `Axis` and `Pairs`. Its *coordinates* are the names that wi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -94,7 +95,7 @@ def _pairs(pairs: Pairs) -> tuple[Index, Index]:
 
 def size(grid: Grid) -> int:
     """Neurons."""
-    return int(np.prod(shape(grid), dtype=np.int64))
+    return math.prod(shape(grid))
 
 
 def shape(grid: Grid) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from tritspike.runtime.network.inputs import played
 from tritspike.runtime.network.network import Inputs, Probe, Reads, Scheduled
 from tritspike.runtime.network.soundness import require_sound
 from tritspike.runtime.network.state import State, begins, require_read
@@ -62,7 +63,7 @@ class _Chip:
         network = self.program.network
         self.states = {p.name: State.of(p) for p in network.populations if p.neuron is not None}
         self.weights = {s.name: s.wiring.csr(*network.grids(s)) for s in network.synapses}
-        self.played = {port.population: self.inputs.played(port.plays, network.by_name[port.population].grid) for port in network.ports}
+        self.played = {port.population: played(self.program, self.inputs, port) for port in network.ports}
         self.spikes = {p.name: np.zeros(p.size, np.bool_) for p in network.populations}
 
     def advance(self, step: int) -> None:
@@ -71,8 +72,8 @@ class _Chip:
 
     def _play(self, name: str, step: int) -> Bools:
         window, phase = _when(self.program, name, step)
-        played = self.played[name]
-        return played[window, phase] if window < len(played) and phase < played.shape[1] else np.zeros(played.shape[2], np.bool_)
+        line = self.played[name]
+        return line[window, phase] if window < len(line) else np.zeros(line.shape[2], np.bool_)
 
     def _fire(self, name: str, step: int) -> Bools:
         state = self.states[name]

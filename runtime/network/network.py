@@ -155,3 +155,10 @@ class Scheduled:
     def depth(self) -> int:
         """Steps from a window's first input to where the last population sees it."""
         return max(self.latency.values())
+
+    def __repr__(self) -> str:
+        return f"<Scheduled: {self.network.neurons():,} neurons in {len(self.network.populations)} populations, {self.timing}>"
+
+    def __str__(self) -> str:
+        lines = [f"{p.name}: {p.size:,} neurons, latency {self.latency[p.name]}" for p in self.network.populations]
+        return "\n".join([repr(self), *lines])

@@ -17,6 +17,7 @@ from tritspike.runtime.network.wiring import Dense, Join, Sparse
 from tritspike.runtime.network.wiring.maps import At, Follow, Map, followed
 
 MOST_NEURONS = 1 << 31  # of one population
+MOST_PAIRS = 1 << 26  # of one axis: they are listed to be counted
 MOST_STEPS = 1 << 16
 MOST_LATENCY = 1 << 20
 
@@ -56,6 +57,8 @@ def _populations(network: Network) -> Iterator[Finding]:
             yield Finding(p.name, "axes", ", ".join(names), "each of another name")
         elif min((axis.size for axis in _sides(p.grid)), default=1) < 1 or grids.size(p.grid) > MOST_NEURONS:
             yield Finding(p.name, "neurons", "x".join(str(axis.size) for axis in _sides(p.grid)), f"1..{MOST_NEURONS}")
+        elif any(isinstance(axis, Pairs) and axis.cells > MOST_PAIRS for axis in p.grid):
+            yield Finding(p.name, "pairs", max(axis.cells for axis in p.grid), f"up to {MOST_PAIRS}")
         elif any(isinstance(axis, Pairs) and axis.causal and axis.query.size != axis.key.size for axis in p.grid):
             yield Finding(p.name, "causal pairs", "of two sizes", "as many keys as queries")
         elif p.neuron is not None:

@@ -11,7 +11,10 @@ from tritspike.runtime.network.network import Stream, Windows
 from tritspike.runtime.network.neuron import Resets, numbers
 from tritspike.runtime.network.wiring import Dense, Join, Sparse
 
-DRAWN = [random_network.draw(seed) for seed in range(400)]
+
+@pytest.fixture(scope="module")
+def drawn():
+    return [random_network.draw(seed) for seed in range(400)]
 
 
 def require_same(a, b) -> None:
@@ -24,14 +27,14 @@ def require_same(a, b) -> None:
 
 
 @pytest.mark.parametrize("part", range(8))
-def test_every_spike_and_reading_is_the_same(part):
-    for program, inputs in DRAWN[part::8]:
+def test_every_spike_and_reading_is_the_same(part, drawn):
+    for program, inputs in drawn[part::8]:
         require_same(literal.run(program, inputs, record=True), generic.run(program, inputs, record=True))
 
 
-def test_they_are_drawn_over_everything():
+def test_they_are_drawn_over_everything(drawn):
     """A rule that no drawn network has would be a rule that nothing tries."""
-    programs = [program for program, _ in DRAWN]
+    programs = [program for program, _ in drawn]
     neurons = [p.neuron for program in programs for p in program.network.populations if p.neuron]
     assert {n.resets for n in neurons} == set(Resets)
     assert sum(int(numbers(n.keep_u).max()) > 0 for n in neurons) > 40 and sum(n.bias is not None for n in neurons) > 40
@@ -44,6 +47,6 @@ def test_they_are_drawn_over_everything():
     assert loops > 20 and sum(len(p.network.ports) > 1 for p in programs) > 40 and sum(len(p.network.probes) > 1 for p in programs) > 40
 
 
-def test_they_spike():
-    outcomes = [literal.run(program, inputs, record=True) for program, inputs in DRAWN[::10]]
+def test_they_spike(drawn):
+    outcomes = [literal.run(program, inputs, record=True) for program, inputs in drawn[::10]]
     assert sum(any(s.any() for name, s in o.spikes.items() if name.startswith("p")) for o in outcomes) > 25

@@ -1,0 +1,101 @@
+"""`tritspike.net`: a network of one's own, from writing it to files and every executor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tritspike import net as tn
+from tritspike.compiler.errors import CompileError, RangeViolation
+from tritspike.runtime.errors import FileError, InputError, MismatchError
+
+RNG = np.random.default_rng(0)
+CODES, MORE = RNG.integers(-1, 2, (30, 64)), RNG.integers(-9, 10, (10, 30))
+SPIKES = RNG.random((20, 8, 64)) < 0.3
+
+
+def mlp(**registers) -> tn.Net:
+    net = tn.Net()
+    x = net.input("x", features=64)
+    hidden = net.lif("hidden", tn.linear(x, CODES, 20), **{"keep": 3072, "vth": 100, "bias": np.arange(30) * 8, **registers})
+    net.readout("digit", tn.linear(hidden, MORE))
+    return net
+
+
+def test_ten_lines_from_a_network_to_its_answer():
+    program = tn.lower(mlp(), tn.Windows(8))
+    outcome = tn.run(program, {"x": SPIKES}, record=True)
+    hidden = outcome.spikes["hidden"]
+    assert hidden.any() and (outcome.read["digit"] == 64 * hidden.sum(1) @ MORE.T).all()
+    assert (tn.run(program, {"x": SPIKES}, "reference").read["digit"] == outcome.read["digit"]).all()
+    assert str(tn.verify(program, {"x": SPIKES})) == f"equal: reference == fast on 20 samples, 3 populations, {20 * 8 * 104:,} (neuron, step) cells"
+
+
+def test_it_says_which_rule_runs_what():
+    assert tn.explain(tn.lower(mlp(), tn.Windows(8))).splitlines() == [
+        "x: play-port",
+        "hidden: shared-linear; not play-port: it fires by itself; not skip-repeater: not proved to repeat a source; "
+        "not keep-product: not proved to fire where two inputs meet; not spiking-attention: it does not hear one product",
+        "digit: sum-readout; not play-port: it fires by itself; not skip-repeater: not proved to repeat a source; "
+        "not keep-product: not proved to fire where two inputs meet; not spiking-attention: it does not hear one product; "
+        "not shared-linear: its codes are not -1, 0 and 1 times one gain a row",
+    ]
+
+
+def test_a_recurrent_layer_with_current_memory_is_a_stream():
+    net = mlp(keep_u=3000, vth=60, resets=tn.Resets.NEVER)
+    hidden = net.handle("hidden")
+    net.join(hidden, tn.same(hidden, -9, delay=1))
+    program = tn.lower(net, tn.Stream(8, 8))
+    tn.verify(program, {"x": SPIKES})
+    with pytest.raises(CompileError, match=r"a delay of 1, and windows that are of different texts \(hint: a stream"):
+        tn.lower(net, tn.Windows(8))
+
+
+def test_files(tmp_path):
+    program = tn.lower(mlp(), tn.Windows(8))
+    tn.save(program, tmp_path / "n.tsn")
+    assert (tn.run(tn.load(tmp_path / "n.tsn"), {"x": SPIKES}).read["digit"] == tn.run(program, {"x": SPIKES}).read["digit"]).all()
+    with pytest.raises(FileError, match="no such file"):
+        tn.load(tmp_path / "other.tsn")
+
+
+def test_what_cannot_be_is_refused_in_one_line():
+    net = mlp()
+    hidden = net.handle("hidden")
+    net.join(hidden, tn.same(hidden, -9))
+    with pytest.raises(CompileError, match=r"^hidden -> hidden: a loop without delay \(hint: delay=1"):
+        tn.lower(net, tn.Windows(8))
+    with pytest.raises(RangeViolation, match=r"digit: the most that a membrane which is read may gather and not fire is \d+, allowed up to 131071"):
+        tn.lower(mlp(), tn.Windows(20_000))
+    program = tn.lower(mlp(), tn.Windows(8))
+    for spikes, message in (
+        ({"x": SPIKES[:, :7]}, r"x: bool of shape \(20, 7, 64\) \(hint: bool of shape \(20, 8, 64\)\)"),
+        ({"y": SPIKES}, "no spikes for 'x'"),
+        ({"x": SPIKES * 2}, "x: int64 of shape"),
+        ({}, "no spikes"),
+    ):
+        for executor in ("fast", "reference"):
+            with pytest.raises(InputError, match=message):
+                tn.run(program, spikes, executor)
+    with pytest.raises(InputError, match="executor 'slow' is unknown"):
+        tn.run(program, {"x": SPIKES}, "slow")
+
+
+def test_a_difference_is_named(monkeypatch):
+    program = tn.lower(mlp(), tn.Windows(8))
+
+    def wrong(*arguments):
+        found = tn.EXECUTORS["reference"](*arguments)
+        found.spikes["hidden"][3, 2, 17] ^= True
+        return found
+
+    monkeypatch.setitem(tn.EXECUTORS, "fast", wrong)
+    with pytest.raises(MismatchError, match=r"^hidden: window 3, step 2, neuron 17: reference and fast differ$"):
+        tn.verify(program, {"x": SPIKES})
+
+
+def test_it_prints_as_a_few_lines():
+    program = tn.lower(mlp(), tn.Windows(8))
+    assert repr(program) == "<Scheduled: 40 neurons in 3 populations, Windows(steps=8)>"
+    assert str(program).splitlines()[1:] == ["x: 64 neurons, latency 0", "hidden: 30 neurons, latency 1", "digit: 10 neurons, latency 2"]

@@ -1,0 +1,137 @@
+"""Networks of your own: written by hand, lowered, run, compared spike by spike, kept in files.
+
+    from tritspike import net as tn
+    net = tn.Net()
+    x = net.input("x", features=64)
+    hidden = net.lif("hidden", tn.linear(x, codes, gain), keep=3072, vth=224, bias=bias)
+    net.readout("digit", tn.linear(hidden, more))
+    program = tn.lower(net, tn.Windows(8))
+    outcome = tn.run(program, {"x": spikes})        # (windows, 8, 64) of 0 and 1
+    outcome.read["digit"]                           # (windows, 10) membranes, in 1/64 synaptic units
+
+Every executor gives the same spikes: `tn.verify(program, {"x": spikes}, executors=["fast", "lava"])`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from numpy.typing import ArrayLike
+
+from tritspike.runtime.errors import InputError, MismatchError
+from tritspike.runtime.evaluation import Verified
+from tritspike.runtime.network import file
+from tritspike.runtime.network.builder import Net
+from tritspike.runtime.network.compare import first_difference
+from tritspike.runtime.network.grid import Axis, Pairs
+from tritspike.runtime.network.inputs import Spikes
+from tritspike.runtime.network.literal import Outcome
+from tritspike.runtime.network.network import Network, Scheduled, Stream, Timing, Windows
+from tritspike.runtime.network.neuron import Bias, Neuron, Resets, Values
+from tritspike.runtime.network.terms import conv2d, linear, onto, same, sparse, summed
+
+__all__ = [
+    "Axis",
+    "Bias",
+    "Net",
+    "Network",
+    "Neuron",
+    "Outcome",
+    "Pairs",
+    "Resets",
+    "Scheduled",
+    "Stream",
+    "Values",
+    "Windows",
+    "conv2d",
+    "explain",
+    "linear",
+    "load",
+    "lower",
+    "onto",
+    "run",
+    "same",
+    "save",
+    "sparse",
+    "summed",
+    "verify",
+]
+
+Executor = Callable[[Scheduled, Spikes, bool], Outcome]
+
+
+def lower(net: Net | Network, timing: Timing) -> Scheduled:
+    """The network with relays where spikes must wait, a latency for each population, and its ranges proved.
+
+    Raises `CompileError` for a loop without delay, delays where windows are of different texts, or what some input could push out of a register.
+    """
+    from tritspike.compiler.networks.lower import lower as lowered
+
+    return lowered(net.network() if isinstance(net, Net) else net, timing)
+
+
+def run(program: Scheduled, spikes: Mapping[str, ArrayLike], executor: str = "fast", record: bool = False) -> Outcome:
+    """What the probes read of each window, and with `record` every population's spikes, (windows, steps, neurons).
+
+    spikes: by port, (windows, steps, ...) of 0 and 1. executor: "fast" or "reference"; the same outcome from each. Raises `InputError`,
+    `ExecutorError` where there is too little memory.
+    """
+    return _executor(executor)(program, Spikes.of(spikes), record)
+
+
+def verify(program: Scheduled, spikes: Mapping[str, ArrayLike], executors: Sequence[str] = ("fast",), against: str = "reference") -> Verified:
+    """Compare every spike of every population at every step. Raises `MismatchError` at the first difference."""
+    inputs = Spikes.of(spikes)
+    expected = _executor(against)(program, inputs, True)
+    for name in executors:
+        where = first_difference(expected, _executor(name)(program, inputs, True))
+        if where is not None:
+            raise MismatchError(f"{where}: {against} and {name} differ")
+    cells = sum(some.size for some in (expected.spikes or {}).values())
+    return Verified((against, *executors), len(inputs), len(program.network.populations), cells)
+
+
+def explain(program: Scheduled) -> str:
+    """A line a population: by which rule `fast` runs it, and why the rules before declined it."""
+    from tritspike.runtime.fast.plan import plan
+
+    _, taken = plan(program)
+    return "\n".join(f"{t.population}: {t.rule}" + "".join(f"; not {rule}: {why}" for rule, why in t.declined) for t in taken)
+
+
+def save(program: Scheduled, path: str | Path) -> None:
+    """Write it to a file, whole or not at all. Raises `FileError`."""
+    file.save(program, Path(path))
+
+
+def load(path: str | Path) -> Scheduled:
+    """Read and check a file. Raises `FileError` with everything that is wrong."""
+    return file.load(Path(path))
+
+
+def _fast(program: Scheduled, spikes: Spikes, record: bool) -> Outcome:
+    from tritspike.runtime.fast import run as fast
+
+    return fast.run(program, fast.packed(spikes.arrays) if _knows_no_texts(program) else spikes, record)
+
+
+def _knows_no_texts(program: Scheduled) -> bool:
+    from tritspike.runtime.fast.rows import row_axis
+
+    return row_axis(program.network) is None
+
+
+def _reference(program: Scheduled, spikes: Spikes, record: bool) -> Outcome:
+    from tritspike.runtime.network import literal
+
+    return literal.run(program, spikes, record)
+
+
+EXECUTORS: dict[str, Executor] = {"fast": _fast, "reference": _reference}
+
+
+def _executor(name: str) -> Executor:
+    if name not in EXECUTORS:
+        raise InputError(f"executor {name!r} is unknown", f"one of {', '.join(EXECUTORS)}")
+    return EXECUTORS[name]
