@@ -14,6 +14,7 @@ import numpy as np
 from tritspike.runtime.network import order
 from tritspike.runtime.network.inputs import played
 from tritspike.runtime.network.literal import Outcome
+from tritspike.runtime.network.memory import require_at_once
 from tritspike.runtime.network.network import Inputs, Population, Probe, Reads, Scheduled, Synapse
 from tritspike.runtime.network.neuron import Resets
 from tritspike.runtime.network.soundness import require_sound
@@ -26,8 +27,9 @@ Some = TypeVar("Some", Bools, Ints)
 
 
 def run(program: Scheduled, inputs: Inputs, record: bool = False) -> Outcome:
-    """As `literal.run` does. Raises `RangeError` as it does, if not at the same step."""
+    """As `literal.run` does. Raises `RangeError` as it does, if not at the same step; `ExecutorError` where there is too little memory."""
     require_sound(program)
+    require_at_once(program, len(inputs))
     line = _Line(program, inputs)
     for group in order.components(program.network):
         line.settle(group)

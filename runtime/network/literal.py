@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.runtime.network.inputs import played
+from tritspike.runtime.network.memory import require_stepped
 from tritspike.runtime.network.network import Inputs, Probe, Reads, Scheduled
 from tritspike.runtime.network.soundness import require_sound
 from tritspike.runtime.network.state import State, begins, require_read
@@ -25,8 +26,12 @@ class Outcome:
 
 
 def run(program: Scheduled, inputs: Inputs, record: bool = False) -> Outcome:
-    """Play all windows back to back. Raises `RangeError` on any value that its register cannot hold."""
+    """Play all windows back to back.
+
+    Raises `RangeError` on any value that its register cannot hold, `ExecutorError` where it needs more memory than there is.
+    """
     require_sound(program)
+    require_stepped(program, len(inputs), record)
     chip, windows = _Chip(program, inputs), len(inputs)
     kept = {p.name: np.zeros((windows, program.timing.period, p.size), np.bool_) for p in program.network.populations} if record else None
     readers = [_Reader(program, probe, windows) for probe in program.network.probes]

@@ -7,7 +7,7 @@ import pytest
 
 from tritspike import net as tn
 from tritspike.compiler.errors import CompileError, RangeViolation
-from tritspike.runtime.errors import FileError, InputError, MismatchError
+from tritspike.runtime.errors import ExecutorError, FileError, InputError, MismatchError
 
 RNG = np.random.default_rng(0)
 CODES, MORE = RNG.integers(-1, 2, (30, 64)), RNG.integers(-9, 10, (10, 30))
@@ -80,6 +80,16 @@ def test_what_cannot_be_is_refused_in_one_line():
                 tn.run(program, spikes, executor)
     with pytest.raises(InputError, match="executor 'slow' is unknown"):
         tn.run(program, {"x": SPIKES}, "slow")
+
+
+def test_what_does_not_fit_into_memory_is_refused_before_it_begins(monkeypatch):
+    net = tn.Net()
+    x = net.input("x", features=1 << 15)
+    net.count(net.lif("all", tn.onto(x, (*x.grid, tn.Axis("more", 1 << 15))), keep=0, vth=1))
+    program = tn.lower(net, tn.Windows(2))
+    for executor in ("fast", "reference"):
+        with pytest.raises(ExecutorError, match=r"^1,073,741,824 neurons and 1,073,741,824 synapses one by one need [\d,]+ MiB, [\d,]+ MiB are free"):
+            tn.run(program, {"x": np.zeros((1, 2, 1 << 15), bool)}, executor)
 
 
 def test_a_difference_is_named(monkeypatch):
