@@ -41,6 +41,7 @@ __all__ = [
     "Pairs",
     "Resets",
     "Scheduled",
+    "Spikes",
     "Stream",
     "Values",
     "Windows",

@@ -17,6 +17,7 @@ from tritspike.runtime.network.literal import Outcome
 from tritspike.runtime.network.memory import require_at_once
 from tritspike.runtime.network.network import Inputs, Population, Probe, Reads, Scheduled, Synapse
 from tritspike.runtime.network.neuron import Resets
+from tritspike.runtime.network.ranges import require_ranges
 from tritspike.runtime.network.soundness import require_sound
 from tritspike.runtime.network.state import Bools, Ints, State, begins, require_read
 
@@ -27,8 +28,12 @@ Some = TypeVar("Some", Bools, Ints)
 
 
 def run(program: Scheduled, inputs: Inputs, record: bool = False) -> Outcome:
-    """As `literal.run` does. Raises `RangeError` as it does, if not at the same step; `ExecutorError` where there is too little memory."""
+    """As `literal.run` does.
+
+    Raises `RangeError` where some input could leave a register, whether this one does or not, `ExecutorError` where there is too little memory.
+    """
     require_sound(program)
+    require_ranges(program)
     require_at_once(program, len(inputs))
     line = _Line(program, inputs)
     for group in order.components(program.network):
@@ -49,7 +54,6 @@ class _Line:
     def __post_init__(self) -> None:
         self.before, self.period = self.program.depth, self.program.timing.period
         self.steps = self.before + len(self.inputs) * self.period
-        self.weights = {s.name: _weights(self.program, s) for s in self.program.network.synapses}
         for port in self.program.network.ports:
             p = self.program.network.by_name[port.population]
             found = played(self.program, self.inputs, port)
@@ -72,7 +76,7 @@ class _Line:
 
     def _at_once(self, name: str) -> None:
         total = sum((self._heard(s) for s in self.program.network.inputs(name)), self._silence(name))
-        state = State.of(self._of(name))
+        state = State.of(self._of(name), proved=True)
         self._keep(name, *(self._by_window if state.resets is Resets.WINDOW else self._along)(name, state, total))
 
     def _silence(self, name: str) -> Ints:
@@ -88,7 +92,7 @@ class _Line:
     def _heard(self, s: Synapse) -> Ints:
         """(steps, neurons) synaptic input by one synapse."""
         source, back = self.spikes[s.source], self._back(s)
-        found = (self.weights[s.name] @ source[: len(source) - back].T.astype(np.int32)).T.astype(np.int64) << s.exponent
+        found = s.wiring.apply(*self.program.network.grids(s), source[: len(source) - back]) << s.exponent
         return np.concatenate([np.zeros((back, found.shape[1]), np.int64), found]) if back else found
 
     def _back(self, s: Synapse) -> int:
@@ -139,7 +143,7 @@ class _Line:
         total = loop.outer[at]
         for s in loop.inner:
             if (then := at - self._back(s)) >= 0:
-                total = total + ((self.weights[s.name] @ lines[s.source][then].astype(np.int32)).astype(np.int64) << s.exponent)
+                total = total + ((loop.weights[s.name] @ lines[s.source][then].astype(np.int32)).astype(np.int64) << s.exponent)
         return total
 
     def _keep(self, name: str, spikes: Bools, membranes: Ints) -> None:
@@ -155,10 +159,6 @@ class _Line:
         return self.windows(self.membranes[probe.population])[:, -1].astype(np.int64)
 
 
-def _weights(program: Scheduled, s: Synapse) -> sp.csr_matrix:
-    return s.wiring.csr(*program.network.grids(s))
-
-
 @dataclass(eq=False)
 class _Loop:
     """A population of a group that hears itself: what it hears of outside over all time, and its own line as far as it is known."""
@@ -167,6 +167,7 @@ class _Loop:
     state: State
     outer: Ints
     inner: list[Synapse]
+    weights: dict[str, sp.csr_matrix]
     spikes: Bools
     membranes: Ints
 
@@ -176,4 +177,7 @@ class _Loop:
         heard, silence = line.program.network.inputs(name), line._silence(name)
         outer = sum((line._heard(s) for s in heard if s.source not in group), silence)
         inner = [s for s in heard if s.source in group]
-        return cls(name, State.of(line._of(name)), outer, inner, np.zeros(silence.shape, np.bool_), np.zeros(silence.shape, np.int64))
+        weights = {s.name: s.wiring.csr(*line.program.network.grids(s)) for s in inner}
+        return cls(
+            name, State.of(line._of(name), proved=True), outer, inner, weights, np.zeros(silence.shape, np.bool_), np.zeros(silence.shape, np.int64)
+        )

@@ -26,16 +26,17 @@ class State:
     keep_u: Ints | int
     threshold: Ints | int
     bias: Ints | int
+    proved: bool = False
     u: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     v: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @classmethod
-    def of(cls, p: Population) -> State:
-        """At rest."""
+    def of(cls, p: Population, proved: bool = False) -> State:
+        """At rest. proved: that no input makes a current wrap (`ranges.py`)."""
         n = p.neuron
         assert n is not None
         keep, keep_u, vth = (each(register, p.grid) for register in (n.keep, n.keep_u, n.vth))
-        found = cls(p.name, n.resets, keep, keep_u, vth << arith.INPUT_SHIFT, n.bias.each(p.grid) if n.bias else 0)
+        found = cls(p.name, n.resets, keep, keep_u, vth << arith.INPUT_SHIFT, n.bias.each(p.grid) if n.bias else 0, proved)
         found.start((p.size,))
         return found
 
@@ -44,11 +45,11 @@ class State:
         self.u, self.v = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
 
     def advance(self, total: Ints) -> Bools:
-        """Spikes of one step, given the synaptic input. Raises `RangeError` where a current would wrap."""
-        self.u = arith.decay(self.u, self.keep_u) + (total << arith.INPUT_SHIFT)
-        if np.abs(self.u).max(initial=0) > arith.V_LIMIT:
+        """Spikes of one step, given the synaptic input. Raises `RangeError` where a current would wrap, unless that was proved not to be."""
+        self.u = _kept(self.u, self.keep_u) + (total << arith.INPUT_SHIFT)
+        if not self.proved and np.abs(self.u).max(initial=0) > arith.V_LIMIT:
             raise RangeError(f"{self.name}: a current of {np.abs(self.u).max()}, allowed up to {arith.V_LIMIT}")
-        before = arith.saturate(arith.decay(self.v, self.keep) + self.u + self.bias)
+        before = arith.saturate(_kept(self.v, self.keep) + self.u + self.bias)
         spikes: Bools = before > self.threshold
         self.v = np.where(spikes, 0, before)
         return spikes
@@ -56,6 +57,13 @@ class State:
     def silence(self, where: Bools) -> None:
         """Back to rest at some rows of (rows, neurons)."""
         self.u[where], self.v[where] = 0, 0
+
+
+def _kept(state: Ints, keep: Ints | int) -> Ints | int:
+    """`arith.decay`, without computing what keeps nothing or all."""
+    if isinstance(keep, int) and keep in (0, arith.KEEP_ALL):
+        return state if keep else 0
+    return arith.decay(state, keep)
 
 
 def require_read(name: str, spikes: Bools, membranes: Ints) -> None:

@@ -22,6 +22,8 @@ def test_counts_and_bounds_are_those_of_the_matrix():
             matrix = s.wiring.csr(source, target)
             assert matrix.shape == (grids.size(target), grids.size(source))
             assert s.wiring.count(source, target) == matrix.count_nonzero()
+            spikes = np.random.default_rng(seed).random((3, matrix.shape[1])) < 0.5
+            assert (s.wiring.apply(source, target, spikes) == (matrix @ spikes.T.astype(int)).T).all()
             high, low = s.wiring.bounds(source, target)
             assert (high, low) == (matrix.maximum(0).sum(1).max(), matrix.minimum(0).sum(1).min())
             some += 1

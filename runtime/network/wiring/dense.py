@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Grid, Index
+from tritspike.runtime.network.wiring.apply import by_matrix, product
 from tritspike.runtime.network.wiring.maps import Map, followed, meetings
 from tritspike.runtime.network.wiring.reduced import reduced
 
@@ -55,6 +56,11 @@ class Dense:
         gather = begin + np.arange(int(length.sum()))
         places = (np.repeat(row, length), np.repeat(base, length) + columns[codes.indices[gather]])
         return sp.csr_matrix((codes.data[gather], places), shape=(grids.size(target), grids.size(source)))
+
+    def apply(self, source: Grid, target: Grid, spikes: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """(steps, source neurons) spikes -> (steps, target neurons) input, in weight mantissas."""
+        found = by_matrix(self.weights, self.read, self.row_names(target), source, target, spikes)
+        return product(self.csr(source, target), spikes) if found is None else found
 
     def bounds(self, source: Grid, target: Grid) -> tuple[int, int]:
         """(largest, smallest) sum of weights that any spikes can bring to one target neuron."""

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Grid
+from tritspike.runtime.network.wiring.apply import gather
 from tritspike.runtime.network.wiring.maps import Map, meetings
 from tritspike.runtime.network.wiring.reduced import reduced
 
@@ -32,6 +34,10 @@ class Join:
         there = (column >= 0) & (self.weight != 0)
         weights = np.full(int(there.sum()), self.weight, np.int32)
         return sp.csr_matrix((weights, (row[there], column[there])), shape=(grids.size(target), grids.size(source)))
+
+    def apply(self, source: Grid, target: Grid, spikes: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """(steps, source neurons) spikes -> (steps, target neurons) input, in weight mantissas."""
+        return gather(self.read, source, target).counts(spikes).astype(np.int64) * self.weight
 
     def bounds(self, source: Grid, target: Grid) -> tuple[int, int]:
         """(largest, smallest) sum of weights that any spikes can bring to one target neuron."""

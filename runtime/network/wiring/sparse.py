@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.runtime.network.grid import Grid
+from tritspike.runtime.network.wiring.apply import product
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -33,6 +34,10 @@ class Sparse:
     def csr(self, source: Grid, target: Grid) -> sp.csr_matrix:
         """(target neurons, source neurons) weight mantissas."""
         return self._matrix
+
+    def apply(self, source: Grid, target: Grid, spikes: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """(steps, source neurons) spikes -> (steps, target neurons) input, in weight mantissas."""
+        return product(self._matrix, spikes)
 
     def bounds(self, source: Grid, target: Grid) -> tuple[int, int]:
         """(largest, smallest) sum of weights that any spikes can bring to one target neuron."""

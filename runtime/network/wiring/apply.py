@@ -1,0 +1,93 @@
+"""Synaptic input of many steps at once, by a wiring's rule instead of its list of synapses: gathers, and one product for a matrix."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.grid import Axis, Grid, Index
+from tritspike.runtime.network.wiring.maps import Follow, Map, meetings
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+_GATHERED = 1 << 24  # numbers that are gathered at once
+
+
+@dataclass(frozen=True, eq=False)
+class Gather:
+    """at: (targets, times) source neurons that each target meets; the number of source neurons where there is none."""
+
+    at: Index
+
+    def counts(self, spikes: Bools) -> NDArray[np.float32]:
+        """(steps, targets): how many of them fired."""
+        padded = np.concatenate([spikes, np.zeros((len(spikes), 1), np.bool_)], 1)
+        if self.at.shape[1] == 1:
+            return padded[:, self.at[:, 0]].astype(np.float32)
+        out = np.empty((len(spikes), len(self.at)), np.float32)
+        step = max(1, _GATHERED // max(self.at.size, 1))
+        for begin in range(0, len(spikes), step):
+            out[begin : begin + step] = padded[begin : begin + step][:, self.at].sum(2, dtype=np.float32)
+        return out
+
+
+def gather(read: Map, source: Grid, target: Grid) -> Gather:
+    """Of a map that names all of the source's coordinates."""
+    return _gather(tuple(read.items()), source, target)
+
+
+@lru_cache(maxsize=256)
+def _gather(read: tuple[tuple[str, object], ...], source: Grid, target: Grid) -> Gather:
+    at, row, _ = meetings(dict(read), source, target)  # type: ignore[arg-type]
+    there = grids.flat(source, at) if source else np.zeros(len(row), np.int64)
+    return Gather(np.where(there < 0, grids.size(source), there).reshape(grids.size(target), -1))
+
+
+def by_matrix(weights: NDArray[np.int32], read: Map, rows: tuple[str, ...], source: Grid, target: Grid, spikes: Bools) -> Ints | None:
+    """(steps, neurons) input through a matrix that is the same wherever `read` says; None where rows cut through an axis of pairs.
+
+    Counts and sums are below 2^24 by the bounds that every program is proved to keep, so float32 holds them exactly.
+    """
+    outer = tuple(axis for axis in target if not set(axis.names) & set(rows))
+    if any(set(axis.names) & set(rows) and not isinstance(axis, Axis) for axis in target):
+        return None
+    columns = tuple(axis for axis in source if not set(axis.names) & read.keys())
+    found = gather({**read, **_each(columns)}, source, (*outer, *columns))
+    cells, width = grids.size(outer), grids.size(columns)
+    out = np.empty((len(spikes), grids.size(target)), np.int64)
+    place = _places(target, outer, rows)
+    step = max(1, _GATHERED // max(cells * width, 1))
+    for begin in range(0, len(spikes), step):
+        counts = found.counts(spikes[begin : begin + step])
+        product = counts.reshape(-1, width) @ weights.T.astype(np.float32)
+        out[begin : begin + step, place] = product.reshape(len(counts), -1)
+    return out
+
+
+def product(matrix: sp.csr_matrix, spikes: Bools) -> Ints:
+    """(steps, neurons) input through synapses that are listed."""
+    found: Ints = (matrix @ spikes.T.astype(np.int32)).T.astype(np.int64)
+    return found
+
+
+def _each(columns: Grid) -> Map:
+    return {name: Follow(name) for axis in columns for name in axis.names}
+
+
+def _places(target: Grid, outer: Grid, rows: tuple[str, ...]) -> Index:
+    """(outer cells * rows,) target neurons in the order of a product."""
+    sizes = grids.extents(target)
+    count = math.prod(sizes[name] for name in rows)
+    over = np.unravel_index(np.arange(count), tuple(sizes[name] for name in rows)) if rows else ()
+    at = {name: np.repeat(along, count) for name, along in grids.coordinates(outer).items()}
+    at |= {name: np.tile(along, grids.size(outer)) for name, along in zip(rows, over)}
+    return grids.flat(target, at) if at else np.zeros(1, np.int64)
