@@ -1,0 +1,106 @@
+"""Run a scheduled network on stock Lava: all that it is refused for first, then a child process with a time limit; nothing is left behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tritspike.hw_profiles.errors import listed
+from tritspike.runtime.errors import ExecutorError
+from tritspike.runtime.kept import keep
+from tritspike.runtime.lava import TIME_LIMIT, room
+from tritspike.runtime.lava.executor import environment, run_child
+from tritspike.runtime.lava.scheduled import job
+from tritspike.runtime.lava.scheduled.job import Job
+from tritspike.runtime.lava.scheduled.plan import Plan, findings, plan
+from tritspike.runtime.lava.stock import require_here
+from tritspike.runtime.network.literal import Outcome
+from tritspike.runtime.network.network import Inputs, Probe, Reads, Scheduled
+
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+
+def run(program: Scheduled, inputs: Inputs, record: bool = False, limit: float = TIME_LIMIT) -> Outcome:
+    """As `literal.run`, but unchecked: Lava says nothing where a current wraps or a membrane that is read fires; the compiler proves that none does.
+
+    limit: seconds before the child is killed. Raises `ExecutorError`.
+    """
+    require_here()
+    planned = plan(program)
+    wanted = _job(program, planned, len(inputs), record)
+    _require_room(program, planned, wanted)
+    with keep("tritspike-lava-", environment(), ExecutorError) as kept:
+        done = _Done(program, planned, wanted, kept.folder, _played(program, inputs))
+        job.write(wanted, planned, kept.folder)
+        for name, steps in done.played.items():
+            job.play(kept.folder, planned.parts[name][0].group, steps)
+        run_child(kept, limit, "tritspike.runtime.lava.scheduled.child")
+        spikes = {p.name: done.spikes(p.name) for p in program.network.populations} if record else None
+        return Outcome({probe.name: done.read(probe) for probe in program.network.probes}, spikes)
+
+
+def _job(program: Scheduled, planned: Plan, windows: int, record: bool) -> Job:
+    network = program.network
+    counted, members = ({p.population for p in network.probes if p.reads is reads} for reads in (Reads.COUNT, Reads.MEMBRANE))
+    recorded = planned.homes(p.name for p in network.populations if p.neuron is not None and (record or p.name in counted))
+    read = {part.group: program.latency[name] for name in sorted(members) for part in planned.parts[name]}
+    return Job(windows, program.timing.period, program.depth, recorded, read)
+
+
+def _require_room(program: Scheduled, planned: Plan, wanted: Job) -> None:
+    """Raises `ExecutorError` with everything that Lava or this machine has no room for; raises the soft file limit where that is allowed."""
+    processes, memory = planned.processes(wanted.recorded), planned.shared_memory(wanted.recorded)
+    found = (*findings(program), *room.findings(processes, memory))
+    if found:
+        raise ExecutorError(listed(found))
+    room.raise_files(processes)
+
+
+def _played(program: Scheduled, inputs: Inputs) -> dict[str, Bools]:
+    """(steps, neurons) by population: windows end to end, silent after their last step with input."""
+    found = {}
+    for port in program.network.ports:
+        p = program.network.by_name[port.population]
+        windows = inputs.played(port.plays, p.grid)
+        steps = np.zeros((len(windows), program.timing.period, p.size), np.bool_)
+        steps[:, : windows.shape[1]] = windows
+        found[p.name] = steps.reshape(-1, p.size)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Done:
+    """A job's folder after its run. played: by population."""
+
+    program: Scheduled
+    planned: Plan
+    wanted: Job
+    folder: Path
+    played: dict[str, Bools]
+
+    def spikes(self, name: str) -> Bools:
+        """(windows, steps, neurons), each window as the population saw it."""
+        steps = self.wanted.windows * self.wanted.period
+        found, latency = self.played.get(name), self.program.latency[name]
+        if found is None:
+            found = self._of(name, steps, np.bool_)
+            for part in self.planned.parts[name]:
+                found[:, part.neurons] = job.recorded(self.folder, part.group, self.wanted, part.seats)[latency : latency + steps]
+        return found.reshape(self.wanted.windows, self.wanted.period, -1)
+
+    def read(self, probe: Probe) -> Ints:
+        """(windows, neurons)."""
+        if probe.reads is Reads.COUNT:
+            return self.spikes(probe.population).sum(1, dtype=np.int64)
+        found, membranes = self._of(probe.population, self.wanted.windows, np.int64), job.answered(self.folder)
+        for part in self.planned.parts[probe.population]:
+            found[:, part.neurons] = membranes[part.group][:, part.seats]
+        return found
+
+    def _of(self, name: str, rows: int, kind: Any) -> Any:
+        return np.zeros((rows, self.program.network.by_name[name].size), kind)
