@@ -48,12 +48,12 @@ class Trial:
 class Run:
     """A command whose temporary files go to `folder`, which marks all its processes too: they inherit its name."""
 
-    def __init__(self, folder: Path, *arguments: object) -> None:
+    def __init__(self, folder: Path, *arguments: object, command: tuple[str, ...] = ("-m", "runtime")) -> None:
         folder.mkdir()
         self.folder, self.before = folder, set(os.listdir(_SHM))
         self.mark = f"TMPDIR={folder}".encode()
         self.started = subprocess.Popen(
-            [sys.executable, "-m", "runtime", *map(str, arguments)],
+            [sys.executable, *command, *map(str, arguments)],
             cwd=ROOT,
             env=os.environ | {"TMPDIR": str(folder), "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
             stdout=subprocess.DEVNULL,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -10,10 +11,11 @@ from tritspike.compiler.errors import CompileError
 from tritspike.compiler.networks.schedule import schedule
 from tritspike.runtime.errors import InputError, RangeError
 from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network import literal
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis, Pairs
-from tritspike.runtime.network.network import Scheduled, Stream, Windows
-from tritspike.runtime.network.neuron import Resets
+from tritspike.runtime.network.network import Reads, Scheduled, Stream, Windows
+from tritspike.runtime.network.neuron import Bias, Resets, Values
 from tritspike.runtime.network.order import components
 from tritspike.runtime.network.ranges import require_ranges
 from tritspike.runtime.network.terms import Handle, conv2d, linear, onto, same, sparse, summed
@@ -34,6 +36,28 @@ class Played:
     def played(self, plays: str, grid) -> np.ndarray:
         rng = np.random.default_rng([self.seed, *plays.encode()])
         return rng.random((self.windows, self.steps, grids.size(grid))) < self.rate
+
+
+@cache
+def drawn(seed: int) -> tuple[Scheduled, Played]:
+    """`draw(seed)`, once."""
+    return draw(seed)
+
+
+@cache
+def expected(seed: int) -> literal.Outcome:
+    """What the literal simulator makes of it, once."""
+    return literal.run(*drawn(seed), record=True)
+
+
+def require_same(a: literal.Outcome, b: literal.Outcome) -> None:
+    """Every spike of every population, and every probe's reading."""
+    assert a.read.keys() == b.read.keys() and a.spikes.keys() == b.spikes.keys()
+    for name, spikes in a.spikes.items():
+        where = np.argwhere(spikes != b.spikes[name])
+        assert spikes.shape == b.spikes[name].shape and not len(where), f"{name}: window, step, neuron {where[0]}"
+    for name, read in a.read.items():
+        assert read.shape == b.read[name].shape and (read == b.read[name]).all(), name
 
 
 def draw(seed: int, largest: int = 6) -> tuple[Scheduled, Played]:
@@ -165,6 +189,30 @@ class _Maker:
             later = [h for h in self.handles if h.grid == handle.grid and not h.name.startswith("x")]
             source = later[int(self.rng.integers(len(later)))]
             self.made.join(handle, same(source, int(self.rng.integers(-20, 21)), delay=int(self.rng.integers(1, 3))))
+
+
+def varied(program: Scheduled, seed: int) -> Scheduled:
+    """The same with registers that differ from neuron to neuron, but where membranes are read; the ranges stay proved."""
+    rng = np.random.default_rng(seed)
+    read = {probe.population for probe in program.network.probes if probe.reads is Reads.MEMBRANE}
+    populations = tuple(p if p.neuron is None or p.name in read else _varied(p, rng) for p in program.network.populations)
+    return replace(program, network=replace(program.network, populations=populations))
+
+
+def _varied(p, rng):
+    def some(values) -> Values:
+        last = tuple(a for a in p.grid if isinstance(a, Axis))[-1:]
+        return Values(tuple(a.name for a in last), rng.choice(values, [a.size for a in last]).astype(np.int64))
+
+    most = int(rng.choice([0, 500, 4095]))
+    neuron = replace(
+        p.neuron,
+        keep=some([1, 2048, 4096]),
+        vth=some([1, 7, 100]),
+        keep_u=some([0, p.neuron.keep_u]),
+        bias=Bias(some([-most, 0, most // 2, most]), int(rng.integers(3))),
+    )
+    return replace(p, neuron=neuron)
 
 
 def groups(program: Scheduled) -> list[tuple[str, ...]]:

@@ -18,13 +18,9 @@ from tritspike.runtime.files import read_tensors, write_atomic
 from tritspike.runtime.kept import Kept, keep
 from tritspike.runtime.lava import TIME_LIMIT
 from tritspike.runtime.lava.plan import Plan, plan
+from tritspike.runtime.lava.room import FILES_A_PROCESS, MOST_PROCESSES, SHM, SPARE_FILES
 from tritspike.runtime.lava.stock import require_here
 from tritspike.runtime.program import SOURCE, Program, Result, Samples, packed
-
-_FILES_A_PROCESS = 12  # measured: file descriptors that one leaf process needs in the parent
-_SPARE_FILES = 128
-_MOST_PROCESSES = 160  # the most that was measured to run (162, with the file limit raised)
-_SHM = Path("/dev/shm")
 
 
 def run(program: Program, samples: Samples, record: bool = False, limit: float = TIME_LIMIT) -> Result:
@@ -49,16 +45,16 @@ def clocked(program: Program, samples: Samples, record: bool = False, limit: flo
 def _preflight(fused: Plan, record: bool) -> None:
     """Refuse what would die of SIGBUS or hang; raise the soft file limit where that is allowed."""
     processes, memory = fused.processes(record), fused.shared_memory(record)
-    if processes > _MOST_PROCESSES:
+    if processes > MOST_PROCESSES:
         raise ExecutorError(
-            f"Lava would need {processes} processes, at most {_MOST_PROCESSES} are started", "share thresholds and leaks between populations"
+            f"Lava would need {processes} processes, at most {MOST_PROCESSES} are started", "share thresholds and leaks between populations"
         )
-    free = shutil.disk_usage(_SHM).free
+    free = shutil.disk_usage(SHM).free
     if memory > free:
         raise ExecutorError(
-            f"Lava needs {memory >> 20} MiB of {_SHM}, {free >> 20} MiB are free", "mount a larger one, or compile for a shorter --length"
+            f"Lava needs {memory >> 20} MiB of {SHM}, {free >> 20} MiB are free", "mount a larger one, or compile for a shorter --length"
         )
-    wanted = processes * _FILES_A_PROCESS + _SPARE_FILES
+    wanted = processes * FILES_A_PROCESS + SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:
         if hard != resource.RLIM_INFINITY and hard < wanted:

@@ -118,7 +118,7 @@ def test_soft_limit_on_files_is_raised(hard, program, monkeypatch):
 def test_too_many_processes(program, shell, monkeypatch, jobs):
     count = processes(program)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: "found")
-    monkeypatch.setattr(executor, "_MOST_PROCESSES", count - 1)
+    monkeypatch.setattr(executor, "MOST_PROCESSES", count - 1)
     assert shell.refusal(RUNTIME, *classify(program)) == (
         f"Lava would need {count} processes, at most {count - 1} are started (hint: share thresholds and leaks between populations)"
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.hw_profiles.errors import listed
-from tritspike.runtime.errors import ExecutorError
+from tritspike.runtime.errors import ExecutorError, InputError
 from tritspike.runtime.kept import keep
 from tritspike.runtime.lava import TIME_LIMIT, room
 from tritspike.runtime.lava.executor import environment, run_child
@@ -28,9 +28,11 @@ Ints = NDArray[np.int64]
 def run(program: Scheduled, inputs: Inputs, record: bool = False, limit: float = TIME_LIMIT) -> Outcome:
     """As `literal.run`, but unchecked: Lava says nothing where a current wraps or a membrane that is read fires; the compiler proves that none does.
 
-    limit: seconds before the child is killed. Raises `ExecutorError`.
+    limit: seconds before the child is killed. Raises `ExecutorError`, and `InputError` where there is nothing to play.
     """
     require_here()
+    if not len(inputs):
+        raise InputError("no windows to play")
     planned = plan(program)
     wanted = _job(program, planned, len(inputs), record)
     _require_room(program, planned, wanted)
