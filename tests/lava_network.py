@@ -6,12 +6,39 @@ The plan is the product's; so are the constructor arguments, through the very pr
 from __future__ import annotations
 
 import numpy as np
-from lava_inline import _neuron_model, _synapse_model
+from lava_inline import Port
 
 from tritspike.runtime.lava.scheduled.plan import Plan, plan
 from tritspike.runtime.lava.scheduled.processes import neurons, synapses
 from tritspike.runtime.network.literal import Outcome
 from tritspike.runtime.network.network import Inputs, Reads, Scheduled
+
+# isort: split
+# after the remedy in runtime/lava/stock.py, which the imports above apply
+from lava.proc.lif.models import PyLifModelBitAcc, PyLifResetModelBitAcc
+from lava.proc.lif.process import LIFReset
+from lava.proc.sparse.models import PySparseModelBitAcc
+
+_TYPES = {"u": np.int32, "v": np.int32, "bias_mant": np.int16, "bias_exp": np.int16}  # Lava's own; du, dv and vth it leaves as they are
+
+
+def model(process):
+    """The model class of a LIF or LIFReset, as Lava's builder makes it."""
+    found = (PyLifResetModelBitAcc if isinstance(process, LIFReset) else PyLifModelBitAcc)(process.proc_params)
+    for name, kind in _TYPES.items():
+        setattr(found, name, np.array(np.broadcast_to(getattr(process, name).init, process.v.shape), kind))
+    for name in ("du", "dv", "vth"):
+        setattr(found, name, getattr(process, name).init)
+    found.a_in, found.s_out = Port(process.v.shape), Port(process.v.shape)
+    return found
+
+
+def _synapse_model(link):
+    process, (rows, columns) = synapses(link), link.weights.shape
+    found = PySparseModelBitAcc(process.proc_params)
+    found.weights, found.num_message_bits = process.weights.init, np.array([0])
+    found.a_buff, found.a_out, found.s_in = np.zeros(rows, np.int32), Port(rows), Port(columns)
+    return found
 
 
 def run(program: Scheduled, inputs: Inputs) -> Outcome:
@@ -25,8 +52,8 @@ def run(program: Scheduled, inputs: Inputs) -> Outcome:
 
 def _history(program, planned: Plan, inputs, steps):
     """(steps, neurons) spikes and membranes of each group."""
-    chip = {n: _neuron_model(neurons(g), g.size) for n, g in enumerate(planned.groups) if g.registers is not None}
-    links = [(k, _synapse_model(synapses(k), k)) for k in planned.links]
+    chip = {n: model(neurons(g)) for n, g in enumerate(planned.groups) if g.registers is not None}
+    links = [(link, _synapse_model(link)) for link in planned.links]
     spikes, membranes = ([np.zeros((steps, g.size), np.int64) for g in planned.groups] for _ in range(2))
     for port in program.network.ports:
         played = inputs.played(port.plays, program.network.by_name[port.population].grid)
@@ -35,15 +62,15 @@ def _history(program, planned: Plan, inputs, steps):
             spikes[planned.parts[port.population][0].group][at : at + len(window)] = window
     for at in range(steps):
         heard = [np.zeros(g.size, np.int32) for g in planned.groups]
-        for link, model in links:
-            heard[link.target] += model.a_buff
-        for n, model in chip.items():
-            model.time_step, model.a_in.data = at + 1, heard[n]
-            model.run_spk()
-            spikes[n][at], membranes[n][at] = model.s_out.data, model.v
-        for link, model in links:
-            model.s_in.data = spikes[link.source][at].astype(np.int32)
-            model.run_spk()
+        for link, synapse in links:
+            heard[link.target] += synapse.a_buff
+        for n, neuron in chip.items():
+            neuron.time_step, neuron.a_in.data = at + 1, heard[n]
+            neuron.run_spk()
+            spikes[n][at], membranes[n][at] = neuron.s_out.data, neuron.v
+        for link, synapse in links:
+            synapse.s_in.data = spikes[link.source][at].astype(np.int32)
+            synapse.run_spk()
     return spikes, membranes
 
 

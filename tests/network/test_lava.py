@@ -17,6 +17,7 @@ from random_network import require_same
 
 from tritspike.compiler.lower import lower
 from tritspike.compiler.networks.schedule import schedule
+from tritspike.runtime import arith
 from tritspike.runtime.errors import ExecutorError, InputError
 from tritspike.runtime.lava import plan as before
 from tritspike.runtime.lava import room
@@ -26,6 +27,7 @@ from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.legacy import converted
 from tritspike.runtime.network.network import Windows
 from tritspike.runtime.network.neuron import Bias, Neuron, Resets, Values, numbers
+from tritspike.runtime.network.state import State
 from tritspike.runtime.network.terms import linear, same
 from tritspike.runtime.text import Encoder
 
@@ -34,6 +36,8 @@ pytest.importorskip("lava.magma", reason="lava-nc is not installed")
 import lava_network
 
 from tritspike.runtime.lava.scheduled import executor
+
+from lava.proc.lif.process import LIF  # isort: skip  (after the remedy in stock.py)
 
 SEEDS = range(400)
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "zoo" / "sst2-one-chip"
@@ -59,6 +63,26 @@ class Texts:
 def test_every_spike_and_reading_of_random_networks(part):
     for seed in SEEDS[part::8]:
         require_same(random_network.expected(seed), lava_network.run(*random_network.drawn(seed)))
+
+
+def test_a_step_is_lava_s_up_to_the_edges_of_every_register():
+    """Each neuron with registers of its own, which the model class takes on a CPU; currents up to the last that does not wrap."""
+    rng, n, saturated = np.random.default_rng(0), 20_000, 0
+    keep_u, keep = rng.choice([0, 1, 4095], n), rng.choice([1, 4095, 4096], n)
+    keep_u, keep = (np.where(rng.random(n) < 0.7, rng.integers(1, 4096, n), some) for some in (keep_u, keep))
+    vth = rng.choice([0, 1, 1000, 50_000, arith.VTH_LIMIT], n)
+    mantissa, exponent = rng.choice([0, 1, -1, 4095, -4095], n), rng.integers(0, 8, n)
+    ours = State("p", Resets.NEVER, keep, keep_u, vth << arith.INPUT_SHIFT, mantissa << exponent)
+    ours.start((n,))
+    model = lava_network.model(LIF(shape=(n,), du=4095 - keep_u, dv=4096 - keep, vth=vth, bias_mant=mantissa, bias_exp=exponent))
+    for _ in range(60):
+        wanted = rng.choice([-arith.V_LIMIT + 63, -1000, 0, 1000, arith.V_LIMIT, *rng.integers(-arith.V_LIMIT, arith.V_LIMIT, 5)], n)
+        total = (wanted - arith.decay(ours.u, keep_u)) >> arith.INPUT_SHIFT
+        spikes, model.a_in.data = ours.advance(total), total.astype(np.int32)
+        model.run_spk()
+        assert (model.s_out.data == spikes).all() and (model.u == ours.u).all() and (model.v == ours.v).all()
+        saturated += int((abs(model.v) == arith.V_LIMIT).sum())
+    assert saturated > 1000
 
 
 @pytest.mark.parametrize("part", range(2))

@@ -16,7 +16,7 @@ from tritspike.runtime.lava import TIME_LIMIT, room
 from tritspike.runtime.lava.executor import environment, run_child
 from tritspike.runtime.lava.scheduled import job
 from tritspike.runtime.lava.scheduled.job import Job
-from tritspike.runtime.lava.scheduled.plan import Plan, findings, plan
+from tritspike.runtime.lava.scheduled.plan import Part, Plan, findings, plan
 from tritspike.runtime.lava.stock import require_here
 from tritspike.runtime.network.literal import Outcome
 from tritspike.runtime.network.network import Inputs, Probe, Reads, Scheduled
@@ -37,10 +37,11 @@ def run(program: Scheduled, inputs: Inputs, record: bool = False, limit: float =
     wanted = _job(program, planned, len(inputs), record)
     _require_room(program, planned, wanted)
     with keep("tritspike-lava-", environment(), ExecutorError) as kept:
-        done = _Done(program, planned, wanted, kept.folder, _played(program, inputs))
         job.write(wanted, planned, kept.folder)
+        done = _Done(program, wanted, planned.parts, kept.folder, _played(program, inputs))
+        del planned  # its weights, which the child has now
         for name, steps in done.played.items():
-            job.play(kept.folder, planned.parts[name][0].group, steps)
+            job.play(kept.folder, done.parts[name][0].group, steps)
         run_child(kept, limit, "tritspike.runtime.lava.scheduled.child")
         spikes = {p.name: done.spikes(p.name) for p in program.network.populations} if record else None
         return Outcome({probe.name: done.read(probe) for probe in program.network.probes}, spikes)
@@ -77,11 +78,11 @@ def _played(program: Scheduled, inputs: Inputs) -> dict[str, Bools]:
 
 @dataclass(frozen=True, eq=False)
 class _Done:
-    """A job's folder after its run. played: by population."""
+    """A job's folder after its run. parts, played: by population."""
 
     program: Scheduled
-    planned: Plan
     wanted: Job
+    parts: dict[str, tuple[Part, ...]]
     folder: Path
     played: dict[str, Bools]
 
@@ -91,7 +92,7 @@ class _Done:
         found, latency = self.played.get(name), self.program.latency[name]
         if found is None:
             found = self._of(name, steps, np.bool_)
-            for part in self.planned.parts[name]:
+            for part in self.parts[name]:
                 found[:, part.neurons] = job.recorded(self.folder, part.group, self.wanted, part.seats)[latency : latency + steps]
         return found.reshape(self.wanted.windows, self.wanted.period, -1)
 
@@ -100,7 +101,7 @@ class _Done:
         if probe.reads is Reads.COUNT:
             return self.spikes(probe.population).sum(1, dtype=np.int64)
         found, membranes = self._of(probe.population, self.wanted.windows, np.int64), job.answered(self.folder)
-        for part in self.planned.parts[probe.population]:
+        for part in self.parts[probe.population]:
             found[:, part.neurons] = membranes[part.group][:, part.seats]
         return found
 
