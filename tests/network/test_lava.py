@@ -250,6 +250,26 @@ def test_all_that_is_refused_is_said_in_one_line(monkeypatch):
     )
 
 
+def test_thousands_of_kinds_are_refused_at_once():
+    vth = Values(("features",), np.arange(3000))
+    net = Net()
+    x = net.input("x", features=3000)
+    first = net.population("first", same(x), Neuron(keep=1, vth=vth))
+    net.count(net.population("second", same(first), Neuron(keep=2, vth=vth)))
+    with pytest.raises(ExecutorError, match=r"^Lava: the number of processes .* is \d{4,5}, allowed up to 160"):
+        executor.run(schedule(net.network(), Windows(1)), random_network.Played(1, 1, 0))
+
+
+def test_a_port_that_nothing_hears_is_no_process():
+    net = Net()
+    x, y = net.input("x", features=3), net.input("y", features=3)
+    net.count(net.lif("p", same(x), keep=1, vth=0))
+    net.count(y)
+    program, inputs = schedule(net.network(), Windows(2)), random_network.Played(3, 2, 0)
+    assert plan(program).processes() == 3
+    require_same(literal.run(program, inputs, record=True), executor.run(program, inputs, record=True, limit=120))
+
+
 def test_nothing_to_play():
     program, _ = one(Neuron(keep=1, vth=1))
     with pytest.raises(InputError, match="no windows to play"):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tritspike.hw_profiles.errors import Finding
 from tritspike.runtime import arith
 from tritspike.runtime.lava.plan import CHANNEL_SLOTS
+from tritspike.runtime.lava.room import MOST_PROCESSES
 from tritspike.runtime.network.network import Population, Reads, Scheduled, Stream
 from tritspike.runtime.network.neuron import Resets, each, numbers
 
@@ -84,13 +85,19 @@ class Plan:
     links: tuple[Link, ...]
     parts: dict[str, tuple[Part, ...]]
 
+    @property
+    def played(self) -> tuple[int, ...]:
+        """Groups that the host plays and that any synapse hears."""
+        return tuple(sorted({link.source for link in self.links if self.groups[link.source].registers is None}))
+
     def homes(self, populations: Iterable[str]) -> tuple[int, ...]:
         """The groups in which these have neurons."""
         return tuple(sorted({part.group for name in populations for part in self.parts[name]}))
 
     def processes(self, recorded: Iterable[int] = ()) -> int:
         """Leaf processes, the host's players and the recorders of groups included."""
-        return len(self.groups) + len(self.links) + len(tuple(recorded))
+        neurons = sum(group.registers is not None for group in self.groups)
+        return neurons + len(self.played) + len(self.links) + len(tuple(recorded))
 
     def shared_memory(self, recorded: Iterable[int] = ()) -> int:
         """Bytes of /dev/shm for the channels: slots * neurons * 4 on each end of every synapse, and of every recorder."""
@@ -99,7 +106,10 @@ class Plan:
 
 
 def plan(program: Scheduled) -> Plan:
-    """Fuse `program`. Deterministic: groups in order of their first neurons. That Lava can hold the registers is for `findings` to say."""
+    """Fuse `program`. Deterministic: groups in order of their first neurons. That Lava can hold the registers is for `findings` to say.
+
+    Where there are more groups than Lava runs processes there are no links: there could be a million.
+    """
     keys: dict[_Key, int] = {}
     parts: dict[str, tuple[Part, ...]] = {}
     sizes: list[int] = []
@@ -108,7 +118,7 @@ def plan(program: Scheduled) -> Plan:
     groups = [Group(key.registers, n, np.zeros(n, np.int64), np.zeros(n, np.int64)) for key, n in zip(keys, sizes)]
     for p in program.network.populations:
         _write_biases(groups, p, parts[p.name])
-    links = tuple(_links(program, sizes, parts))
+    links = tuple(_links(program, sizes, parts)) if len(groups) <= MOST_PROCESSES else ()
     return Plan(tuple(groups), (*links, *_bridges(groups, links)), parts)
 
 

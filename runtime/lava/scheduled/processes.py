@@ -43,8 +43,7 @@ class Whole(AbstractProcess):
 
     def __init__(self, plan: Plan, read: tuple[int, ...] = (), recorded: dict[int, Path] | None = None, steps: int = 0) -> None:
         super().__init__(plan=plan, recorded=recorded or {}, steps=steps)
-        played = sorted({link.source for link in plan.links if plan.groups[link.source].registers is None})
-        self.heard = {n: InPort(shape=(plan.groups[n].size,)) for n in played}
+        self.heard = {n: InPort(shape=(plan.groups[n].size,)) for n in plan.played}
         self.read = {n: Var(shape=(plan.groups[n].size,), init=0) for n in read}
         for prefix, members in (("heard", self.heard), ("read", self.read)):
             for n, member in members.items():
