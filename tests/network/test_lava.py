@@ -250,6 +250,16 @@ def test_all_that_is_refused_is_said_in_one_line(monkeypatch):
     )
 
 
+@pytest.mark.parametrize("hard", [176, room.resource.RLIM_INFINITY])
+def test_a_soft_limit_of_files_is_raised(hard, monkeypatch):
+    limits = []
+    monkeypatch.setattr(room.resource, "getrlimit", lambda what: (64, hard))
+    monkeypatch.setattr(room.resource, "setrlimit", lambda what, pair: limits.append(pair))
+    assert not list(room.findings(4, 0))
+    room.raise_files(4)
+    assert limits == [(176, hard)]
+
+
 def test_thousands_of_kinds_are_refused_at_once():
     vth = Values(("features",), np.arange(3000))
     net = Net()

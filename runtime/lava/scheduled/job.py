@@ -87,7 +87,7 @@ def play(folder: Path, group: int, steps: NDArray[np.bool_]) -> None:
 
 def recorded(folder: Path, group: int, job: Job, part: slice) -> NDArray[np.bool_]:
     """(steps, neurons) of a part of a group."""
-    rows = np.fromfile(spikes(folder, group), np.uint8).reshape(job.steps, -1)
+    rows = np.memmap(spikes(folder, group), np.uint8, "r").reshape(job.steps, -1)  # many populations may each read a part of a large group
     bits = np.unpackbits(rows[:, part.start // 8 : (part.stop + 7) // 8], axis=1)
     return bits[:, part.start % 8 :][:, : part.stop - part.start].view(np.bool_)
 

@@ -241,7 +241,10 @@ def _bridges(groups: list[Group], links: tuple[Link, ...]) -> Iterator[Link]:
 
 
 def findings(program: Scheduled) -> Iterator[Finding]:
-    """Registers that Lava's LIF or Sparse cannot hold. That no input overflows them is what the compiler proves."""
+    """Registers that Lava's LIF or Sparse cannot hold. That no input overflows them is what the compiler proves.
+
+    Lava itself checks nothing: on a CPU it computes dv = 4096 (keep 0) and du = -1 (keep_u 4096) as one would hope, and wraps other excesses.
+    """
     for p in program.network.populations:
         if p.neuron is not None:
             yield from _held(p)
