@@ -200,8 +200,10 @@ def varied(program: Scheduled, seed: int) -> Scheduled:
 
 
 def _varied(p, rng):
-    def some(values) -> Values:
-        last = tuple(a for a in p.grid if isinstance(a, Axis))[-1:]
+    def some(values):
+        last = tuple(a for a in p.grid if isinstance(a, Axis) and not a.grows)[-1:]
+        if not last:
+            return int(rng.choice(values))
         return Values(tuple(a.name for a in last), rng.choice(values, [a.size for a in last]).astype(np.int64))
 
     most = int(rng.choice([0, 500, 4095]))

@@ -75,7 +75,7 @@ def lower(net: Net | Network, timing: Timing) -> Scheduled:
 def run(program: Scheduled, spikes: Mapping[str, ArrayLike], executor: str = "fast", record: bool = False) -> Outcome:
     """What the probes read of each window, and with `record` every population's spikes, (windows, steps, neurons).
 
-    spikes: by port, (windows, steps, ...) of 0 and 1. executor: "fast" or "reference"; the same outcome from each. Raises `InputError`,
+    spikes: by port, (windows, steps, ...) of 0 and 1. executor: "fast", "reference" or "lava"; the same outcome from each. Raises `InputError`,
     `ExecutorError` where there is too little memory.
     """
     return _executor(executor)(program, Spikes.of(spikes), record)
@@ -129,7 +129,13 @@ def _reference(program: Scheduled, spikes: Spikes, record: bool) -> Outcome:
     return literal.run(program, spikes, record)
 
 
-EXECUTORS: dict[str, Executor] = {"fast": _fast, "reference": _reference}
+def _lava(program: Scheduled, spikes: Spikes, record: bool) -> Outcome:
+    from tritspike.runtime.lava.scheduled import executor
+
+    return executor.run(program, spikes, record)
+
+
+EXECUTORS: dict[str, Executor] = {"fast": _fast, "reference": _reference, "lava": _lava}
 
 
 def _executor(name: str) -> Executor:

@@ -18,24 +18,30 @@ from tritspike.runtime.lava.scheduled import job
 from tritspike.runtime.lava.scheduled.job import Job
 from tritspike.runtime.lava.scheduled.plan import Part, Plan, findings, plan
 from tritspike.runtime.lava.stock import require_here
+from tritspike.runtime.network.inputs import played
 from tritspike.runtime.network.literal import Outcome
 from tritspike.runtime.network.network import Inputs, Probe, Reads, Scheduled
+from tritspike.runtime.network.ranges import require_ranges
+from tritspike.runtime.network.soundness import require_sound
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 
 def run(program: Scheduled, inputs: Inputs, record: bool = False, limit: float = TIME_LIMIT) -> Outcome:
-    """As `literal.run`, but unchecked: Lava says nothing where a current wraps or a membrane that is read fires; the compiler proves that none does.
+    """As `literal.run`. Lava says nothing where a current wraps or a membrane that is read fires: it is asked of every input before.
 
-    limit: seconds before the child is killed. Raises `ExecutorError`, and `InputError` where there is nothing to play.
+    limit: seconds before the child is killed. Raises `ExecutorError`, `RangeError` where some input could leave a register, and `InputError`
+    where the program is not sound or there is nothing to play.
     """
     require_here()
+    require_sound(program)
     if not len(inputs):
         raise InputError("no windows to play")
     planned = plan(program)
     wanted = _job(program, planned, len(inputs), record)
     _require_room(program, planned, wanted)
+    require_ranges(program)
     with keep("tritspike-lava-", environment(), ExecutorError) as kept:
         job.write(wanted, planned, kept.folder)
         done = _Done(program, wanted, planned.parts, kept.folder, _played(program, inputs))
@@ -69,10 +75,7 @@ def _played(program: Scheduled, inputs: Inputs) -> dict[str, Bools]:
     found = {}
     for port in program.network.ports:
         p = program.network.by_name[port.population]
-        windows = inputs.played(port.plays, p.grid)
-        steps = np.zeros((len(windows), program.timing.period, p.size), np.bool_)
-        steps[:, : windows.shape[1]] = windows
-        found[p.name] = steps.reshape(-1, p.size)
+        found[p.name] = played(program, inputs, port).reshape(-1, p.size)
     return found
 
 
