@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.boxes import Boxes, Tiling, whole
 from tritspike.runtime.network.grid import Grid, Index
+from tritspike.runtime.network.neuron import Register
+from tritspike.runtime.network.wiring import reach, tables
 from tritspike.runtime.network.wiring.apply import by_matrix, product
 from tritspike.runtime.network.wiring.maps import Map, followed, meetings
-from tritspike.runtime.network.wiring.reduced import reduced
+from tritspike.runtime.network.wiring.reach import Between, Lists, Ties
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -41,6 +45,9 @@ class Dense:
         """(rows, columns) weight mantissas."""
         return (self.codes * self.gain[:, None]).astype(np.int32)
 
+    def _parts(self, source: Grid, target: Grid) -> list[tables.Part]:
+        return list(tables.parts(self.read, source, target, self.row_names(target)))
+
     def csr(self, source: Grid, target: Grid) -> sp.csr_matrix:
         """(target neurons, source neurons) weight mantissas; those of weight 0 are left out."""
         import scipy.sparse as sp
@@ -50,7 +57,7 @@ class Dense:
         base, columns = _places(source, at, len(row))
         there = base >= 0
         row, base = row[there], base[there]
-        code = _number(target, self.row_names(target))[row]
+        code = tables.row_number(target, self.row_names(target))[row]
         length = np.diff(codes.indptr)[code]
         begin = np.repeat(codes.indptr[code] - (np.cumsum(length) - length), length)
         gather = begin + np.arange(int(length.sum()))
@@ -64,14 +71,54 @@ class Dense:
 
     def bounds(self, source: Grid, target: Grid) -> tuple[int, int]:
         """(largest, smallest) sum of weights that any spikes can bring to one target neuron."""
-        most, w = reduced(self.read, source, target, self.row_names(target)).most, self.weights.astype(np.int64)
+        most, w = tables.most(self._parts(source, target)), self.weights.astype(np.int64)
         if not most or not w.size:
             return 0, 0
         return int(np.maximum(w, 0).sum(1).max()) * most, int(np.minimum(w, 0).sum(1).min()) * most
 
     def count(self, source: Grid, target: Grid) -> int:
         """Synapses whose weight is not zero."""
-        return reduced(self.read, source, target, self.row_names(target)).total * int(np.count_nonzero(self.weights))
+        return int(self.count_in(source, target, whole(target))[0])
+
+    def count_in(self, source: Grid, target: Grid, boxes: Boxes) -> Index:
+        """(boxes,) synapses whose weight is not zero on the target neurons of each box."""
+        return tables.count_in(self._parts(source, target), self.weights != 0, target, boxes)
+
+    def fan_out(self, source: Grid, target: Grid) -> Register:
+        """Synapses whose weight is not zero on each source neuron: one number, or one for each cell of the coordinates that matter."""
+        return tables.fan_out(self._parts(source, target), self.weights != 0, source, self.read)
+
+    def sources_of(self, source: Grid, target: Grid, boxes: Boxes) -> Boxes:
+        """(boxes, source coordinates, 2): the source neurons that reach each, as `reach.sources_of` says; columns without weights are among them."""
+        return reach.sources_of(self.read, source, target, boxes)
+
+    def between(self, senders: Tiling, hearers: Tiling) -> Between:
+        """Which slices of the source reach which of the target, with how many neurons."""
+        wanted = self.sources_of(senders.grid, hearers.grid, hearers.boxes)
+        return reach.between(senders, wanted, reach.steps(self.read, senders.grid))
+
+    def weight_range(self) -> tuple[int, int]:
+        """(smallest, largest) weight mantissa, or 0."""
+        return int(self.weights.min(initial=0)), int(self.weights.max(initial=0))
+
+    def ties(self, target: Grid) -> Ties:
+        """How lists of synapses depend on where their neurons are. Where a row is followed too, each has a list of its own."""
+        rows, follows = self.row_names(target), followed(self.read)
+        if follows & set(rows):
+            return Ties((), grids.names(target), ())
+        return Ties(tuple(self.read), rows, reach.spread_of(target, follows, rows))
+
+    def lists(self, source: Grid, target: Grid) -> Callable[[Tiling], Lists]:
+        """Counts the lists of synapses in the slices of tilings of the target."""
+        if not self.ties(target).alike and self.read:
+            found = self.csr(source, target).tocoo()
+            return lambda tiling: reach.listed_lists(found.row, found.col, grids.size(source), tiling)
+        names, sizes = self.row_names(target), grids.extents(target)
+        shape = tuple(sizes[name] for name in names)
+        dtype = np.int16 if np.prod(shape) < 1 << 15 else np.int32
+        below = tables.below_of((self.weights != 0).reshape(*shape, -1).astype(dtype), len(shape))
+        at = [grids.names(target).index(name) for name in names]
+        return lambda tiling: _counted(below, tiling.boxes[:, at])
 
 
 def _places(source: Grid, at: dict[str, Index], meetings: int) -> tuple[Index, Index]:
@@ -80,14 +127,15 @@ def _places(source: Grid, at: dict[str, Index], meetings: int) -> tuple[Index, I
     names = [name for name in grids.names(source) if name not in at]
     over = np.unravel_index(np.arange(int(np.prod([sizes[n] for n in names], dtype=np.int64))), [sizes[n] for n in names]) if names else ()
     columns = dict(zip(names, over))
-    nowhere = {name: np.zeros(1, np.int64) for name in grids.names(source)}
+    count = len(over[0]) if names else 1
     base = grids.flat(source, {**{n: np.zeros(meetings, np.int64) for n in names}, **at})
-    return base, grids.flat(source, {**{n: np.zeros(len(over[0]) if names else 1, np.int64) for n in nowhere}, **columns})
+    added = grids.flat(source, {**{n: np.zeros(count, np.int64) for n in grids.names(source)}, **columns})
+    return np.broadcast_to(base, (meetings,)), np.broadcast_to(added, (count,))  # of a source without axes each is one number
 
 
-def _number(target: Grid, names: tuple[str, ...]) -> Index:
-    """(neurons,) row of codes of each target neuron."""
-    sizes, at, found = grids.extents(target), grids.coordinates(target), np.zeros(grids.size(target), np.int64)
-    for name in names:
-        found = found * sizes[name] + at[name]
-    return found
+def _counted(below: NDArray[Any], rows: Boxes) -> Lists:
+    """Lists by column, from sums over all rows below an index."""
+    ranges, group = np.unique(rows.reshape(len(rows), -1), axis=0, return_inverse=True)
+    each = tables.corners(below, ranges.reshape(len(ranges), -1, 2))
+    of, column = np.nonzero(each)
+    return Lists(group.ravel(), of, each[of, column])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network.grid import Grid
+from tritspike.runtime.network.boxes import Boxes, Tiling, whole
+from tritspike.runtime.network.grid import Grid, Index
+from tritspike.runtime.network.neuron import Register
+from tritspike.runtime.network.wiring import reach, tables
 from tritspike.runtime.network.wiring.apply import gather
-from tritspike.runtime.network.wiring.maps import Map, meetings
-from tritspike.runtime.network.wiring.reduced import reduced
+from tritspike.runtime.network.wiring.maps import Map, followed, meetings
+from tritspike.runtime.network.wiring.reach import Between, Lists, Ties
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -30,7 +34,7 @@ class Join:
         import scipy.sparse as sp
 
         at, row, _ = meetings(self.read, source, target)
-        column = grids.flat(source, at)
+        column = np.broadcast_to(grids.flat(source, at), row.shape)  # of a source without axes there is one number
         there = (column >= 0) & (self.weight != 0)
         weights = np.full(int(there.sum()), self.weight, np.int32)
         return sp.csr_matrix((weights, (row[there], column[there])), shape=(grids.size(target), grids.size(source)))
@@ -41,9 +45,43 @@ class Join:
 
     def bounds(self, source: Grid, target: Grid) -> tuple[int, int]:
         """(largest, smallest) sum of weights that any spikes can bring to one target neuron."""
-        total = reduced(self.read, source, target, ()).most * self.weight
+        total = tables.most(tables.parts(self.read, source, target, ())) * self.weight
         return max(total, 0), min(total, 0)
 
     def count(self, source: Grid, target: Grid) -> int:
         """Synapses whose weight is not zero."""
-        return reduced(self.read, source, target, ()).total if self.weight else 0
+        return int(self.count_in(source, target, whole(target))[0])
+
+    def _nonzero(self) -> NDArray[np.bool_]:
+        """As a matrix of one row and one column."""
+        return np.array([[self.weight != 0]])
+
+    def count_in(self, source: Grid, target: Grid, boxes: Boxes) -> Index:
+        """(boxes,) synapses on the target neurons of each box."""
+        return tables.count_in(list(tables.parts(self.read, source, target, ())), self._nonzero(), target, boxes)
+
+    def fan_out(self, source: Grid, target: Grid) -> Register:
+        """Synapses on each source neuron: one number, or one for each cell of the coordinates that matter."""
+        return tables.fan_out(list(tables.parts(self.read, source, target, ())), self._nonzero(), source, self.read)
+
+    def sources_of(self, source: Grid, target: Grid, boxes: Boxes) -> Boxes:
+        """(boxes, source coordinates, 2): the source neurons that reach each, as `reach.sources_of` says; none where the weight is 0."""
+        return reach.sources_of(self.read, source, target, boxes) * int(self.weight != 0)
+
+    def between(self, senders: Tiling, hearers: Tiling) -> Between:
+        """Which slices of the source reach which of the target, with how many neurons."""
+        wanted = self.sources_of(senders.grid, hearers.grid, hearers.boxes)
+        return reach.between(senders, wanted, reach.steps(self.read, senders.grid))
+
+    def weight_range(self) -> tuple[int, int]:
+        """(smallest, largest) weight mantissa, or 0."""
+        return min(self.weight, 0), max(self.weight, 0)
+
+    def ties(self, target: Grid) -> Ties:
+        """How lists of synapses depend on where their neurons are."""
+        return Ties(tuple(self.read), (), reach.spread_of(target, followed(self.read), ()))
+
+    def lists(self, source: Grid, target: Grid) -> Callable[[Tiling], Lists]:
+        """Counts the lists of synapses in the slices of tilings of the target: one of one synapse, once for all that it is spread over."""
+        some = np.zeros(int(self.weight != 0), np.int64)
+        return lambda tiling: Lists(np.zeros(len(tiling), np.int64), some, some + 1)

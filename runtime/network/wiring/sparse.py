@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,8 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tritspike.runtime.network.grid import Grid
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.boxes import Boxes, Tiling
+from tritspike.runtime.network.grid import Grid, Index
+from tritspike.runtime.network.neuron import Register, Values
+from tritspike.runtime.network.wiring import reach, tables
 from tritspike.runtime.network.wiring.apply import product
+from tritspike.runtime.network.wiring.reach import Between, Lists, Ties
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -47,3 +53,41 @@ class Sparse:
     def count(self, source: Grid, target: Grid) -> int:
         """Synapses whose weight is not zero."""
         return len(self.weights)
+
+    def count_in(self, source: Grid, target: Grid, boxes: Boxes) -> Index:
+        """(boxes,) synapses on the target neurons of each box."""
+        return tables.sums(tables.over(target, np.bincount(self.rows, minlength=self.shape[0])), boxes)
+
+    def fan_out(self, source: Grid, target: Grid) -> Register:
+        """Synapses on each source neuron."""
+        return Values(grids.names(source), tables.over(source, np.bincount(self.columns, minlength=self.shape[1])))
+
+    def sources_of(self, source: Grid, target: Grid, boxes: Boxes) -> Boxes:
+        """(boxes, source coordinates, 2): the smallest box around the source neurons that reach each; it may hold others, `columns_of` does not."""
+        at, out = grids.coordinates(source), np.zeros((len(boxes), len(grids.names(source)), 2), np.int64)
+        for n, box in enumerate(boxes):
+            if len(columns := self.columns_of(target, box)):
+                out[n] = [(at[name][columns].min(), at[name][columns].max() + 1) for name in grids.names(source)]
+        return out
+
+    def columns_of(self, target: Grid, box: NDArray[np.int64]) -> Index:
+        """Ascending, the source neurons that reach one box."""
+        at = grids.coordinates(target)
+        inside = [(at[name] >= start) & (at[name] < stop) for name, (start, stop) in zip(grids.names(target), box)]
+        return np.unique(self.columns[np.all(inside, axis=0)[self.rows]])
+
+    def between(self, senders: Tiling, hearers: Tiling) -> Between:
+        """Which slices of the source reach which of the target, with how many neurons."""
+        return reach.listed_between(self.rows, self.columns, senders, hearers)
+
+    def weight_range(self) -> tuple[int, int]:
+        """(smallest, largest) weight mantissa, or 0."""
+        return int(self.weights.min(initial=0)), int(self.weights.max(initial=0))
+
+    def ties(self, target: Grid) -> Ties:
+        """How lists of synapses depend on where their neurons are: each is one of its own."""
+        return Ties((), grids.names(target), ())
+
+    def lists(self, source: Grid, target: Grid) -> Callable[[Tiling], Lists]:
+        """Counts the lists of synapses in the slices of tilings of the target."""
+        return lambda tiling: reach.listed_lists(self.rows, self.columns, self.shape[1], tiling)
