@@ -11,7 +11,7 @@ from tritspike.runtime import arith
 from tritspike.runtime.errors import RangeError
 from tritspike.runtime.network.network import Population, Reads, Scheduled, Synapse
 from tritspike.runtime.network.neuron import Neuron, Resets, numbers
-from tritspike.runtime.network.wiring import Join, Wiring
+from tritspike.runtime.network.wiring import Wiring
 
 _LONG = 1 << 40  # steps: more than a stream lasts
 
@@ -38,10 +38,7 @@ def findings(program: Scheduled) -> Iterator[Finding]:
 
 def most_weight(wiring: Wiring) -> int:
     """The largest weight mantissa, without its sign."""
-    if isinstance(wiring, Join):
-        return abs(wiring.weight)
-    weights = wiring.weights
-    return int(np.abs(weights.astype(np.int64)).max(initial=0))
+    return max(abs(side) for side in wiring.weight_range())
 
 
 def _weights(s: Synapse) -> Iterator[Finding]:

@@ -111,6 +111,18 @@ def check(name, wiring, source, target, rng):
     found = {(int(n), int(m)): int(k) for n, m, k in zip(*wiring.between(senders, hearers))}
     assert found == {pair: number for pair, number in expected.items() if number}, name
     check_lists(name, wiring, source, target, hearers, matrix)
+    most = _product(wiring.most_sources(source, _extents(target, hearers)))
+    assert (most >= [len(h) for h in held]).all(), name
+    most = _product(wiring.most_senders(target, _extents(source, senders)))
+    assert (most >= [matrix[:, s].any(0).sum() for s in slices]).all(), name
+
+
+def _extents(grid, tiling):
+    return dict(zip(grids.names(grid), lengths(tiling.boxes).T))
+
+
+def _product(extents):
+    return np.prod(list(extents.values()), axis=0)
 
 
 def check_sources(name, wiring, source, target, boxes, reaching):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from tritspike.runtime.network.neuron import Register
 from tritspike.runtime.network.wiring import reach, tables
 from tritspike.runtime.network.wiring.apply import by_matrix, product
 from tritspike.runtime.network.wiring.maps import Map, followed, meetings
-from tritspike.runtime.network.wiring.reach import Between, Lists, Ties
+from tritspike.runtime.network.wiring.reach import Between, Extents, Lists, Stage, Ties
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -92,10 +92,22 @@ class Dense:
         """(boxes, source coordinates, 2): the source neurons that reach each, as `reach.sources_of` says; columns without weights are among them."""
         return reach.sources_of(self.read, source, target, boxes)
 
+    def most_sources(self, source: Grid, lengths: Extents) -> Extents:
+        """Of each source coordinate, the values that reach a target box of these lengths, at most."""
+        return reach.most_sources(self.read, source, lengths)
+
+    def most_senders(self, target: Grid, lengths: Extents) -> Extents:
+        """Of each source coordinate, the values in a source box of these lengths that reach anything, at most."""
+        return reach.most_senders(self.read, target, lengths)
+
+    def steps(self, source: Grid) -> Index:
+        """(source coordinates,) strides between the values that `sources_of` means."""
+        return reach.steps(self.read, source)
+
     def between(self, senders: Tiling, hearers: Tiling) -> Between:
         """Which slices of the source reach which of the target, with how many neurons."""
         wanted = self.sources_of(senders.grid, hearers.grid, hearers.boxes)
-        return reach.between(senders, wanted, reach.steps(self.read, senders.grid))
+        return reach.between(senders, wanted, self.steps(senders.grid))
 
     def weight_range(self) -> tuple[int, int]:
         """(smallest, largest) weight mantissa, or 0."""
@@ -119,6 +131,13 @@ class Dense:
         below = tables.below_of((self.weights != 0).reshape(*shape, -1).astype(dtype), len(shape))
         at = [grids.names(target).index(name) for name in names]
         return lambda tiling: _counted(below, tiling.boxes[:, at])
+
+    def onward(self, axis: str, source: Grid, target: Grid) -> None:
+        """From each stage to the next, where these synapses lead each neuron to its like: a matrix is not asked."""
+
+    def staged(self, stage: Stage, source: Grid, target: Grid) -> Dense:
+        """The same between stacks of such grids."""
+        return replace(self, read={stage.axis: stage.rule, **self.read}, rows=self.row_names(target))
 
 
 def _places(source: Grid, at: dict[str, Index], meetings: int) -> tuple[Index, Index]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +15,8 @@ from tritspike.runtime.network.grid import Grid, Index
 from tritspike.runtime.network.neuron import Register
 from tritspike.runtime.network.wiring import reach, tables
 from tritspike.runtime.network.wiring.apply import gather
-from tritspike.runtime.network.wiring.maps import Map, followed, meetings
-from tritspike.runtime.network.wiring.reach import Between, Lists, Ties
+from tritspike.runtime.network.wiring.maps import Follow, Map, followed, meetings
+from tritspike.runtime.network.wiring.reach import Between, Extents, Lists, Stage, Ties
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -68,10 +68,22 @@ class Join:
         """(boxes, source coordinates, 2): the source neurons that reach each, as `reach.sources_of` says; none where the weight is 0."""
         return reach.sources_of(self.read, source, target, boxes) * int(self.weight != 0)
 
+    def most_sources(self, source: Grid, lengths: Extents) -> Extents:
+        """Of each source coordinate, the values that reach a target box of these lengths, at most."""
+        return reach.most_sources(self.read, source, lengths)
+
+    def most_senders(self, target: Grid, lengths: Extents) -> Extents:
+        """Of each source coordinate, the values in a source box of these lengths that reach anything, at most."""
+        return reach.most_senders(self.read, target, lengths)
+
+    def steps(self, source: Grid) -> Index:
+        """(source coordinates,) strides between the values that `sources_of` means."""
+        return reach.steps(self.read, source)
+
     def between(self, senders: Tiling, hearers: Tiling) -> Between:
         """Which slices of the source reach which of the target, with how many neurons."""
         wanted = self.sources_of(senders.grid, hearers.grid, hearers.boxes)
-        return reach.between(senders, wanted, reach.steps(self.read, senders.grid))
+        return reach.between(senders, wanted, self.steps(senders.grid))
 
     def weight_range(self) -> tuple[int, int]:
         """(smallest, largest) weight mantissa, or 0."""
@@ -85,3 +97,13 @@ class Join:
         """Counts the lists of synapses in the slices of tilings of the target: one of one synapse, once for all that it is spread over."""
         some = np.zeros(int(self.weight != 0), np.int64)
         return lambda tiling: Lists(np.zeros(len(tiling), np.int64), some, some + 1)
+
+    def onward(self, axis: str, source: Grid, target: Grid) -> Join | None:
+        """From each stage along a first axis to the next, where these synapses lead each neuron to its like; None where they do not."""
+        if source != target or self.read != {name: Follow(name) for name in grids.names(source)}:
+            return None
+        return replace(self, read={axis: Follow(axis, 1, -1), **self.read})
+
+    def staged(self, stage: Stage, source: Grid, target: Grid) -> Join:
+        """The same between stacks of such grids."""
+        return replace(self, read={stage.axis: stage.rule, **self.read})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from tritspike.runtime.network.grid import Axis, Grid, Index
 from tritspike.runtime.network.wiring.maps import SUM, At, Follow, Map, Rule
 
 Side = NDArray[np.int64]  # (slices, 2): start and stop along one coordinate
+Extents = Mapping[str, Index]  # by coordinate, of each of some boxes
 Between = tuple[Index, Index, Index]  # target slice, source slice, source neurons of that slice which reach this one
 
 
@@ -40,6 +41,21 @@ class Lists:
     group: Index
     of: Index
     synapses: Index
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Which stage of a stack of `sources` like populations reaches the first one of a stack of `targets`, along a first axis of both."""
+
+    axis: str
+    tap: int
+    sources: int
+    targets: int
+
+    @property
+    def rule(self) -> Follow:
+        """Beyond the first target stage it leads beyond the last source stage."""
+        return Follow(self.axis, self.sources, self.tap)
 
 
 def sources_of(read: Map, source: Grid, target: Grid, boxes: Boxes) -> Boxes:
@@ -78,6 +94,28 @@ def steps(read: Map, source: Grid) -> Index:
     sizes = {axis.name for axis in source if isinstance(axis, Axis)}
     rules = [(name in sizes, read.get(name)) for name in grids.names(source)]
     return np.array([rule.stride if alone and isinstance(rule, Follow) else 1 for alone, rule in rules], np.int64)
+
+
+def most_sources(read: Map, source: Grid, lengths: Extents) -> Extents:
+    """By source coordinate, how many values reach a box of targets of these lengths, wherever it lies: at most."""
+    found: dict[str, Index] = {}
+    any_length = next(iter(lengths.values()), np.ones(1, np.int64))
+    for name, size in grids.extents(source).items():
+        rule = read.get(name, SUM)
+        most = lengths[rule.target] if isinstance(rule, Follow) else np.full_like(any_length, 1 if isinstance(rule, At) else size)
+        found[name] = np.minimum(most, size)
+    return found
+
+
+def most_senders(read: Map, target: Grid, lengths: Extents) -> Extents:
+    """By source coordinate, how many values in a box of sources of these lengths reach anything: at most."""
+    found: dict[str, Index] = {}
+    sizes = grids.extents(target)
+    for name, length in lengths.items():
+        rule = read.get(name, SUM)
+        most = np.minimum(-(-length // rule.stride), sizes[rule.target]) if isinstance(rule, Follow) else length
+        found[name] = np.minimum(length, 1) if isinstance(rule, At) else most
+    return found
 
 
 def between(senders: Tiling, wanted: Boxes, step: Index) -> Between:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from tritspike.runtime.network.grid import Grid, Index
 from tritspike.runtime.network.neuron import Register, Values
 from tritspike.runtime.network.wiring import reach, tables
 from tritspike.runtime.network.wiring.apply import product
-from tritspike.runtime.network.wiring.reach import Between, Lists, Ties
+from tritspike.runtime.network.wiring.reach import Between, Extents, Lists, Stage, Ties
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -76,6 +76,19 @@ class Sparse:
         inside = [(at[name] >= start) & (at[name] < stop) for name, (start, stop) in zip(grids.names(target), box)]
         return np.unique(self.columns[np.all(inside, axis=0)[self.rows]])
 
+    def most_sources(self, source: Grid, lengths: Extents) -> Extents:
+        """Of each source coordinate, the values that reach a target box of these lengths, at most: any."""
+        any_length = next(iter(lengths.values()), np.ones(1, np.int64))
+        return {name: np.full_like(any_length, size) for name, size in grids.extents(source).items()}
+
+    def most_senders(self, target: Grid, lengths: Extents) -> Extents:
+        """Of each source coordinate, the values in a source box of these lengths that reach anything, at most: all."""
+        return lengths
+
+    def steps(self, source: Grid) -> Index:
+        """(source coordinates,) 1 each."""
+        return np.ones(len(grids.names(source)), np.int64)
+
     def between(self, senders: Tiling, hearers: Tiling) -> Between:
         """Which slices of the source reach which of the target, with how many neurons."""
         return reach.listed_between(self.rows, self.columns, senders, hearers)
@@ -91,3 +104,11 @@ class Sparse:
     def lists(self, source: Grid, target: Grid) -> Callable[[Tiling], Lists]:
         """Counts the lists of synapses in the slices of tilings of the target."""
         return lambda tiling: reach.listed_lists(self.rows, self.columns, self.shape[1], tiling)
+
+    def onward(self, axis: str, source: Grid, target: Grid) -> None:
+        """From each stage to the next, where these synapses lead each neuron to its like: a list is not asked."""
+
+    def staged(self, stage: Stage, source: Grid, target: Grid) -> Sparse:
+        """The same between stacks of such grids."""
+        shape = (self.shape[0] * stage.targets, self.shape[1] * stage.sources)
+        return replace(self, columns=self.columns + stage.tap * self.shape[1], shape=shape)
