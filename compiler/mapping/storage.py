@@ -83,7 +83,11 @@ def projection(synapse: Synapse, causal: bool) -> Projection:
 
 
 def _width(weights: NDArray[np.int32] | NDArray[np.int64] | NDArray[np.int8]) -> int:
-    low, high = int(weights.min(initial=0)), int(weights.max(initial=0))
+    return weight_bits(int(weights.min(initial=0)), int(weights.max(initial=0)))
+
+
+def weight_bits(low: int, high: int) -> int:
+    """Of a weight in low..high."""
     return int(_WIDTHS[max(-low, high, 1).bit_length() + (low < 0 < high)])
 
 
@@ -153,11 +157,11 @@ def _list_bits(program: Program, p: Projection, boxes: Boxes, lists: Index, form
     names = grid_axes(program.by_name[p.synapse.target].axes)
     entries = _entries(program, p, boxes, names)
     if p.nonzero is None:
-        index = 0 if form == DENSE else _index_bits(lengths(boxes).prod(1), profile)
+        index = 0 if form == DENSE else index_bits(lengths(boxes).prod(1), profile)
         return lists * packed_bits(entries, p.weight_bits + index, profile)
     if form == DENSE:
         return lists * packed_bits(entries, p.weight_bits, profile)
-    each = p.weight_bits + _index_bits(entries, profile)
+    each = p.weight_bits + index_bits(entries, profile)
     if not exact:
         return np.minimum(lists * packed_bits(np.minimum(entries, p.fullest), each, profile), _most_bits(program, p, boxes, names, each, profile))
     return np.where(lists > 0, _counted(program, p, boxes, names, each, profile), 0)
@@ -182,7 +186,7 @@ def _entries(program: Program, p: Projection, boxes: Boxes, names: str) -> Index
     return lengths(boxes)[:, free].prod(1)
 
 
-def _index_bits(span: Index, profile: HardwareProfile) -> Index:
+def index_bits(span: Index, profile: HardwareProfile) -> Index:
     """Bits that tell `span` neurons apart: none for one, else at least the narrowest index there is."""
     wanted = np.ceil(np.log2(np.maximum(span, 1))).astype(np.int64)
     return np.where(wanted > 0, np.maximum(wanted, profile.index_bits_min), 0)
