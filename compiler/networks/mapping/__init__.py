@@ -1,0 +1,1 @@
+"""From a scheduled network to slices on cores: stacks, cuts, packing, places, traffic and cost."""

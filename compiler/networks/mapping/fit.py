@@ -1,0 +1,129 @@
+"""Mapping from end to end: slices, cores, places; or a refusal that names what is short and which board would do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tritspike.compiler.errors import DoesNotFit
+from tritspike.compiler.mapping import place
+from tritspike.compiler.mapping.fit import GRAINS
+from tritspike.compiler.mapping.packing import packed
+from tritspike.compiler.mapping.rates import Rates
+from tritspike.compiler.mapping.traffic import Traffic
+from tritspike.compiler.networks.mapping import resources
+from tritspike.compiler.networks.mapping.partition import Partition, partition
+from tritspike.compiler.networks.mapping.stacking import Stacked, stacked
+from tritspike.compiler.networks.mapping.storage import Projection, projections
+from tritspike.compiler.networks.mapping.traffic import traffic
+from tritspike.hw_profiles.profile import HardwareProfile, boards
+from tritspike.runtime.network.grid import Index
+from tritspike.runtime.network.network import Scheduled
+
+_HOPELESS = 1.1  # times the cores there are: then only the last grain is worth a try
+_ADDED = tuple(name for name in resources.WAY_OUT if name != resources.CONFIGURATIONS)  # slices of one core may share those
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """A partition whose slices have groups, numbered in order of latency. A group is a core's slices."""
+
+    partition: Partition
+    group: Index
+
+    @property
+    def cores(self) -> int:
+        """Groups."""
+        return int(self.group.max()) + 1
+
+    @cached_property
+    def uses(self) -> resources.Uses:
+        """(groups,) of each resource."""
+        sums = {name: np.bincount(self.group, self.partition.uses[name]).astype(np.int64) for name in _ADDED}
+        held: list[set[int]] = [set() for _ in range(self.cores)]
+        for group, some in zip(self.group.tolist(), self.partition.held):
+            held[group] |= some
+        return sums | {resources.CONFIGURATIONS: np.array([len(some) for some in held], np.int64)}
+
+
+@dataclass(frozen=True, eq=False)
+class Mapped(Packed):
+    """Groups with cores of the board. core: (groups,)."""
+
+    core: Index
+    traffic: Traffic
+
+    @property
+    def slice_core(self) -> Index:
+        """(slices,) core of each slice."""
+        return self.core[self.group]
+
+    def used(self) -> dict[int, dict[str, resources.Used]]:
+        """By core that is used, each resource's use and limit."""
+        return {int(core): resources.used(self.uses, n, self.partition.profile) for n, core in enumerate(self.core)}
+
+
+def fit(program: Scheduled, profile: HardwareProfile) -> Packed:
+    """Slices, and the group of each. Raises `DoesNotFit`."""
+    refused: list[Packed] = []
+    stacks = stacked(program)
+    measured = projections(stacks.program.network)
+    for grain in GRAINS:
+        if refused and grain != GRAINS[-1] and refused[0].cores > _HOPELESS * profile.cores:
+            continue
+        found = pack(partition(stacks, profile, grain, measured))
+        if found.cores <= profile.cores:
+            return found
+        refused.append(found)
+    raise DoesNotFit(*_shortage(min(refused, key=lambda r: r.cores), stacks, measured))
+
+
+def map_network(program: Scheduled, profile: HardwareProfile, rates: Rates) -> Mapped:
+    """Put `program` on `profile`. `rates` weigh the traffic. Raises `DoesNotFit`."""
+    found = fit(program, profile)
+    messages = traffic(found.partition, found.group, rates)
+    return Mapped(found.partition, found.group, place.optimised(messages), messages)
+
+
+def pack(found: Partition) -> Packed:
+    """Onto as few cores as may be."""
+    group = packed(resources.shares(found.uses, found.profile, _ADDED), found.held, found.profile.configurations_per_core)
+    return Packed(found, _in_order(group))
+
+
+def _in_order(group: Index) -> Index:
+    """The same groups, numbered by the middle of their slices."""
+    sums, sizes = np.bincount(group, np.arange(len(group))), np.bincount(group)
+    number = np.empty(len(sizes), np.int64)
+    number[np.argsort(sums / sizes, kind="stable")] = np.arange(len(sizes))
+    return number[group]
+
+
+def _shortage(tried: Packed, stacks: Stacked, measured: dict[str, Projection]) -> tuple[str, str]:
+    """Cores needed against available, what fills them, and the smallest known board that would do."""
+    profile = tried.partition.profile
+    filled = Counter(resources.scarcest(resources.used(tried.uses, n, profile)) for n in range(tried.cores))
+    what = ", ".join(f"{name} on {number}" for name, number in filled.most_common())
+    larger = _board_that_does(stacks, measured, profile)
+    message = f"{profile.name}: {tried.cores} cores needed, {profile.cores} available; what fills a core: {what}"
+    return message, f"--profile {larger}" if larger else "a smaller network: no known board would do"
+
+
+def _board_that_does(stacks: Stacked, measured: dict[str, Projection], profile: HardwareProfile) -> str | None:
+    """The smallest real board beyond `profile` that holds the network."""
+    for board in boards():
+        if board.neurons > profile.neurons and _fits(stacks, measured, board):
+            return board.name
+    return None
+
+
+def _fits(stacks: Stacked, measured: dict[str, Projection], board: HardwareProfile) -> bool:
+    if stacks.program.network.neurons() > board.neurons:
+        return False
+    try:
+        return pack(partition(stacks, board, GRAINS[0], measured)).cores <= board.cores
+    except DoesNotFit:
+        return False

@@ -1,0 +1,253 @@
+"""A network on cores against a count of every neuron and synapse, of random networks and of programs of old records; and against today's mapper."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import network_mapping_check
+import numpy as np
+import pytest
+import random_checkpoint
+import random_network
+
+from tritspike.compiler.errors import DoesNotFit
+from tritspike.compiler.lower import lower
+from tritspike.compiler.mapping.fit import fit as fit_program
+from tritspike.compiler.networks.mapping import resources
+from tritspike.compiler.networks.mapping.fit import fit, map_network
+from tritspike.compiler.networks.mapping.stacking import stacked
+from tritspike.compiler.networks.mapping.traffic import measured_rates, uniform_rates
+from tritspike.compiler.networks.schedule import schedule
+from tritspike.hw_profiles.profile import load
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network import literal
+from tritspike.runtime.network.builder import Net
+from tritspike.runtime.network.grid import Axis
+from tritspike.runtime.network.legacy import converted
+from tritspike.runtime.network.network import Windows
+from tritspike.runtime.network.neuron import Values
+from tritspike.runtime.network.terms import conv2d, linear, onto, same, sparse, summed
+
+SMALL = replace(load("loihi2"), name="small", neurons_per_core=256, core_memory_bytes=16384, synapse_memory_bytes=16384)
+
+
+def chip(rng):
+    """Cores so small that networks of a few hundred neurons are cut in every way."""
+    memory = int(rng.choice([1 << 8, 1 << 10, 1 << 15]))
+    return replace(
+        load("loihi2"),
+        name="drawn",
+        neurons_per_core=int(rng.choice([3, 16, 64])),
+        core_memory_bytes=memory,
+        synapse_memory_bytes=int(rng.choice([memory, memory // 2])),
+        input_axons_per_core=int(rng.choice([6, 40, 400])),
+        output_axons_per_core=int(rng.choice([8, 100, 1000])),
+        word_bits=int(rng.choice([12, 64])),
+        population_axon_slots=int(rng.choice([2, 12])),
+        configurations_per_core=int(rng.integers(1, 5)),
+        chips=64,
+        chips_x=8,
+        chips_y=8,
+    )
+
+
+def with_registers(program, rng):
+    """Some populations with thresholds and decays one a neuron."""
+    populations = []
+    for p in program.network.populations:
+        if p.neuron is not None and grids.names(p.grid) and rng.random() < 0.3:
+            name = str(rng.choice(grids.names(p.grid)))
+            size = grids.extents(p.grid)[name]
+            registers = {k: Values((name,), rng.integers(1, 4, size)) for k in ("vth", "keep") if rng.random() < 0.7}
+            p = replace(p, neuron=replace(p.neuron, **registers))
+        populations.append(p)
+    return replace(program, network=replace(program.network, populations=tuple(populations)))
+
+
+def check(program, profile, mapped):
+    held, synapses = network_mapping_check.used(program, profile, mapped)
+    assert synapses == sum(s.wiring.count(*program.network.grids(s)) for s in program.network.synapses)
+    assert sum(h["neurons"] for h in held.values()) == program.network.neurons()
+    assert len(set(mapped.core.tolist())) == len(mapped.core) and mapped.core.min() >= 0 and mapped.core.max() < profile.cores
+    said = mapped.used()
+    assert held.keys() == said.keys()
+    for core, counted in held.items():
+        counted["neuron configurations"] = len(counted["neuron configurations"])
+        for name, number in counted.items():
+            assert number <= said[core][name].used <= said[core][name].limit, (core, name, number, said[core][name])
+        assert counted["neurons"] == said[core]["neurons"].used
+
+
+outcomes: Counter[str] = Counter()
+
+
+@pytest.mark.parametrize("part", range(6))
+def test_every_neuron_and_synapse_is_on_one_core_within_every_limit(part):
+    for seed in range(part, 90, 6):
+        rng = np.random.default_rng(seed)
+        program, _ = random_network.draw(seed)
+        program, profile = with_registers(program, rng), chip(rng)
+        try:
+            mapped = map_network(program, profile, uniform_rates(program))
+        except DoesNotFit as error:
+            outcomes["refused"] += 1
+            assert " its smallest slice needs " in str(error) or " cores needed, " in str(error)
+            continue
+        outcomes["mapped"] += 1
+        outcomes.update({form.name for form in mapped.partition.forms.values()})
+        outcomes["several slices"] += len(mapped.partition) > len(mapped.partition.tilings)
+        outcomes["several configurations"] += any(len(some) > 1 for some in mapped.partition.held)
+        check(program, profile, mapped)
+
+
+def test_the_drawn_cases_were_not_all_refused():
+    if not outcomes:
+        pytest.fail("the property did not run before this test")
+    assert outcomes["mapped"] >= 60 and outcomes["refused"] and min(outcomes.values()) > 3 and len(outcomes) == 7, outcomes
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_programs_of_old_records(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    changes = dict(causal=bool(seed % 2), window=1 + seed % 3, layers=1, max_length=5, readout=["mean", "each", "first"][seed % 3])
+    changes["causal"] |= changes["readout"] == "each"
+    program = converted(lower(random_checkpoint.write(tmp_path / "c", seed, **changes), "hala-point"))
+    profile = replace(chip(rng), neurons_per_core=100, core_memory_bytes=1 << 13, synapse_memory_bytes=1 << 12, input_axons_per_core=400)
+    profile = replace(profile, output_axons_per_core=1000)
+    check(program, profile, map_network(program, profile, uniform_rates(program)))
+
+
+@pytest.mark.parametrize("length, cores, slices", [(24, 35, 54), (56, 120, 354)])
+def test_the_shipped_program_takes_no_more_than_today(length, cores, slices):
+    program, profile = lower("models/zoo/sst2-one-chip", "loihi2", length=length), load("loihi2")
+    today, group = fit_program(program, profile)
+    found = fit(converted(program), profile)
+    print(f"{length} tokens: {len(found.partition)} slices on {found.cores} cores; today {len(today)} on {int(group.max()) + 1}")
+    assert found.cores <= min(int(group.max()) + 1, cores) and len(found.partition) <= min(len(today), slices)
+
+
+def test_stacks_have_the_same_synapses():
+    deep = 0
+    for seed in range(60):
+        program, _ = random_network.draw(seed)
+        stacks = stacked(program)
+        where = {name: (first, k) for first, chain in stacks.members.items() for k, name in enumerate(chain)}
+        sizes = {p.name: p.size for p in program.network.populations}
+        expected = [_edges(program.network, s, *(where[n] for n in (s.source, s.target)), sizes) for s in program.network.synapses]
+        found = [_edges(stacks.program.network, s, (s.source, 0), (s.target, 0), sizes) for s in stacks.program.network.synapses]
+        assert set().union(*expected) == set().union(*found) and stacks.program.network.neurons() == program.network.neurons()
+        deep += max(map(len, stacks.members.values())) > 1
+    assert deep > 10
+
+
+def _edges(network, s, source, target, sizes):
+    found = s.wiring.csr(*network.grids(s)).tocoo()
+    (a, i), (b, j) = source, target
+    return {(a, int(c) + i * sizes[a], b, int(r) + j * sizes[b], int(w) << s.exponent) for r, c, w in zip(found.row, found.col, found.data)}
+
+
+@pytest.fixture(scope="module")
+def picture():
+    """A convolution, a matrix over all of it, synapses one by one, and a residual path with a relay."""
+    rng, net = np.random.default_rng(3), Net()
+    x = net.input("x", Axis("y", 9), Axis("x", 8), Axis("c", 2))
+    a = net.lif("a", conv2d(x, rng.integers(-1, 2, (4, 2, 3, 3)), 3, stride=2, padding=1), keep=0, vth=5)
+    b = net.lif("b", same(a, 4), keep=4096, vth=3, bias=8)
+    c = net.lif("c", same(b, 2) + same(a, 1), keep=0, vth=rng.integers(1, 4, 4))
+    d = net.lif("d", linear(c, rng.integers(-1, 2, (30, 80)), over=("y", "x", "c")), keep=2048, vth=9)
+    e = net.lif("e", sparse(d, rng.integers(0, 50, 99), rng.integers(0, 30, 99), rng.integers(1, 9, 99), (Axis("any", 50),)), keep=0, vth=2)
+    f = net.lif("f", onto(net.lif("sum", summed(e, ["any"]), keep=0, vth=3), (Axis("out", 7),)), keep=0, vth=0)
+    net.count(f)
+    return schedule(net.network(), Windows(4))
+
+
+def test_bytes_and_axons_without_diagonals_are_counted_exactly(picture):
+    mapped = map_network(picture, SMALL, uniform_rates(picture))
+    held, _ = network_mapping_check.used(picture, SMALL, mapped)
+    for core, said in mapped.used().items():
+        for name in ("neurons", "input axons"):
+            assert held[core][name] == said[name].used, (core, name)
+        assert len(held[core]["neuron configurations"]) == said["neuron configurations"].used
+
+
+def test_traffic_is_messages_times_hops_counted_one_by_one(picture):
+    profile = replace(SMALL, neurons_per_core=20)
+    rates = measured_rates(picture, random_network.Played(3, 4, 7))
+    mapped = map_network(picture, profile, rates)
+    owner, _ = network_mapping_check.owners(picture, mapped)
+    total, messages = 0.0, 0.0
+    for s in picture.network.synapses:
+        found = _reaching(picture, s)
+        for column, target in {(c, int(owner[s.target][r])) for r, c in found}:
+            start = 0 if s.source not in owner else int(mapped.slice_core[owner[s.source][column]])
+            often = rates.spikes[s.source] * 4
+            total += often * _far(start, int(mapped.slice_core[target]), profile)
+            messages += often
+    assert len(mapped.core) > 5 and messages > 0
+    assert mapped.traffic.messages == pytest.approx(messages) and mapped.traffic.weighed(mapped.core) == pytest.approx(total)
+
+
+def _reaching(program, s):
+    """(row, column) wherever the map lets a synapse be, of weight 0 or not: a spike goes there."""
+    wiring = s.wiring
+    if hasattr(wiring, "codes"):
+        wiring = replace(wiring, codes=np.ones_like(wiring.codes), gain=np.ones_like(wiring.gain))
+    found = wiring.csr(*program.network.grids(s)).tocoo()
+    return list(zip(found.row.tolist(), found.col.tolist()))
+
+
+def _far(a, b, profile):
+    """Hops between two cores of one chip."""
+    (ay, ax), (by, bx) = (divmod(core // profile.cores_per_tile, profile.tiles_x) for core in (a, b))
+    return abs(ax - bx) + abs(ay - by)
+
+
+def test_rates_are_counted_from_every_spike(picture):
+    inputs = random_network.Played(3, 4, 5)
+    rates, spikes = measured_rates(picture, inputs), literal.run(picture, inputs, record=True).spikes
+    for name, found in spikes.items():
+        assert rates.spikes[name] == pytest.approx(found.mean())
+    for s in picture.network.synapses:
+        matrix = s.wiring.csr(*picture.network.grids(s)) != 0
+        assert rates.events[s.name] == pytest.approx(sum(matrix.sum(0) @ w.sum(0).astype(int) for w in spikes[s.source]).item() / 3)
+
+
+def test_the_same_network_maps_the_same(picture):
+    a, b = (map_network(picture, SMALL, uniform_rates(picture)) for _ in range(2))
+    assert (a.slice_core == b.slice_core).all() and a.partition.forms == b.partition.forms
+
+
+def test_each_limit_is_the_profile_s_of_that_name():
+    values = dict(neurons_per_core=1, core_memory_bytes=2, synapse_memory_bytes=3, input_axons_per_core=4, output_axons_per_core=5)
+    found = resources.limits(replace(load("loihi2"), configurations_per_core=6, **values))
+    assert list(found.items()) == list(zip(network_mapping_check.NAMES, range(1, 7)))
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (dict(synapse_memory_bytes=8), r"small: \w+: its smallest slice needs \d+ bytes of synapses, a core has 8 \(hint: a narrower layer"),
+        (
+            dict(cores_per_chip=1, neurons_per_core=20),
+            r"small: \d+ cores needed, 1 available; what fills a core: neurons on \d+.*hint: --profile loihi2",
+        ),
+        (
+            dict(input_axons_per_core=1, output_axons_per_core=1),
+            r"small: \w+: its smallest slice needs \d+ (input|output) axons, a core has 1 \(hint",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named_with_a_way_out(picture, changes, message):
+    with pytest.raises(DoesNotFit, match=message):
+        map_network(picture, replace(SMALL, **changes), uniform_rates(picture))
+
+
+def test_registers_one_a_neuron_take_configurations():
+    net = Net()
+    x = net.input("x", features=12)
+    net.count(net.lif("a", same(x), keep=0, vth=np.arange(12)))
+    program = schedule(net.network(), Windows(2))
+    found = fit(program, replace(SMALL, configurations_per_core=5))
+    assert found.cores == 3 and found.uses[resources.CONFIGURATIONS].max() <= 5
+    assert found.uses[resources.CONFIGURATIONS].sum() == 12
