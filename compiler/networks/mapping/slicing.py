@@ -23,6 +23,7 @@ from tritspike.runtime.network.wiring import Wiring
 from tritspike.runtime.network.wiring.reach import Extents
 
 _MOST_CANDIDATES = 500_000  # beyond this, every other length along the coordinate with the most is left out: a bound on memory
+_TIE = 0.5  # found on the shipped widths at 14 to 715 tokens: at 0.2 14 tokens take 20 cores, from 0.5 on 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +96,8 @@ def choose(
     Raises `DoesNotFit` where even a single neuron is too much for a core.
     """
     tried = candidates(population.grid)
-    found = [_cheapest(program, p, tried, profile) for p in inputs]
+    spare = _spare(population, len(inputs), tried, profile)
+    found = [_cheapest(program, p, tried, spare, profile) for p in inputs]
     uses = _uses(population, inputs, found, fans, settings, profile, tried)
     share = resources.shares(uses, profile).max(1)
     if not (share <= 1).any():
@@ -134,16 +136,27 @@ class _Cheapest:
     burden: NDArray[np.float64]
 
 
-def _cheapest(program: Scheduled, p: Projection, tried: Candidates, profile: HardwareProfile) -> _Cheapest:
+def _cheapest(program: Scheduled, p: Projection, tried: Candidates, spare: NDArray[np.float64], profile: HardwareProfile) -> _Cheapest:
     """The format that takes the fewest cores' worth: of memory or input axons in the slices, and of output slots at the source."""
     costs = bound(p, tried.pieces, tried.extents, p.forms, profile)
     reached = _product(p.synapse.wiring.most_sources(p.source, tried.extents))
     here = [_worth(c, profile) for c in costs]
     there = [_burden(program, p, form.slots(profile), tried.slices, reached, profile) for form in p.forms]
-    form = np.argmin([np.where(a <= 1, a * tried.slices + b, np.inf) for a, b in zip(here, there)], 0)
+    form = np.argmin([np.where(a <= 1, _beyond(a, spare) * tried.slices + b, np.inf) for a, b in zip(here, there)], 0)
     of = np.arange(len(form))
     bits, axons, burden = (np.stack(parts)[form, of] for parts in ([c.bits for c in costs], [c.axons for c in costs], there))
     return _Cheapest(form, bits, axons, np.array([f.slots(profile) for f in p.forms])[form], reached, burden)
+
+
+def _beyond(share: NDArray[np.float64], spare: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What of a share makes a core's slices smaller than its neurons do; half of the rest, so that of two that do not the smaller is taken."""
+    return np.maximum(share - spare, 0) + _TIE * share
+
+
+def _spare(population: Population, inputs: int, tried: Candidates, profile: HardwareProfile) -> NDArray[np.float64]:
+    """(candidates,) share of a core's memory that its neurons leave to each input before they are what fills it."""
+    state = profile.state_bytes + profile.bias_bytes * (population.neuron is not None and population.neuron.bias is not None)
+    return np.maximum(tried.sizes / profile.neurons_per_core - tried.sizes * state / profile.core_memory_bytes, 0) / max(inputs, 1)
 
 
 def _worth(c: Stored, profile: HardwareProfile) -> NDArray[np.float64]:

@@ -78,6 +78,7 @@ class Projection:
     def forms(self) -> tuple[Form, ...]:
         """All there are; on equal costs the first is taken."""
         places = [tuple(n for axis in self.alike[:k] for n in axis.names) for k in range(len(self.alike), -1, -1)]
+        places = [p for p in places if len(p) < len(grids.names(self.source))]  # an axon of one channel is one of `sparse`, which costs less
         contiguous = grids.names(self.target)[len(grids.names(self.target)) - len(self.reached) :] == self.reached
         return (*(Form(SHARED, p) for p in places), Form(SPARSE), *([Form(DENSE)] if contiguous else []))
 
@@ -122,10 +123,10 @@ class Histogram:
     @classmethod
     def of(cls, lists: Lists) -> Histogram:
         """Of the lists of one place."""
-        values, number = np.unique(lists.synapses, return_inverse=True)
-        counts = np.zeros((int(lists.group.max()) + 1, len(values)), np.int64)
-        np.add.at(counts, (lists.of, number.ravel()), 1)
-        return cls(values, counts)
+        most, groups = int(lists.synapses.max(initial=0)) + 1, int(lists.group.max()) + 1
+        counts = np.bincount(lists.of * most + lists.synapses, minlength=groups * most).reshape(groups, most)
+        values = np.flatnonzero(counts.any(0))
+        return cls(values, counts[:, values])
 
     @property
     def lists(self) -> Index:
