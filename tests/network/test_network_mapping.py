@@ -13,8 +13,12 @@ import random_network
 
 from tritspike.compiler.errors import DoesNotFit
 from tritspike.compiler.lower import lower
+from tritspike.compiler.mapping.cost import events as old_events
 from tritspike.compiler.mapping.fit import fit as fit_program
+from tritspike.compiler.mapping.fit import map_program
+from tritspike.compiler.mapping.rates import uniform_rates as old_rates
 from tritspike.compiler.networks.mapping import resources
+from tritspike.compiler.networks.mapping.cost import events, lasts, step_ns, timing
 from tritspike.compiler.networks.mapping.fit import fit, map_network
 from tritspike.compiler.networks.mapping.stacking import stacked
 from tritspike.compiler.networks.mapping.traffic import measured_rates, uniform_rates
@@ -211,6 +215,46 @@ def test_rates_are_counted_from_every_spike(picture):
     for s in picture.network.synapses:
         matrix = s.wiring.csr(*picture.network.grids(s)) != 0
         assert rates.events[s.name] == pytest.approx(sum(matrix.sum(0) @ w.sum(0).astype(int) for w in spikes[s.source]).item() / 3)
+
+
+def test_events_and_steps_are_counted_by_hand(picture):
+    rates = measured_rates(picture, random_network.Played(3, 4, 5))
+    mapped = map_network(picture, SMALL, rates)
+    e, network = events(mapped, rates), picture.network
+    assert e.active_updates + e.idle_updates == pytest.approx(network.neurons() * 4) and e.synaptic == pytest.approx(sum(rates.events.values()))
+    assert e.spikes == pytest.approx(sum(rates.spikes[p.name] * p.size * 4 for p in network.populations if p.neuron))
+    lasting = {"b", "d"}  # a membrane that is kept; a keeps none
+    assert {p.name for p in network.populations if lasts(picture, p)} == lasting
+    assert e.leaky_updates == sum(network.by_name[name].size for name in lasting) * 4
+    assert step_ns(mapped, rates) == pytest.approx(_busiest(picture, mapped, rates))
+    found = timing(mapped, rates)
+    assert found["latency"] == pytest.approx(found["step"] * (4 + picture.depth)) and found["windows a second"] == pytest.approx(0.25 / found["step"])
+
+
+def _busiest(program, mapped, rates):
+    """Nanoseconds of the core with most to do, with each synapse's events spread over its matrix."""
+    owner, _ = network_mapping_check.owners(program, mapped)
+    neurons, arriving = np.zeros((2, len(mapped.partition)))
+    for p in program.network.populations:
+        if p.neuron:
+            neurons += np.bincount(owner[p.name], minlength=len(neurons))
+    for s in program.network.synapses:
+        matrix = s.wiring.csr(*program.network.grids(s)).tocoo()
+        arriving += np.bincount(owner[s.target][matrix.row], minlength=len(neurons)) * rates.events[s.name] / max(matrix.nnz, 1) / 4
+    active = np.array([n if lasts(program, program.network.by_name[o]) else min(n, a) for n, a, o in zip(neurons, arriving, mapped.partition.owner)])
+    busy = active * SMALL.active_update_ns + (neurons - active) * SMALL.idle_update_ns + arriving * SMALL.synapse_ns
+    return np.bincount(mapped.group, busy).max() + SMALL.barrier_ns
+
+
+def test_of_an_old_program_events_are_today_s(tmp_path):
+    """But for messages where slices differ."""
+    program = lower(random_checkpoint.write(tmp_path / "c", 4), "loihi2")
+    old = map_program(program, SMALL, old_rates(program))
+    today = vars(old_events(old, old_rates(program)))
+    network = converted(program)
+    found = vars(events(map_network(network, SMALL, uniform_rates(network)), uniform_rates(network)))
+    same_names = ("steps", "active_updates", "idle_updates", "leaky_updates", "synaptic", "spikes")
+    assert {n: found[n] for n in same_names} == pytest.approx({n: today[n] for n in same_names})
 
 
 def test_the_same_network_maps_the_same(picture):

@@ -15,14 +15,16 @@ Phase = tuple[Resets, int]
 
 @dataclass(frozen=True, eq=False)
 class Stacked:
-    """program: over stacks, each named as its first population, behind a first axis `axis` of its stages.
+    """program: `original` over stacks, each named as its first population, behind a first axis `axis` of its stages.
 
-    members: by stack, its populations. sources: by synapse, the populations of the original whose spikes it carries.
+    members: by stack, its populations. synapses: by synapse, those of the original that it stands for; sources: whose spikes it carries.
     """
 
+    original: Scheduled
     program: Scheduled
     axis: str
     members: dict[str, tuple[str, ...]]
+    synapses: dict[str, tuple[str, ...]]
     sources: dict[str, tuple[str, ...]]
 
 
@@ -42,11 +44,13 @@ def stacked(program: Scheduled) -> Stacked:
     led = {s.name for some in inside.values() for s in some}
     chained = [_chained(some[0], members[name], network.by_name[name].grid, axis) for name, some in inside.items() if some]
     staged = [_staged(network, s, where, stages, axis) for s in network.synapses if s.name not in led]
+    stands_for = {s.name: (s.name,) for s in staged} | {some[0].name: tuple(s.name for s in some) for some in inside.values() if some}
     sources = {s.name: (s.source,) for s in network.synapses} | {s.name: members[s.source][:-1] for s in chained}
     ports = tuple(replace(p, population=where[p.population][0]) for p in network.ports)
     whole = Network(populations=populations, synapses=(*staged, *chained), ports=ports, probes=())
     latency = {name: program.latency[name] for name in names}
-    return Stacked(Scheduled(network=whole, timing=program.timing, latency=latency), axis, members, sources)
+    over_stacks = Scheduled(network=whole, timing=program.timing, latency=latency)
+    return Stacked(program, over_stacks, axis, members, stands_for, sources)
 
 
 def phase(program: Scheduled, p: Population) -> Phase | None:
