@@ -64,11 +64,8 @@ def _neurons(program, profile, p, cores, held):
 
 
 def _form_name(mapped, s):
-    """All synapses from stage to stage of a stack are stored as the first is."""
-    for chain in mapped.partition.stacked.members.values():
-        if s.source in chain and s.target in chain[1:]:
-            return next(t.name for t in mapped.partition.program.network.synapses if t.source == t.target == chain[0] and t.target == chain[0])
-    return s.name
+    """All synapses from stage to stage of a stack are stored as one."""
+    return next(name for name, some in mapped.partition.stacked.synapses.items() if s.name in some)
 
 
 def _projection(program, profile, mapped, name, slices, owner, held):

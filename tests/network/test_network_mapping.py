@@ -140,6 +140,7 @@ def test_stacks_have_the_same_synapses():
         sizes = {p.name: p.size for p in program.network.populations}
         expected = [_edges(program.network, s, *(where[n] for n in (s.source, s.target)), sizes) for s in program.network.synapses]
         found = [_edges(stacks.program.network, s, (s.source, 0), (s.target, 0), sizes) for s in stacks.program.network.synapses]
+        assert sorted(n for some in stacks.synapses.values() for n in some) == sorted(s.name for s in program.network.synapses)
         assert set().union(*expected) == set().union(*found) and stacks.program.network.neurons() == program.network.neurons()
         deep += max(map(len, stacks.members.values())) > 1
     assert deep > 10
