@@ -43,7 +43,7 @@ def clip(boxes: Boxes, grid: Grid) -> Boxes:
 
 
 def cells(boxes: Boxes, grid: Grid, steps: Index | None = None) -> Index:
-    """(slices, axes) cells of each box along each axis. steps: (coordinates,) only every so manieth value from the start; of pairs every one."""
+    """(slices, axes) cells of each box along each axis. steps: (coordinates,) from a value to the next; of pairs 1."""
     found, step = lengths(boxes), np.ones(boxes.shape[1], np.int64) if steps is None else steps
     out = np.empty((len(boxes), len(grid)), np.int64)
     for n, (axis, at) in enumerate(_columns(grid)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import network_mapping_check
 import numpy as np
@@ -16,21 +17,25 @@ from tritspike.compiler.lower import lower
 from tritspike.compiler.mapping.cost import events as old_events
 from tritspike.compiler.mapping.fit import fit as fit_program
 from tritspike.compiler.mapping.fit import map_program
+from tritspike.compiler.mapping.rates import Rates
 from tritspike.compiler.mapping.rates import uniform_rates as old_rates
 from tritspike.compiler.networks.mapping import resources
 from tritspike.compiler.networks.mapping.cost import events, lasts, step_ns, timing
 from tritspike.compiler.networks.mapping.fit import fit, map_network
+from tritspike.compiler.networks.mapping.slicing import slices_heard
 from tritspike.compiler.networks.mapping.stacking import stacked
-from tritspike.compiler.networks.mapping.traffic import measured_rates, uniform_rates
+from tritspike.compiler.networks.mapping.storage import bound, projections, stored
+from tritspike.compiler.networks.mapping.traffic import measured_rates, slice_messages, uniform_rates
 from tritspike.compiler.networks.schedule import schedule
 from tritspike.hw_profiles.profile import load
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network import literal
+from tritspike.runtime.network.boxes import even
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.legacy import converted
 from tritspike.runtime.network.network import Windows
-from tritspike.runtime.network.neuron import Values
+from tritspike.runtime.network.neuron import Resets, Values
 from tritspike.runtime.network.terms import conv2d, linear, onto, same, sparse, summed
 
 SMALL = replace(load("loihi2"), name="small", neurons_per_core=256, core_memory_bytes=16384, synapse_memory_bytes=16384)
@@ -61,9 +66,9 @@ def with_registers(program, rng):
     populations = []
     for p in program.network.populations:
         if p.neuron is not None and grids.names(p.grid) and rng.random() < 0.3:
-            name = str(rng.choice(grids.names(p.grid)))
-            size = grids.extents(p.grid)[name]
-            registers = {k: Values((name,), rng.integers(1, 4, size)) for k in ("vth", "keep") if rng.random() < 0.7}
+            names, sizes = grids.names(p.grid), grids.extents(p.grid)
+            along = {k: tuple(map(str, rng.permutation(names)[: rng.integers(1, 3)])) for k in ("vth", "keep") if rng.random() < 0.7}
+            registers = {k: Values(some, rng.integers(1, 3, [sizes[n] for n in some])) for k, some in along.items()}
             p = replace(p, neuron=replace(p.neuron, **registers))
         populations.append(p)
     return replace(program, network=replace(program.network, populations=tuple(populations)))
@@ -122,6 +127,68 @@ def test_programs_of_old_records(seed, tmp_path):
     check(program, profile, map_network(program, profile, uniform_rates(program)))
 
 
+def test_every_format_holds_what_is_counted():
+    """Not the chosen one alone, and in slices that cross the diagonal of causal pairs, too."""
+    profile = replace(load("loihi2"), word_bits=12)
+    tried: Counter[str] = Counter()
+    for seed, program in enumerate([_attention(), *(random_network.draw(n)[0] for n in range(40))]):
+        rng, stacks = np.random.default_rng(seed), stacked(program)
+        network = stacks.program.network
+        tilings = {p.name: random_tiling(p.grid, rng) for p in network.populations if p.neuron is not None}
+        ends = np.cumsum([0, *map(len, tilings.values())])
+        offsets = dict(zip(tilings, ends.tolist()))
+        measured = projections(network)
+        for k in range(max(len(p.forms) for p in measured.values())):
+            forms = {name: p.forms[min(k, len(p.forms) - 1)] for name, p in measured.items()}
+            one = SimpleNamespace(stacked=stacks, tilings=tilings, forms=forms, offsets=offsets, program=stacks.program)
+            held, _ = network_mapping_check.used(program, profile, SimpleNamespace(partition=one, slice_core=np.arange(ends[-1])))
+            tried.update(form.name for form in forms.values())
+            _compare(held, forms, measured, tilings, offsets, profile)
+    assert min(tried.values()) > 100 and len(tried) == 3, tried
+
+
+def random_tiling(grid, rng):
+    return even(grid, [int(rng.integers(1, min(size, 3) + 1)) for size in grids.extents(grid).values()])
+
+
+def _compare(held, forms, measured, tilings, offsets, profile):
+    said_bytes, said_axons = np.zeros((2, sum(map(len, tilings.values()))), np.int64)
+    exact = np.ones(len(said_bytes), np.bool_)
+    for name, p in measured.items():
+        tiling = tilings[p.synapse.target]
+        rows = slice(offsets[p.synapse.target], offsets[p.synapse.target] + len(tiling))
+        (cost,) = stored(p, tiling, [forms[name]], profile)
+        said_bytes[rows] += cost.bits // 8
+        said_axons[rows] += cost.axons
+        _bounded(p, tiling, forms[name], cost, profile)
+        exact[rows] &= forms[name].name != "dense" and p.one_side is None
+    for number in range(len(said_bytes)):
+        counted = held[number]
+        assert counted["bytes of synapses"] <= said_bytes[number] and counted["input axons"] <= said_axons[number]
+        assert not exact[number] or counted["input axons"] == said_axons[number]
+
+
+def _bounded(p, tiling, form, cost, profile):
+    """What is said of a cut before it is made is no less."""
+    names, sizes = grids.names(p.target), grids.extents(p.target)
+    pieces = {name: np.array([n]) for name, n in zip(names, tiling.shape)}
+    extents = {name: np.array([-(-sizes[name] // n)]) for name, n in zip(names, tiling.shape)}
+    (before,) = bound(p, pieces, extents, [form], profile)
+    assert cost.bits.max() <= before.bits[0] and cost.axons.max() <= before.axons[0], (p.synapse.name, form)
+    heard = np.bincount(p.synapse.wiring.between(even(p.source, list(grids.extents(p.source).values())), tiling)[1])
+    assert heard.max(initial=0) <= slices_heard(p, pieces)[0], p.synapse.name
+
+
+def _attention():
+    """A causal product, its sum and its spread."""
+    net = Net()
+    q, k = (net.input(name, Axis("position", 6, True), channel=3) for name in "qk")
+    pairs = net.coincide("pairs", q, k, causal=True)
+    score = net.lif("score", summed(pairs, ["channel"]), keep=0, vth=1)
+    net.count(net.lif("context", onto(score, (Axis("position", 6, True), Axis("channel", 3))) + summed(pairs, ["key"]), keep=0, vth=1))
+    return schedule(net.network(), Windows(2))
+
+
 @pytest.mark.parametrize("length, cores, slices", [(24, 35, 54), (56, 120, 354)])
 def test_the_shipped_program_takes_no_more_than_today(length, cores, slices):
     program, profile = lower("models/zoo/sst2-one-chip", "loihi2", length=length), load("loihi2")
@@ -144,6 +211,22 @@ def test_stacks_have_the_same_synapses():
         assert set().union(*expected) == set().union(*found) and stacks.program.network.neurons() == program.network.neurons()
         deep += max(map(len, stacks.members.values())) > 1
     assert deep > 10
+
+
+def test_only_what_is_alike_is_stacked():
+    def chains(weights, resets, **last):
+        net = Net()
+        heard = net.input("x", features=3)
+        for n, weight in enumerate(weights):
+            registers = dict(keep=0, vth=1) | (last if n == len(weights) - 1 else {})
+            heard = net.lif(f"p{n}", same(heard, weight), resets=resets, **registers)
+        net.count(heard)
+        return sorted(len(chain) for chain in stacked(schedule(net.network(), Windows(2))).members.values())
+
+    assert chains([9, 2, 2, 2], Resets.NEVER) == [1, 4]  # what leads into a stack may differ
+    assert chains([2, 2, 3, 3], Resets.NEVER) == [1, 2, 2]  # weights
+    assert chains([2, 2, 2, 2], Resets.WINDOW) == [1, 1, 1, 1, 1]  # cleared a step apart
+    assert chains([2, 2, 2, 2], Resets.NEVER, vth=0) == chains([2, 2, 2, 2], Resets.NEVER, bias=8) == [1, 1, 3]
 
 
 def _edges(network, s, source, target, sizes):
@@ -296,3 +379,30 @@ def test_registers_one_a_neuron_take_configurations():
     found = fit(program, replace(SMALL, configurations_per_core=5))
     assert found.cores == 3 and found.uses[resources.CONFIGURATIONS].max() <= 5
     assert found.uses[resources.CONFIGURATIONS].sum() == 12
+
+
+def test_a_chain_of_relays_is_cut_where_output_axons_are_few():
+    net = Net()
+    x = net.input("x", features=16)
+    first = last = net.lif("first", same(x), keep=0, vth=0)
+    for n in range(5):
+        last = net.lif(f"way{n}", same(last), keep=4096, vth=0)
+    net.count(net.lif("both", same(last) + same(first), keep=0, vth=1))
+    program = schedule(net.network(), Windows(2))
+    assert max(map(len, stacked(program).members.values())) == 5
+    profile = replace(SMALL, output_axons_per_core=12)
+    mapped = map_network(program, profile, uniform_rates(program))
+    check(program, profile, mapped)
+    assert len(mapped.core) >= 16 * 12 / 12
+    rates = Rates({p.name: n / 20 for n, p in enumerate(program.network.populations)}, {})
+    messages = sum(rates.spikes[s.source] * 16 * 2 for s in program.network.synapses)  # each neuron is heard by one slice
+    assert slice_messages(mapped.partition, rates).sum() == pytest.approx(messages)
+
+
+def test_registers_along_a_text_are_cut_with_it():
+    net = Net()
+    x = net.input("x", Axis("position", 6, True), features=2)
+    net.count(net.lif("a", same(x), keep=0, vth=Values(("position",), np.arange(6))))
+    program = schedule(net.network(), Windows(2))
+    found = fit(replace(program, network=program.network.at_length(3)), SMALL)
+    assert found.cores == 1 and found.uses[resources.CONFIGURATIONS].tolist() == [3] and found.uses[resources.NEURONS].tolist() == [6]

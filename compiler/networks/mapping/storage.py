@@ -123,10 +123,11 @@ class Histogram:
     @classmethod
     def of(cls, lists: Lists) -> Histogram:
         """Of the lists of one place."""
-        most, groups = int(lists.synapses.max(initial=0)) + 1, int(lists.group.max()) + 1
-        counts = np.bincount(lists.of * most + lists.synapses, minlength=groups * most).reshape(groups, most)
-        values = np.flatnonzero(counts.any(0))
-        return cls(values, counts[:, values])
+        values = np.flatnonzero(np.bincount(lists.synapses))
+        number, groups = np.zeros(int(values.max(initial=0)) + 1, np.int64), int(lists.group.max()) + 1
+        number[values] = np.arange(len(values))
+        counts = np.bincount(lists.of * len(values) + number[lists.synapses], minlength=groups * len(values))
+        return cls(values, counts.reshape(groups, len(values)))
 
     @property
     def lists(self) -> Index:
