@@ -14,7 +14,7 @@ from tritspike.runtime.network.network import Network, Population, Scheduled, Sy
 from tritspike.runtime.network.neuron import Neuron, Resets, numbers
 from tritspike.runtime.network.wiring import Join
 from tritspike.runtime.network.wiring.maps import Follow, Map
-from tritspike.runtime.network.wiring.reduced import reduced
+from tritspike.runtime.network.wiring.tables import each_meets_one, parts
 
 
 def aligned(program: Scheduled) -> bool:
@@ -83,9 +83,7 @@ def coincides(network: Network, p: Population) -> bool:
 def _one_each(network: Network, s: Synapse) -> bool:
     if not isinstance(s.wiring, Join):
         return False
-    source, target = network.grids(s)
-    found = reduced(s.wiring.read, source, target, ())
-    return found.times == 1 and bool((found.valid == 1).all())
+    return each_meets_one(parts(s.wiring.read, *network.grids(s), ()))
 
 
 def window_local(neuron: Neuron) -> bool:

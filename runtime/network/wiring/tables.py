@@ -59,6 +59,11 @@ def most(found: Iterable[Part]) -> int:
     return int(np.prod([np.bincount(part.meetings()[1], minlength=1).max() for part in found], dtype=np.int64))
 
 
+def each_meets_one(found: Iterable[Part]) -> bool:
+    """Whether every target neuron has exactly one meeting."""
+    return all((np.bincount(part.meetings()[1], minlength=grids.size(part.target)) == 1).all() for part in found)
+
+
 def count_in(found: Sequence[Part], nonzero: NDArray[np.bool_], target: Grid, boxes: Boxes) -> Index:
     """(slices,) synapses on the neurons of each box. nonzero: (rows, columns) of a matrix."""
     names, total = grids.names(target), np.ones(len(boxes), np.int64)
