@@ -140,8 +140,15 @@ class Histogram:
         return int(self.values.max(initial=0))
 
     def bits(self, spread: Index, each: Index, profile: HardwareProfile) -> Index:
-        """(costs, groups) bits of all lists, where each is `spread` times as long and a synapse takes `each`."""
-        return packed_bits(np.multiply.outer(spread, self.values), each[:, None], profile) @ self.counts.T
+        """(costs,) bits of all lists of the fullest group, where each is `spread` times as long and a synapse takes `each`."""
+        return (self._packed(spread, each, profile) @ self.counts.T).max(1, initial=0)
+
+    def bits_of(self, group: Index, spread: Index, each: Index, profile: HardwareProfile) -> Index:
+        """(costs,) the same of one group each."""
+        return np.asarray((self._packed(spread, each, profile) * self.counts[group]).sum(1))
+
+    def _packed(self, spread: Index, each: Index, profile: HardwareProfile) -> Index:
+        return packed_bits(np.multiply.outer(spread, self.values), each[:, None], profile)
 
 
 def projections(network: Network) -> dict[str, Projection]:
@@ -155,8 +162,8 @@ def stored(p: Projection, tiling: Tiling, forms: Sequence[Form], profile: Hardwa
     wiring, lists = p.synapse.wiring, p.synapse.wiring.lists(p.source, p.target)(tiling)
     wanted = cells(wiring.sources_of(p.source, p.target, tiling.boxes), p.source, wiring.steps(p.source))
     histogram = Histogram.of(lists)
-    rows, which = np.unique(np.stack([lists.group, _along(extents, p.ties.spread), p.entry_bits(extents, profile)], 1), axis=0, return_inverse=True)
-    bits = histogram.bits(rows[:, 1], rows[:, 2], profile)[np.arange(len(rows)), rows[:, 0]][which.ravel()]
+    rows, which = _distinct([lists.group, _along(extents, p.ties.spread), p.entry_bits(extents, profile)], len(tiling))
+    bits = histogram.bits_of(rows[:, 0], rows[:, 1], rows[:, 2], profile)[which]
     crossing = np.zeros(len(tiling), np.bool_)
     if p.one_side:
         query, key = (tiling.boxes[:, grids.names(p.target).index(side)] for side in p.one_side)
@@ -217,7 +224,7 @@ def _fullest(p: Projection, pieces: Extents, extents: Extents, profile: Hardware
         if np.prod(cut) * _THIN <= max(int(np.prod([sizes[n] for n in p.ties.rows])), _FEW):
             found = p.cut(cut, counter)
             costs, one = _distinct([spread[here], each[here]], len(here))
-            bits[here] = found.bits(costs[:, 0], costs[:, 1], profile).max(1, initial=0)[one]
+            bits[here] = found.bits(costs[:, 0], costs[:, 1], profile)[one]
             lists[here] = found.lists.max()
         else:
             longest = np.minimum(whole.longest * spread[here], _along(extents, p.reached)[here])

@@ -124,7 +124,7 @@ class Dense:
         """Counts the lists of synapses in the slices of tilings of the target."""
         if not self.ties(target).alike and self.read:
             found = self.csr(source, target).tocoo()
-            return lambda tiling: reach.listed_lists(found.row, found.col, grids.size(source), tiling)
+            return reach.listed_lists(found.row, found.col, grids.size(source))
         names, sizes = self.row_names(target), grids.extents(target)
         shape = tuple(sizes[name] for name in names)
         dtype = np.int16 if np.prod(shape) < 1 << 15 else np.int32

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,10 +133,18 @@ def listed_between(rows: Index, columns: Index, senders: Tiling, hearers: Tiling
     return target, source, neurons.astype(np.int64)
 
 
-def listed_lists(rows: Index, columns: Index, sources: int, tiling: Tiling) -> Lists:
-    """Of synapses one by one."""
-    found, synapses = np.unique(tiling.owners()[rows] * sources + columns, return_counts=True)
-    return Lists(np.arange(len(tiling)), found // max(sources, 1), synapses.astype(np.int64))
+def listed_lists(rows: Index, columns: Index, sources: int) -> Callable[[Tiling], Lists]:
+    """Of synapses one by one; sorted once, so that each tiling takes time in proportion to them."""
+    import scipy.sparse as sp
+
+    order = np.argsort(columns, kind="stable")
+    rows, columns, one = rows[order], columns[order], np.ones(len(order), np.int64)
+
+    def lists(tiling: Tiling) -> Lists:
+        found = sp.csr_matrix((one, (tiling.owners()[rows], columns)), shape=(len(tiling), sources))
+        return Lists(np.arange(len(tiling)), np.repeat(np.arange(len(tiling)), np.diff(found.indptr)), found.data)
+
+    return lists
 
 
 def spread_of(target: Grid, followed: set[str], rows: Sequence[str]) -> tuple[str, ...]:

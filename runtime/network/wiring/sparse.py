@@ -103,7 +103,7 @@ class Sparse:
 
     def lists(self, source: Grid, target: Grid) -> Callable[[Tiling], Lists]:
         """Counts the lists of synapses in the slices of tilings of the target."""
-        return lambda tiling: reach.listed_lists(self.rows, self.columns, self.shape[1], tiling)
+        return reach.listed_lists(self.rows, self.columns, self.shape[1])
 
     def onward(self, axis: str, source: Grid, target: Grid) -> None:
         """From each stage to the next, where these synapses lead each neuron to its like: a list is not asked."""
