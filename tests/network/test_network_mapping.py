@@ -406,3 +406,20 @@ def test_registers_along_a_text_are_cut_with_it():
     program = schedule(net.network(), Windows(2))
     found = fit(replace(program, network=program.network.at_length(3)), SMALL)
     assert found.cores == 1 and found.uses[resources.CONFIGURATIONS].tolist() == [3] and found.uses[resources.NEURONS].tolist() == [6]
+
+
+def test_synapses_one_by_one_are_heard_by_no_more_slices_than_there_are():
+    net = Net()
+    x = net.input("x", features=8)
+    net.count(net.lif("a", sparse(x, range(8), range(8), [1] * 8, (Axis("any", 8),)), keep=0, vth=0))
+    (p,) = projections(net.network()).values()
+    assert slices_heard(p, {"any": np.array([1, 8])}).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("weight, expected", [(2, False), (63, False), (64, True)])
+def test_a_membrane_lasts_where_it_may_not_decay_at_once(weight, expected):
+    """|v| of 64 synaptic units, 4096, leaves 4096 * 1 / 4096 = 1 behind; one unit less leaves nothing."""
+    net = Net()
+    net.count(net.lif("a", same(net.input("x", features=2), weight), keep=1, vth=0))
+    program = schedule(net.network(), Windows(2))
+    assert lasts(program, program.network.by_name["a"]) is expected
