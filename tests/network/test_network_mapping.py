@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import pytest
 import random_checkpoint
 import random_network
 
-from tritspike.compiler.errors import DoesNotFit
+from tritspike.compiler.errors import CompileError, DoesNotFit
 from tritspike.compiler.lower import lower
 from tritspike.compiler.mapping.cost import events as old_events
 from tritspike.compiler.mapping.fit import fit as fit_program
@@ -22,6 +23,7 @@ from tritspike.compiler.mapping.rates import uniform_rates as old_rates
 from tritspike.compiler.networks.mapping import resources
 from tritspike.compiler.networks.mapping.cost import events, lasts, step_ns, timing
 from tritspike.compiler.networks.mapping.fit import fit, map_network
+from tritspike.compiler.networks.mapping.report import report
 from tritspike.compiler.networks.mapping.slicing import slices_heard
 from tritspike.compiler.networks.mapping.stacking import stacked
 from tritspike.compiler.networks.mapping.storage import bound, projections, stored
@@ -34,8 +36,8 @@ from tritspike.runtime.network.boxes import even
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.legacy import converted
-from tritspike.runtime.network.network import Windows
-from tritspike.runtime.network.neuron import Resets, Values
+from tritspike.runtime.network.network import Population, Windows
+from tritspike.runtime.network.neuron import RELAY, Resets, Values
 from tritspike.runtime.network.terms import conv2d, linear, onto, same, sparse, summed
 
 SMALL = replace(load("loihi2"), name="small", neurons_per_core=256, core_memory_bytes=16384, synapse_memory_bytes=16384)
@@ -423,3 +425,23 @@ def test_a_membrane_lasts_where_it_may_not_decay_at_once(weight, expected):
     net.count(net.lif("a", same(net.input("x", features=2), weight), keep=1, vth=0))
     program = schedule(net.network(), Windows(2))
     assert lasts(program, program.network.by_name["a"]) is expected
+
+
+def test_the_report_has_every_figure_as_json(picture):
+    mapped, rates = map_network(picture, SMALL, uniform_rates(picture)), uniform_rates(picture)
+    found = json.loads(json.dumps(report(mapped, rates)))
+    used = list(mapped.used().values())
+    for name, of in found["resources"].items():
+        most, limit = max(core[name].used for core in used), used[0][name].limit
+        assert of["core"][2:] == [most, limit] and of["used"] == sum(core[name].used for core in used) and most <= limit
+    assert list(found["resources"]) == list(network_mapping_check.NAMES) and found["cores"] == [len(used), SMALL.cores]
+    assert found["traffic"]["optimised"] <= found["traffic"]["program order"] and found["events"]["steps"] == 4
+
+
+def test_what_is_not_on_the_chip_or_hears_nothing():
+    net = Net()
+    net.count(net.input("x", features=2))
+    with pytest.raises(CompileError, match="no population is on the chip: a host plays all there is"):
+        fit(schedule(net.network(), Windows(1)), SMALL)
+    network = replace(net.network(), populations=(Population(name="x", grid=(), neuron=RELAY),), ports=())
+    assert fit(schedule(network, Windows(1)), SMALL).cores == 1

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tritspike.compiler.errors import DoesNotFit
+from tritspike.compiler.errors import CompileError, DoesNotFit
 from tritspike.compiler.mapping import place
 from tritspike.compiler.mapping.fit import GRAINS
 from tritspike.compiler.mapping.packing import packed
@@ -67,7 +67,9 @@ class Mapped(Packed):
 
 
 def fit(program: Scheduled, profile: HardwareProfile) -> Packed:
-    """Slices, and the group of each. Raises `DoesNotFit`."""
+    """Slices, and the group of each. Raises `DoesNotFit`, and `CompileError` where a host plays all there is."""
+    if not program.network.neurons():
+        raise CompileError("no population is on the chip: a host plays all there is", "net.lif(...)")
     refused: list[Packed] = []
     stacks = stacked(program)
     measured = projections(stacks.program.network)

@@ -154,4 +154,5 @@ def _offsets(tilings: dict[str, Tiling]) -> dict[str, int]:
 
 
 def _joined(edges: list[Edges]) -> Edges:
-    return Edges(*(np.concatenate([getattr(e, name) for e in edges]) for name in ("source", "target", "neurons", "synapse")))
+    none = np.zeros(0, np.int64)  # of a network whose populations hear nothing
+    return Edges(*(np.concatenate([none, *(getattr(e, name) for e in edges)]) for name in ("source", "target", "neurons", "synapse")))
