@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -50,6 +51,7 @@ __all__ = [
     "linear",
     "load",
     "lower",
+    "on_cores",
     "onto",
     "run",
     "same",
@@ -91,6 +93,28 @@ def verify(program: Scheduled, spikes: Mapping[str, ArrayLike], executors: Seque
             raise MismatchError(f"{where}: {against} and {name} differ")
     cells = sum(some.size for some in (expected.spikes or {}).values())
     return Verified((against, *executors), len(inputs), len(program.network.populations), cells)
+
+
+def on_cores(program: Scheduled, profile: str = "auto", spikes: Mapping[str, ArrayLike] | None = None) -> dict[str, Any]:
+    """Cut into slices, packed onto cores and placed on a board: cores, slices, what each resource is used of, traffic, energy and time a window.
+
+    profile: a board's name, a .toml file, or "auto": the smallest real board that holds it. spikes: what to count events on; without, a rate is
+    assumed. Energy and time are a model (README, On cores). Raises `DoesNotFit`, which says what is short and which board would do.
+    """
+    from tritspike.compiler.errors import DoesNotFit
+    from tritspike.compiler.networks.mapping.fit import map_network
+    from tritspike.compiler.networks.mapping.report import report
+    from tritspike.compiler.networks.mapping.traffic import measured_rates, uniform_rates
+    from tritspike.hw_profiles import profile as profiles
+
+    rates = uniform_rates(program) if spikes is None else measured_rates(program, Spikes.of(spikes))
+    *smaller, last = list(profiles.boards()) if profile == profiles.AUTO else [profiles.load(profile)]
+    for board in smaller:
+        try:
+            return report(map_network(program, board, rates), rates)
+        except DoesNotFit:
+            continue
+    return report(map_network(program, last, rates), rates)
 
 
 def explain(program: Scheduled) -> str:

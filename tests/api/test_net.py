@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tritspike import net as tn
-from tritspike.compiler.errors import CompileError, RangeViolation
+from tritspike.compiler.errors import CompileError, DoesNotFit, RangeViolation
 from tritspike.runtime.errors import ExecutorError, FileError, InputError, MismatchError
 
 RNG = np.random.default_rng(0)
@@ -50,6 +50,22 @@ def test_a_recurrent_layer_with_current_memory_is_a_stream():
     tn.verify(program, {"x": SPIKES})
     with pytest.raises(CompileError, match=r"a delay of 1, and windows that are of different texts \(hint: a stream"):
         tn.lower(net, tn.Windows(8))
+
+
+def test_it_is_put_on_cores_and_costed():
+    program = tn.lower(mlp(), tn.Windows(8))
+    found = tn.on_cores(program, "loihi2", {"x": SPIKES})
+    assert (found["profile"], found["cores"], found["slices"]) == ("loihi2", [1, 120], 2) and found["energy pJ"]
+    assert (
+        found["resources"]["neurons"]["used"] == 40
+        and found["events"]["synaptic"] > tn.on_cores(program, "loihi2", {"x": SPIKES & False})["events"]["synaptic"]
+    )
+    assert tn.on_cores(program)["profile"] == "loihi2"
+    net = tn.Net()
+    x = net.input("x", features=5000)
+    net.count(net.lif("many", tn.same(x, 9), keep=0, vth=1))
+    with pytest.raises(DoesNotFit, match=r"tiny: \d+ cores needed, \d+ available; .* \(hint: --profile "):
+        tn.on_cores(tn.lower(net, tn.Windows(8)), "tiny")
 
 
 def test_files(tmp_path):
