@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Grid
 from tritspike.runtime.network.network import Network, Population, Scheduled, Stream, Synapse
-from tritspike.runtime.network.neuron import Neuron, Resets
+from tritspike.runtime.network.neuron import Neuron, Register, Resets, Values
 from tritspike.runtime.network.wiring.reach import Stage
 
 Phase = tuple[Resets, int]
@@ -72,14 +72,17 @@ def _onward(program: Scheduled) -> dict[str, Synapse]:
 
 
 def _repeats(program: Scheduled, s: Synapse, p: Population, q: Population) -> bool:
-    alike = p.neuron is not None and q.neuron is not None and _plain(p.neuron) == _plain(q.neuron) is not None
-    return alike and p.name != q.name and phase(program, p) == phase(program, q) and s.wiring.onward("", p.grid, q.grid) is not None
+    ours, theirs = (_shared(population.neuron) for population in (p, q))
+    alike = ours is not None and ours == theirs and phase(program, p) == phase(program, q)
+    return alike and p.name != q.name and s.wiring.onward("", p.grid, q.grid) is not None
 
 
-def _plain(neuron: Neuron) -> tuple[int, int, int] | None:
-    """Its registers where all neurons of a population share them."""
+def _shared(neuron: Neuron | None) -> tuple[Register, ...] | None:
+    """The registers of a population whose neurons all have the same, and no bias."""
+    if neuron is None or neuron.bias is not None:
+        return None
     found = neuron.keep, neuron.keep_u, neuron.vth
-    return found if all(isinstance(n, int) for n in found) and neuron.bias is None else None  # type: ignore[return-value]
+    return None if any(isinstance(register, Values) for register in found) else found
 
 
 def _chains(program: Scheduled, onward: dict[str, Synapse]) -> list[tuple[str, ...]]:
