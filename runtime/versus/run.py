@@ -95,5 +95,7 @@ def _failure(source: Path, code: int, last: str) -> SourceError:
     if last.startswith("error: "):
         return SourceError(last.removeprefix("error: "))
     if "No module named" in last:
-        return SourceError(f"{source}: needs torch to run, which is not here: {last}", "pip install 'tritspike[train]', or compile it and give the .tsp")
+        return SourceError(
+            f"{source}: needs torch to run, which is not here: {last}", "pip install 'tritspike[train]', or compile it and give the .tsp"
+        )
     return SourceError(f"{source}: {_MODULE} ended with {code}: {last}")
