@@ -6,18 +6,20 @@ leave over: none where nothing is delayed. A population of latency l lives from 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from tritspike.runtime import arith
 from tritspike.runtime.network import order
 from tritspike.runtime.network.inputs import played
 from tritspike.runtime.network.literal import Outcome
 from tritspike.runtime.network.memory import require_at_once
 from tritspike.runtime.network.network import Inputs, Population, Probe, Reads, Scheduled, Synapse
 from tritspike.runtime.network.neuron import Resets
-from tritspike.runtime.network.ranges import require_ranges
+from tritspike.runtime.network.ranges import forgets, require_ranges
 from tritspike.runtime.network.soundness import require_sound
 from tritspike.runtime.network.state import Bools, Ints, State, begins, require_read
 
@@ -75,12 +77,30 @@ class _Line:
             self._at_once(name)
 
     def _at_once(self, name: str) -> None:
-        total = sum((self._heard(s) for s in self.program.network.inputs(name)), self._silence(name))
+        total = self._total(name, self.program.network.inputs(name))
         state = State.of(self._of(name), proved=True)
-        self._keep(name, *(self._by_window if state.resets is Resets.WINDOW else self._along)(name, state, total))
+        if not self._is_read(name) and forgets(self.program, self._of(name)):
+            self.spikes[name] = ((total << arith.INPUT_SHIFT) + state.bias > state.threshold) & self._alive(name)
+        else:
+            self._keep(name, *(self._by_window if state.resets is Resets.WINDOW else self._along)(name, state, total))
+
+    def _alive(self, name: str) -> Bools:
+        """(steps, 1): from the first step that a population lives."""
+        return (np.arange(self.steps) >= self._born(name))[:, None]
+
+    def _is_read(self, name: str) -> bool:
+        return any(p.population == name and p.reads is Reads.MEMBRANE for p in self.program.network.probes)
 
     def _silence(self, name: str) -> Ints:
         return np.zeros((self.steps, self._of(name).size), np.int64)
+
+    def _total(self, name: str, heard: Iterable[Synapse]) -> Ints:
+        """(steps, neurons) input by these synapses."""
+        total: Ints | None = None
+        for s in heard:
+            part = self._heard(s)
+            total = part if total is None else np.add(total, part, out=total)
+        return self._silence(name) if total is None else total
 
     def _born(self, name: str) -> int:
         """The first step that a population lives: as many before its first window as its latency is."""
@@ -92,7 +112,9 @@ class _Line:
     def _heard(self, s: Synapse) -> Ints:
         """(steps, neurons) synaptic input by one synapse."""
         source, back = self.spikes[s.source], self._back(s)
-        found = s.wiring.apply(*self.program.network.grids(s), source[: len(source) - back]) << s.exponent
+        found = s.wiring.apply(*self.program.network.grids(s), source[: len(source) - back])
+        if s.exponent:
+            found <<= s.exponent
         return np.concatenate([np.zeros((back, found.shape[1]), np.int64), found]) if back else found
 
     def _back(self, s: Synapse) -> int:
@@ -148,7 +170,7 @@ class _Line:
 
     def _keep(self, name: str, spikes: Bools, membranes: Ints) -> None:
         self.spikes[name] = spikes
-        if any(p.population == name and p.reads is Reads.MEMBRANE for p in self.program.network.probes):
+        if self._is_read(name):
             require_read(name, spikes, membranes)
             self.membranes[name] = membranes
 
@@ -175,7 +197,7 @@ class _Loop:
     def of(cls, line: _Line, name: str, group: tuple[str, ...]) -> _Loop:
         """Nothing known yet."""
         heard, silence = line.program.network.inputs(name), line._silence(name)
-        outer = sum((line._heard(s) for s in heard if s.source not in group), silence)
+        outer = line._total(name, (s for s in heard if s.source not in group))
         inner = [s for s in heard if s.source in group]
         weights = {s.name: s.wiring.csr(*line.program.network.grids(s)) for s in inner}
         return cls(

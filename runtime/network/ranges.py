@@ -86,6 +86,15 @@ def _membrane(program: Scheduled, p: Population) -> Iterator[Finding]:
             yield Finding(p.name, f"the most that a membrane which is read may gather and not {what}", total * steps, f"up to {limit}")
 
 
+def forgets(program: Scheduled, p: Population) -> bool:
+    """Whether nothing of one step is left in the next: no current is kept, and no membrane that any input can make is more than leaks to 0."""
+    assert p.neuron is not None
+    high, low = program.network.input_bounds(p.name)
+    bias = 0 if p.neuron.bias is None else int(np.abs(numbers(p.neuron.bias.mantissa)).max(initial=0)) << p.neuron.bias.exponent
+    most = min(max(high, -low) * arith.ONE + bias, arith.V_LIMIT)
+    return not numbers(p.neuron.keep_u).any() and not most * int(numbers(p.neuron.keep).max(initial=0)) >> 12
+
+
 def bounded(program: Scheduled, p: Population) -> bool:
     """Whether no input can drive a membrane without memory in its current to its limit within a window."""
     assert p.neuron is not None

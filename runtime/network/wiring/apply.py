@@ -28,11 +28,11 @@ class Gather:
 
     at: Index
 
-    def counts(self, spikes: Bools) -> NDArray[np.float32]:
-        """(steps, targets): how many of them fired."""
+    def counts(self, spikes: Bools) -> NDArray[np.float32] | Bools:
+        """(steps, targets): how many of them fired; whether, where each target meets one."""
         padded = np.concatenate([spikes, np.zeros((len(spikes), 1), np.bool_)], 1)
         if self.at.shape[1] == 1:
-            return padded[:, self.at[:, 0]].astype(np.float32)
+            return padded[:, self.at[:, 0]]
         out = np.empty((len(spikes), len(self.at)), np.float32)
         step = max(1, _GATHERED // max(self.at.size, 1))
         for begin in range(0, len(spikes), step):
@@ -68,7 +68,7 @@ def by_matrix(weights: NDArray[np.int32], read: Map, rows: tuple[str, ...], sour
     step = max(1, _GATHERED // max(cells * width, 1))
     for begin in range(0, len(spikes), step):
         counts = found.counts(spikes[begin : begin + step])
-        product = counts.reshape(-1, width) @ weights.T.astype(np.float32)
+        product = counts.reshape(-1, width).astype(np.float32, copy=False) @ weights.T.astype(np.float32)
         out[begin : begin + step, place] = product.reshape(len(counts), -1)
     return out
 

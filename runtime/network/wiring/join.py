@@ -41,7 +41,8 @@ class Join:
 
     def apply(self, source: Grid, target: Grid, spikes: NDArray[np.bool_]) -> NDArray[np.int64]:
         """(steps, source neurons) spikes -> (steps, target neurons) input, in weight mantissas."""
-        return gather(self.read, source, target).counts(spikes).astype(np.int64) * self.weight
+        counts = gather(self.read, source, target).counts(spikes)
+        return np.multiply(counts, self.weight, dtype=np.int64, casting="unsafe")
 
     def bounds(self, source: Grid, target: Grid) -> tuple[int, int]:
         """(largest, smallest) sum of weights that any spikes can bring to one target neuron."""
