@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Grid
 from tritspike.runtime.network.wiring import Dense, Join, Sparse, Wiring
-from tritspike.runtime.network.wiring.maps import SUM, Follow, Rule
+from tritspike.runtime.network.wiring.maps import SUM, At, Follow, Rule
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,13 @@ class Term:
     def scaled(self, exponent: int) -> Term:
         """Its weights times 2^exponent."""
         return replace(self, exponent=exponent)
+
+    def weighing(self, weight: int) -> Term:
+        """Its synapses, which are all alike, of one stored weight m << e. Raises `InputError` for other numbers, and for a matrix."""
+        mantissa, exponent = arith.mantissa_exponent(weight)
+        if not isinstance(self.wiring, Join) or mantissa << exponent != weight:
+            raise InputError(f"{self.source.name}: a weight of {weight}", f"m << e with |m| <= {arith.WEIGHT_LIMIT}, of synapses that are all alike")
+        return replace(self, wiring=replace(self.wiring, weight=mantissa), exponent=exponent)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,30 +84,35 @@ def linear(
     gain: ArrayLike = 1,
     *,
     over: Sequence[str] | None = None,
-    into: str | Axis = "features",
+    into: str | Axis | Sequence[Axis] = "features",
     shift: Mapping[str, int] | None = None,
     pool: Sequence[str] = (),
+    at: Mapping[str, int] | None = None,
     delay: int = 0,
 ) -> Term:
     """weight(row, column) = gain[row] * codes[row, column], the same along every axis of `source` that is neither `over` nor `pool`.
 
     codes: (rows, columns) whole numbers in -127..127; columns run over the axes `over` (default: those that do not grow with a text, and are not
-    pooled), rows over the new axis `into`. gain: (rows,) or one number. shift: how far off each target looks along an axis, such as
+    pooled), rows over the new axis or axes `into`. gain: (rows,) or one number. shift: how far off each target looks along an axis, such as
     {"position": -1}; nothing is beyond the ends. pool: axes that are summed over with the same weights.
+    at: axes of which one cell alone is heard, such as {"position": 0}.
     """
     matrix = _codes(codes, source.name)
     own = [axis for axis in source.grid if isinstance(axis, Axis)]
-    columns = [a.name for a in own if not a.grows and a.name not in pool] if over is None else list(over)
-    _require_axes(source, [*columns, *pool, *(shift or {})])
+    one = dict(at or {})
+    columns = [a.name for a in own if not a.grows and a.name not in pool and a.name not in one] if over is None else list(over)
+    _require_axes(source, [*columns, *pool, *one, *(shift or {})])
     sizes = grids.extents(source.grid)
     wanted = int(np.prod([sizes[name] for name in columns], dtype=np.int64))
     if matrix.shape[1] != wanted:
         raise InputError(f"codes have {matrix.shape[1]} columns, {source} has {wanted} along {', '.join(columns) or 'no axis'}")
-    kept = tuple(axis for axis in source.grid if not set(axis.names) & {*columns, *pool})
+    kept = tuple(axis for axis in source.grid if not set(axis.names) & {*columns, *pool, *one})
     read: dict[str, Rule] = {name: Follow(name, 1, (shift or {}).get(name, 0)) for axis in kept for name in axis.names}
-    read |= dict.fromkeys(pool, SUM)
-    rows = into if isinstance(into, Axis) else Axis(into, len(matrix))
-    return Term(source, Dense(matrix, _gain(gain, len(matrix), source.name), read), (*kept, rows), delay=delay)
+    read |= dict.fromkeys(pool, SUM) | {name: At(value) for name, value in one.items()}
+    rows = (Axis(into, len(matrix)),) if isinstance(into, str) else (into,) if isinstance(into, Axis) else tuple(into)
+    if grids.size(rows) != len(matrix):
+        raise InputError(f"codes from {source.name} have {len(matrix)} rows, {shown(rows)} has {grids.size(rows)}")
+    return Term(source, Dense(matrix, _gain(gain, len(matrix), source.name), read), (*kept, *rows), delay=delay)
 
 
 def same(source: Handle, weight: int = 1, *, delay: int = 0) -> Term:
