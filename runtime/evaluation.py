@@ -76,8 +76,10 @@ class Verified:
 
 def verify(encoder: Encoder, tokens: Sequence[Tokens], names: Sequence[str], against: str, limit: float = How.limit) -> Verified:
     """Run executors beside each other and compare every spike. Raises `MismatchError` at the first difference, `InputError`."""
-    if not names:
-        raise InputError("no executor to compare", f"one or more of {', '.join(executors.EXECUTORS)}")
+    if not names or against in names:
+        raise InputError(f"{against} is compared with {', '.join(names) or 'nothing'}", f"others of {', '.join(executors.EXECUTORS)}")
+    if not tokens:
+        raise InputError("no texts to compare on")
     runs = {name: executors.executor(name, limit) for name in (against, *names)}
     program, cells = encoder.program, 0
     for at in range(0, len(tokens), _CHUNK):

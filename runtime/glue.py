@@ -185,7 +185,13 @@ def _label(task: Task, text: str, where: str) -> float:
 
 def examples(task: Task, pairs: Iterable[tuple[str | tuple[str, str], object]]) -> list[Example]:
     """Of (text or pair of texts, label): a class by its number, its name in the files or the one that people give it. Raises `DataError`."""
-    return [_given(task, *pair, f"example {n}") for n, pair in enumerate(pairs, 1)]
+    return [_given(task, *_two(pair, f"example {n}"), f"example {n}") for n, pair in enumerate(pairs, 1)]
+
+
+def _two(pair: Any, where: str) -> tuple[Any, Any]:
+    if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+        raise DataError(f"{where}: {str(pair)[:40]!r} is no text with its label", "(text, label)")
+    return pair[0], pair[1]
 
 
 def _given(task: Task, text: str | tuple[str, str], label: object, where: str) -> Example:

@@ -48,7 +48,8 @@ def load(path: Path) -> Program:
     with decoding(path, "program", FileError):
         described = object_from(outer["program"], path, "program")
         if (described["format"], described["version"]) != (FORMAT, VERSION):
-            raise FileError(f"{path}: {described['format']} version {described['version']}, this runtime reads {FORMAT} version {VERSION}")
+            hint = "tritspike.net.load reads networks of one's own" if described["format"] == "tritspike-network" else None
+            raise FileError(f"{path}: {described['format']} version {described['version']}, this runtime reads {FORMAT} version {VERSION}", hint)
         if outer["sha256"] != files.digest(outer["program"], arrays):
             raise FileError(f"{path}: the checksum does not match: the file is damaged")
         program = _build(described, arrays, path)

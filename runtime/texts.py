@@ -44,7 +44,9 @@ class Layout:
 
 
 def format_of(name: str) -> str:
-    """By the end of a file's name; plain text where it says nothing."""
+    """By the end of a file's name; plain text where it says nothing. Raises `DataError` for a JSON document, whose lines are no texts."""
+    if Path(name).suffix.lower() == ".json":
+        raise DataError(f"{name}: a JSON document", "JSON lines, an object or a string a line, in a .jsonl file or with --from jsonl")
     return _SUFFIXES.get(Path(name).suffix.lower(), PLAIN)
 
 

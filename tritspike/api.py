@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tritspike import names
 from tritspike.model import Model
+from tritspike.runtime.errors import InputError
 from tritspike.runtime.evaluation import Evaluation, Verified
 from tritspike.runtime.executors import How
 from tritspike.runtime.limits import MEMORY, cores
@@ -32,8 +33,9 @@ def load(
     strict: refuse texts longer than the compiled length instead of cutting them. Raises `TritspikeError`: one line that says what to do.
     """
     how = How(threads=threads or cores(), memory=memory, limit=time_limit, strict=strict)
+    program = _program(source)
     name = source.name if isinstance(source, Model) else source.host.task if isinstance(source, Program) else str(source)
-    return Model(_program(source), name, executor, how)
+    return Model(program, name, executor, how)
 
 
 def lower(
@@ -51,9 +53,9 @@ def lower(
 
 def verify(
     source: Source,
-    texts: Iterable[Text] | None = None,
+    texts: Text | Iterable[Text] | None = None,
     *,
-    executors: Sequence[str] = ("fast",),
+    executors: Sequence[str] | str = ("fast",),
     against: str = "reference",
     random: int = _RANDOM,
     seed: int = 0,
@@ -66,8 +68,10 @@ def verify(
 
     model = _model(source)
     encoder = model.encoder
-    tokens = sampling.random_tokens(encoder, random, seed) if texts is None else encoder.tokens(list(texts))
-    return evaluation.verify(encoder, tokens, list(executors), against, model.how.limit)
+    given = None if texts is None else [texts] if isinstance(texts, str | tuple) else list(texts)
+    tokens = sampling.random_tokens(encoder, random, seed) if given is None else encoder.tokens(given)
+    names = [executors] if isinstance(executors, str) else list(executors)
+    return evaluation.verify(encoder, tokens, names, against, model.how.limit)
 
 
 def evaluate(
@@ -90,6 +94,8 @@ def evaluate(
     found = glue.task_named(task or model.program.host.task)
     glue.require_task(found, model.program.host.task, Path(model.name))
     examples = glue.read(found, data, split, limit) if isinstance(data, str | Path) else glue.examples(found, data)[:limit]
+    if not examples:
+        raise InputError("no examples to score")
     return evaluation.evaluate(model.encoder, found, examples, executor or model.executor, model.how)
 
 
@@ -104,6 +110,8 @@ def stream(source: Source, prompt: str, *, tokens: int = 64, temperature: float 
     from tritspike.runtime.language import Sampling
 
     model = _language_model(source)
+    if type(tokens) is not int or tokens < 1:
+        raise InputError(f"tokens is {tokens!r}", "a whole number from 1 on")
     return pieces(model.encoder, prompt, tokens, Sampling(temperature, top_p, seed), model.executor, model.how.strict, model.how.limit)
 
 
@@ -122,6 +130,8 @@ def perplexity(source: Source, text: str | Path, *, stride: int | None = None) -
 def _program(source: Source) -> Program:
     if isinstance(source, Model):
         return source.program
+    if not isinstance(source, str | Path | Program):
+        raise InputError(f"a model is needed, not {type(source).__name__}", "a name, a file, a folder, a program")
     return source if isinstance(source, Program) else names.program(source)
 
 

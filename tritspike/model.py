@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, overload
 
 from tritspike.runtime.answers import Answer, answers
+from tritspike.runtime.errors import InputError
 from tritspike.runtime.evaluation import require_classifier
 from tritspike.runtime.executors import How
 from tritspike.runtime.program import Program
@@ -47,6 +48,8 @@ class Model:
         """
         require_classifier(self.program, self.name)
         one = isinstance(texts, (str, tuple))
+        if not one and (isinstance(texts, bytes) or not isinstance(texts, Iterable)):
+            raise InputError(f"texts are {type(texts).__name__}", "a string, a pair of strings, or many of them")
         found = self._answers([texts] if one else texts, executor or self.executor, progress)  # type: ignore[list-item]
         found = found if top_k is None else (replace(a, ranked=a.ranked[:top_k]) for a in found)
         if one:

@@ -80,19 +80,21 @@ def run(program: Scheduled, spikes: Mapping[str, ArrayLike], executor: str = "fa
     spikes: by port, (windows, steps, ...) of 0 and 1. executor: "fast", "reference" or "lava"; the same outcome from each. Raises `InputError`,
     `ExecutorError` where there is too little memory.
     """
-    return _executor(executor)(program, Spikes.of(spikes), record)
+    return _executor(executor)(_scheduled(program), Spikes.of(spikes), record)
 
 
-def verify(program: Scheduled, spikes: Mapping[str, ArrayLike], executors: Sequence[str] = ("fast",), against: str = "reference") -> Verified:
+def verify(program: Scheduled, spikes: Mapping[str, ArrayLike], executors: Sequence[str] | str = ("fast",), against: str = "reference") -> Verified:
     """Compare every spike of every population at every step. Raises `MismatchError` at the first difference."""
-    inputs = Spikes.of(spikes)
-    expected = _executor(against)(program, inputs, True)
-    for name in executors:
+    inputs, names = Spikes.of(spikes), (executors,) if isinstance(executors, str) else tuple(executors)
+    if not names or against in names:
+        raise InputError(f"{against} is compared with {', '.join(names) or 'nothing'}", f"others of {', '.join(EXECUTORS)}")
+    expected = _executor(against)(_scheduled(program), inputs, True)
+    for name in names:
         where = first_difference(expected, _executor(name)(program, inputs, True))
         if where is not None:
             raise MismatchError(f"{where}: {against} and {name} differ")
     cells = sum(some.size for some in (expected.spikes or {}).values())
-    return Verified((against, *executors), len(inputs), len(program.network.populations), cells)
+    return Verified((against, *names), len(inputs), len(program.network.populations), cells)
 
 
 def on_cores(program: Scheduled, profile: str = "auto", spikes: Mapping[str, ArrayLike] | None = None) -> dict[str, Any]:
@@ -107,6 +109,7 @@ def on_cores(program: Scheduled, profile: str = "auto", spikes: Mapping[str, Arr
     from tritspike.compiler.networks.mapping.traffic import measured_rates, uniform_rates
     from tritspike.hw_profiles import profile as profiles
 
+    _scheduled(program)
     rates = uniform_rates(program) if spikes is None else measured_rates(program, Spikes.of(spikes))
     *smaller, last = list(profiles.boards()) if profile == profiles.AUTO else [profiles.load(profile)]
     for board in smaller:
@@ -121,18 +124,24 @@ def explain(program: Scheduled) -> str:
     """A line a population: by which rule `fast` runs it, and why the rules before declined it."""
     from tritspike.runtime.fast.plan import plan
 
-    _, taken = plan(program)
+    _, taken = plan(_scheduled(program))
     return "\n".join(f"{t.population}: {t.rule}" + "".join(f"; not {rule}: {why}" for rule, why in t.declined) for t in taken)
 
 
 def save(program: Scheduled, path: str | Path) -> None:
     """Write it to a file, whole or not at all. Raises `FileError`."""
-    file.save(program, Path(path))
+    file.save(_scheduled(program), Path(path))
 
 
 def load(path: str | Path) -> Scheduled:
     """Read and check a file. Raises `FileError` with everything that is wrong."""
     return file.load(Path(path))
+
+
+def _scheduled(program: Scheduled) -> Scheduled:
+    if not isinstance(program, Scheduled):
+        raise InputError(f"a program is needed, not {type(program).__name__}", "lower(net, Windows(steps)) makes one")
+    return program
 
 
 def _fast(program: Scheduled, spikes: Spikes, record: bool) -> Outcome:

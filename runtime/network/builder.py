@@ -54,7 +54,7 @@ class Net:
         keep, keep_u: 0..4096; vth: synaptic units, 0..2^17 - 1; bias: 1/64 synaptic units. Each is one number, or an array over the last
         axes of the population. resets: when u and v are cleared.
         """
-        grid = _sound(name, (Sum(()) + hears).grid)
+        grid = _sound(name, _heard(name, hears).grid)
         registers = {
             k: _register(name, k, v, grid, most) for k, v, most in (("keep", keep, 4096), ("vth", vth, arith.VTH_LIMIT), ("keep_u", keep_u, 4096))
         }
@@ -62,7 +62,7 @@ class Net:
 
     def population(self, name: str, hears: Term | Sum, neuron: Neuron) -> Handle:
         """Neurons of any registers."""
-        total = Sum(()) + hears
+        total = _heard(name, hears)
         handle = self._add(Population(name=name, grid=_sound(name, total.grid), neuron=neuron))
         for n, term in enumerate(total.terms):
             self._require_known(name, term)
@@ -98,7 +98,7 @@ class Net:
 
     def join(self, target: Handle, hears: Term | Sum) -> None:
         """More that `target` hears, such as itself a token ago (delay=1)."""
-        for term in (Sum(()) + hears).terms:
+        for term in _heard(target.name, hears).terms:
             if term.grid != target.grid:
                 raise InputError(f"{target.name}: hears {shown(term.grid)} from {term.source.name}, it is over {shown(target.grid)}")
             self._require_known(target.name, term)
@@ -129,6 +129,12 @@ class Net:
             raise InputError(f"{name}: hears {term.source.name}, which is no population of this network")
 
 
+def _heard(name: str, hears: Term | Sum) -> Sum:
+    if not isinstance(hears, Term | Sum):
+        raise InputError(f"{name}: hears {type(hears).__name__}", "a term, such as linear(source, codes) or same(source)")
+    return Sum(()) + hears
+
+
 def _synapse(target: str, number: int, term: Term) -> Synapse:
     name = f"{target}<{term.source.name}" + (f"#{number}" if number else "")
     return Synapse(name=name, source=term.source.name, target=target, wiring=term.wiring, exponent=term.exponent, delay=term.delay)
@@ -136,6 +142,8 @@ def _synapse(target: str, number: int, term: Term) -> Synapse:
 
 def _sound(name: str, grid: Grid) -> Grid:
     names = grids.names(grid)
+    if not all(type(side.size) is int for axis in grid for side in ((axis.query, axis.key) if isinstance(axis, Pairs) else (axis,))):
+        raise InputError(f"{name}: over {shown(grid)}", "sizes that are whole numbers")
     if len(set(names)) < len(names) or not all(axis.cells > 0 for axis in grid):
         raise InputError(f"{name}: over {shown(grid)}", "axes of different names, each with at least one cell")
     return grid
@@ -170,7 +178,8 @@ def _bias(name: str, value: Bias | ArrayLike | None, grid: Grid) -> Bias | None:
         return value
     register = _values(name, "bias", value, grid)
     found = numbers(register)
-    exponent = arith.bias_exponent(found)
+    largest = arith.BIAS_MANTISSA_LIMIT << arith.BIAS_EXPONENT_LIMIT
+    exponent = arith.bias_exponent(found) if _most(found.reshape(-1)) <= largest else None
     if exponent is None:
         raise InputError(
             f"{name}: biases up to {_most(found)} are not multiples of one power of two with mantissas up to {arith.BIAS_MANTISSA_LIMIT}"

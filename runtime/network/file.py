@@ -52,7 +52,8 @@ def load(path: Path) -> Scheduled:
     with decoding(path, "network", FileError):
         body = object_from(outer["program"], path, "network")
         if (body.get("format"), body.get("version")) != (FORMAT, VERSION):
-            raise FileError(f"{path}: {body.get('format')} version {body.get('version')}, this reads {FORMAT} version {VERSION}")
+            hint = "tritspike.load reads programs" if body.get("format") == "tritspike-program" else None
+            raise FileError(f"{path}: {body.get('format')} version {body.get('version')}, this reads {FORMAT} version {VERSION}", hint)
         if outer["sha256"] != files.digest(outer["program"], arrays):
             raise FileError(f"{path}: the checksum does not match: the file is damaged")
         program = _Reader(arrays).program(body)

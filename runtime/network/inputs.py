@@ -23,12 +23,16 @@ class Spikes:
     @classmethod
     def of(cls, arrays: Mapping[str, ArrayLike]) -> Spikes:
         """Raises `InputError` where one is no spikes, or they are not of equally many windows."""
+        if not isinstance(arrays, Mapping):
+            raise InputError(f"spikes are {type(arrays).__name__}", 'by port, as {"x": spikes}')
         found = {name: np.asarray(array) for name, array in arrays.items()}
         for name, array in found.items():
             if array.ndim < 2 or not (array.dtype == np.bool_ or np.isin(array, (0, 1)).all()):
                 raise InputError(f"{name}: {array.dtype} of shape {array.shape}", "(windows, steps, ...) of 0 and 1")
         if len({len(array) for array in found.values()}) != 1:
             raise InputError(f"{', '.join(f'{len(a)} windows of {n}' for n, a in found.items()) or 'no spikes'}", "as many of each port")
+        if not len(next(iter(found.values()))):
+            raise InputError("no windows to play", "(windows, steps, ...) with at least one window")
         return cls({name: array.astype(np.bool_).reshape(*array.shape[:2], -1) for name, array in found.items()})
 
     def __len__(self) -> int:

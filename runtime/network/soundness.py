@@ -19,6 +19,7 @@ from tritspike.runtime.network.wiring.maps import At, Follow, Map, followed
 MOST_NEURONS = 1 << 31  # of one population
 MOST_PAIRS = 1 << 26  # of one axis: they are listed to be counted
 MOST_STEPS = 1 << 16
+MOST_GAIN = (1 << 15) - 1  # times a code it stays within int32; what a weight may be is `ranges.py`'s to say
 MOST_LATENCY = 1 << 20
 
 
@@ -152,8 +153,8 @@ def _dense(s: Synapse, w: Dense, source: Grid, target: Grid) -> Iterator[Finding
     wanted = (_product(sizes[name] for name in rows), _product(columns))
     if w.codes.dtype != np.int8 or w.codes.shape != wanted or (w.codes.size and int(w.codes.min()) == -128):
         yield Finding(s.name, "codes", f"{w.codes.dtype} {w.codes.shape}", f"int8 {wanted} in -127..127")
-    if w.gain.dtype != np.int64 or w.gain.shape != wanted[:1]:
-        yield Finding(s.name, "gain", f"{w.gain.dtype} {w.gain.shape}", f"int64 {wanted[:1]}")
+    if w.gain.dtype != np.int64 or w.gain.shape != wanted[:1] or (w.gain.size and not -MOST_GAIN <= w.gain.min() <= w.gain.max() <= MOST_GAIN):
+        yield Finding(s.name, "gain", f"{w.gain.dtype} {w.gain.shape}", f"int64 {wanted[:1]} in -{MOST_GAIN}..{MOST_GAIN}")
 
 
 def _product(sizes: Iterable[int]) -> int:
@@ -181,7 +182,11 @@ def _sparse(s: Synapse, w: Sparse, source: Grid, target: Grid) -> Iterator[Findi
 
 def _timing(program: Scheduled) -> Iterator[Finding]:
     timing, names = program.timing, {p.name for p in program.network.populations}
-    if not 1 <= timing.steps <= timing.period <= MOST_STEPS or (isinstance(timing, Stream) and timing.slot < 0):
+    if (
+        not all(type(number) is int for number in vars(timing).values())
+        or not 1 <= timing.steps <= timing.period <= MOST_STEPS
+        or (isinstance(timing, Stream) and timing.slot < 0)
+    ):
         yield Finding("network", "timing", str(timing), f"1..{MOST_STEPS} steps, in a period of at least as many")
         return
     if program.latency.keys() != names:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +15,8 @@ from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Grid
 from tritspike.runtime.network.wiring import Dense, Join, Sparse, Wiring
 from tritspike.runtime.network.wiring.maps import SUM, At, Follow, Rule
+
+_LONGEST = 1 << 16  # windows, or tokens, of a delay
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class Term:
     grid: Grid
     exponent: int = 0
     delay: int = 0
+
+    def __post_init__(self) -> None:
+        _number(self.delay, f"the delay from {self.source.name}", 0, _LONGEST)
 
     def __add__(self, other: Term | Sum) -> Sum:
         return Sum((self,)) + other
@@ -97,7 +103,7 @@ def linear(
     {"position": -1}; nothing is beyond the ends. pool: axes that are summed over with the same weights.
     at: axes of which one cell alone is heard, such as {"position": 0}.
     """
-    matrix = _codes(codes, source.name)
+    matrix = _codes(codes, _source(source).name)
     own = [axis for axis in source.grid if isinstance(axis, Axis)]
     one = dict(at or {})
     columns = [a.name for a in own if not a.grows and a.name not in pool and a.name not in one] if over is None else list(over)
@@ -117,7 +123,8 @@ def linear(
 
 def same(source: Handle, weight: int = 1, *, delay: int = 0) -> Term:
     """One synapse of `weight` from each neuron to its like: a residual path."""
-    return Term(source, Join(weight, {name: Follow(name) for name in grids.names(source.grid)}), source.grid, delay=delay)
+    read = {name: Follow(name) for name in grids.names(_source(source).grid)}
+    return Term(source, Join(_weight(weight, source.name), read), source.grid, delay=delay)
 
 
 def onto(source: Handle, target: Grid, weight: int = 1, *, renamed: Mapping[str, str] | None = None, delay: int = 0) -> Term:
@@ -126,8 +133,9 @@ def onto(source: Handle, target: Grid, weight: int = 1, *, renamed: Mapping[str,
     Axes of `source` that `target` lacks are summed over.
     """
     there, names = set(grids.names(target)), dict(renamed or {})
+    _source(source)
     read: dict[str, Rule] = {n: Follow(names.get(n, n)) if names.get(n, n) in there else SUM for n in grids.names(source.grid)}
-    return Term(source, Join(weight, read), target, delay=delay)
+    return Term(source, Join(_weight(weight, source.name), read), target, delay=delay)
 
 
 def summed(source: Handle, over: Sequence[str], weight: int = 1, *, delay: int = 0) -> Term:
@@ -150,6 +158,7 @@ def conv2d(source: Handle, codes: ArrayLike, gain: ArrayLike = 1, *, stride: int
     codes: (out, in, height, width) whole numbers in -127..127; gain: (out,) or one number. The result has the same names of axes.
     """
     kernel = np.asarray(codes)
+    _source(source)
     if kernel.ndim != 4 or len(source.grid) != 3:
         raise InputError(
             f"a kernel of shape {kernel.shape} over {source}", "codes are (out, in, height, width), the source is (rows, columns, channels)"
@@ -170,14 +179,23 @@ def conv2d(source: Handle, codes: ArrayLike, gain: ArrayLike = 1, *, stride: int
 
 def sparse(source: Handle, rows: ArrayLike, columns: ArrayLike, weights: ArrayLike, target: Grid, *, delay: int = 0) -> Term:
     """Synapses one by one: neuron columns[n] of `source` to neuron rows[n] of `target` with weights[n]; several of one pair add up."""
-    at = [np.asarray(side, np.int64) for side in (rows, columns)]
-    shape = grids.size(target), grids.size(source.grid)
+    shape = grids.size(target), grids.size(_source(source).grid)
+    given = {"rows": rows, "columns": columns, "weights": weights}
+    listed = {name: np.asarray(side) if np.size(side) else np.zeros(0, np.int64) for name, side in given.items()}
+    for name, found in listed.items():
+        if not _whole(found, arith.WEIGHT_LIMIT if name == "weights" else max(shape)) or found.shape != listed["rows"].shape or found.ndim != 1:
+            raise InputError(
+                f"{name} from {source.name}: {found.dtype} of shape {found.shape}", f"as many whole numbers of each, weights in {_WEIGHTS}"
+            )
+    at = [listed[name].astype(np.int64) for name in ("rows", "columns")]
     for side, most, what in zip(at, shape, ("target", source.name)):
         if len(side) and not 0 <= side.min() <= side.max() < most:
             raise InputError(f"neurons {side.min()}..{side.max()} of {what}, which has 0..{most - 1}")
     pairs, inverse = np.unique(at[0] * shape[1] + at[1], return_inverse=True)
     total = np.zeros(len(pairs), np.int64)
-    np.add.at(total, inverse, np.asarray(weights, np.int64))
+    np.add.at(total, inverse, listed["weights"].astype(np.int64))
+    if np.abs(total).max(initial=0) > arith.WEIGHT_LIMIT:
+        raise InputError(f"several synapses of one pair from {source.name} add up to {np.abs(total).max()}", f"a weight in {_WEIGHTS}")
     some = total != 0
     row, column = np.divmod(pairs[some], shape[1])
     return Term(source, Sparse(total[some].astype(np.int32), row, column, shape), target, delay=delay)
@@ -192,9 +210,34 @@ def _codes(codes: ArrayLike, where: str) -> NDArray[np.int8]:
 
 def _gain(gain: ArrayLike, rows: int, where: str) -> NDArray[np.int64]:
     found = np.asarray(gain)
-    if not np.issubdtype(found.dtype, np.integer) or found.shape not in ((), (rows,)):
-        raise InputError(f"gain from {where}: {found.dtype} of shape {found.shape}", f"a whole number, or one for each of {rows} rows")
+    if not _whole(found, arith.WEIGHT_LIMIT) or found.shape not in ((), (rows,)):
+        raise InputError(f"gain from {where}: {found.dtype} of shape {found.shape}", f"one of {_WEIGHTS}, or one for each of {rows} rows")
     return np.broadcast_to(found.astype(np.int64), (rows,)).copy()
+
+
+_WEIGHTS = f"-{arith.WEIGHT_LIMIT}..{arith.WEIGHT_LIMIT}"
+
+
+def _whole(found: NDArray[Any], most: int) -> bool:
+    """Whether all are whole numbers of at most that size."""
+    return bool(np.issubdtype(found.dtype, np.integer)) and (not found.size or -most <= int(found.min()) <= int(found.max()) <= most)
+
+
+def _number(value: Any, what: str, low: int, high: int) -> int:
+    """A whole number in low..high, of any integer type. Raises `InputError`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= int(value) <= high:
+        raise InputError(f"{what} is {value!r}", f"a whole number in {low}..{high}")
+    return int(value)
+
+
+def _weight(value: Any, where: str) -> int:
+    return _number(value, f"the weight from {where}", -arith.WEIGHT_LIMIT, arith.WEIGHT_LIMIT)
+
+
+def _source(found: Any) -> Handle:
+    if not isinstance(found, Handle):
+        raise InputError(f"a term reads {type(found).__name__}", "a population: what net.input(...) or net.lif(...) gave")
+    return found
 
 
 def _require_axes(source: Handle, wanted: Sequence[str]) -> None:

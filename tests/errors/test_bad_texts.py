@@ -187,3 +187,11 @@ def test_pairs_where_single_texts_are_wanted(program, shell, tmp_path):
     path = file(tmp_path, "text,b\nw1,w2\n")
     expected = "text 1 is a pair, sst2 is a task of single texts (hint: give each text by itself)"
     assert shell.refusal(RUNTIME, "classify", program, "--file", path, "--pair-column", "b") == expected
+
+
+def test_a_json_document_is_not_one_text(program, shell, tmp_path):
+    (tmp_path / "a.json").write_text('["w1", "w2"]\n')
+    found = shell.refusal(RUNTIME, "classify", program, "--file", tmp_path / "a.json")
+    assert found.endswith("a.json: a JSON document (hint: JSON lines, an object or a string a line, in a .jsonl file or with --from jsonl)")
+    (tmp_path / "b.json").write_text('"w1 w2"\n')
+    assert shell.run(RUNTIME, "classify", program, "--file", tmp_path / "b.json", "--from", "jsonl")[0] == 0
