@@ -10,8 +10,8 @@ from lava_inline import Port
 
 from tritspike.runtime.lava.scheduled.plan import Plan, plan
 from tritspike.runtime.lava.scheduled.processes import neurons, synapses
-from tritspike.runtime.network.literal import Outcome
 from tritspike.runtime.network.network import Inputs, Reads, Scheduled
+from tritspike.runtime.network.outcome import Outcome
 
 # isort: split
 # after the remedy in runtime/lava/stock.py, which the imports above apply

@@ -27,9 +27,9 @@ from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.compare import first_difference
 from tritspike.runtime.network.grid import Axis, Pairs
 from tritspike.runtime.network.inputs import Spikes
-from tritspike.runtime.network.literal import Outcome
 from tritspike.runtime.network.network import Network, Scheduled, Stream, Timing, Windows
 from tritspike.runtime.network.neuron import Bias, Neuron, Resets, Values
+from tritspike.runtime.network.outcome import Outcome
 from tritspike.runtime.network.terms import conv2d, linear, onto, same, sparse, summed
 
 __all__ = [

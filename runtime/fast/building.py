@@ -8,11 +8,12 @@ import numpy as np
 
 from tritspike.runtime import arith
 from tritspike.runtime.fast import facts
-from tritspike.runtime.fast.rows import PADDING, Place, channels, row_axis
+from tritspike.runtime.fast.rows import Place, channels, row_axis
 from tritspike.runtime.fast.stages import Attention, Lanes, Linear, Reader
 from tritspike.runtime.network.grid import Grid, Pairs
 from tritspike.runtime.network.network import Network, Population, Scheduled, Synapse
 from tritspike.runtime.network.neuron import Neuron, Values, numbers
+from tritspike.runtime.network.rows import PADDING
 from tritspike.runtime.network.wiring import Dense, Join
 from tritspike.runtime.network.wiring.maps import Follow
 

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from tritspike.runtime import bits
 from tritspike.runtime.fast.plan import Plan
-from tritspike.runtime.fast.rows import Buffers, Rows
+from tritspike.runtime.fast.rows import Buffers
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Pairs
 from tritspike.runtime.network.network import Population, Scheduled, Synapse
+from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.network.wiring import Join
 from tritspike.runtime.network.wiring.maps import meetings
 

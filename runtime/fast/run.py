@@ -9,10 +9,11 @@ import numpy as np
 from tritspike.runtime import bits
 from tritspike.runtime.fast.plan import Plan, plan
 from tritspike.runtime.fast.recorded import windows
-from tritspike.runtime.fast.rows import Buffers, Rows
+from tritspike.runtime.fast.rows import Buffers
 from tritspike.runtime.network import generic
-from tritspike.runtime.network.literal import Outcome
 from tritspike.runtime.network.network import Inputs, Scheduled
+from tritspike.runtime.network.outcome import Outcome
+from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.simulator import chosen
 
 

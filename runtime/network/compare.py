@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tritspike.runtime.network.literal import Outcome
+from tritspike.runtime.network.outcome import Outcome
 
 
 def first_difference(a: Outcome, b: Outcome) -> str | None:

@@ -15,10 +15,10 @@ import numpy as np
 from tritspike.runtime import arith
 from tritspike.runtime.network import order
 from tritspike.runtime.network.inputs import played
-from tritspike.runtime.network.literal import Outcome
 from tritspike.runtime.network.memory import require_at_once
 from tritspike.runtime.network.network import Inputs, Population, Probe, Reads, Scheduled, Synapse
 from tritspike.runtime.network.neuron import Resets
+from tritspike.runtime.network.outcome import Outcome
 from tritspike.runtime.network.ranges import forgets, require_ranges
 from tritspike.runtime.network.soundness import require_sound
 from tritspike.runtime.network.state import Bools, Ints, State, begins, require_read

@@ -10,19 +10,12 @@ from numpy.typing import NDArray
 from tritspike.runtime.network.inputs import played
 from tritspike.runtime.network.memory import require_stepped
 from tritspike.runtime.network.network import Inputs, Probe, Reads, Scheduled
+from tritspike.runtime.network.outcome import Outcome
 from tritspike.runtime.network.soundness import require_sound
 from tritspike.runtime.network.state import State, begins, require_read
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """read: by probe, (windows, neurons). spikes: by population, (windows, steps, neurons), where they were asked for."""
-
-    read: dict[str, Ints]
-    spikes: dict[str, Bools] | None
 
 
 def run(program: Scheduled, inputs: Inputs, record: bool = False) -> Outcome:

@@ -14,9 +14,9 @@ from tritspike.compiler.networks.encoder import network
 from tritspike.compiler.networks.lower import lower
 from tritspike.runtime.fast import run as fast
 from tritspike.runtime.fast.plan import plan
-from tritspike.runtime.fast.rows import Rows
 from tritspike.runtime.network import literal
 from tritspike.runtime.network.network import Windows
+from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.simulator import reference
 from tritspike.runtime.text import Encoder
 

@@ -14,7 +14,6 @@ from tritspike.compiler.lower import lower
 from tritspike.compiler.networks.schedule import schedule
 from tritspike.runtime.errors import InputError, RangeError
 from tritspike.runtime.fast.plan import GENERIC, plan
-from tritspike.runtime.fast.rows import Rows
 from tritspike.runtime.fast.run import packed, run
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network import literal
@@ -23,6 +22,7 @@ from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.legacy import converted
 from tritspike.runtime.network.network import Stream, Windows
 from tritspike.runtime.network.neuron import Bias, Resets, Values
+from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.network.terms import conv2d, linear, onto, same
 from tritspike.runtime.network.wiring import Dense, Join
 from tritspike.runtime.network.wiring.maps import Follow

@@ -19,8 +19,8 @@ from tritspike.runtime.lava.scheduled.job import Job
 from tritspike.runtime.lava.scheduled.plan import Part, Plan, findings, plan
 from tritspike.runtime.lava.stock import require_here
 from tritspike.runtime.network.inputs import played
-from tritspike.runtime.network.literal import Outcome
 from tritspike.runtime.network.network import Inputs, Probe, Reads, Scheduled
+from tritspike.runtime.network.outcome import Outcome
 from tritspike.runtime.network.ranges import require_ranges
 from tritspike.runtime.network.soundness import require_sound
 

@@ -1,0 +1,83 @@
+"""Windows of rows, such as the tokens of texts, packed without padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tritspike.runtime import bits
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.grid import Grid
+from tritspike.runtime.network.network import Port, Scheduled
+
+PADDING = "pad"  # what a port plays that spikes at the positions behind a text's end
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Windows packed without padding: words by what a port plays, (rows, steps, words); lengths: (windows,) rows of each.
+
+    positions: rows that a window has in the network, of which `lengths` are real and the rest is padding.
+    """
+
+    words: dict[str, bits.Words]
+    lengths: Ints
+    positions: int
+    widths: dict[str, int] | None = None  # neurons a row, where that is known: words hold up to 63 more
+
+    def require(self, program: Scheduled) -> None:
+        """Raises `InputError` where these are no inputs of `program`: each port's, of its steps and neurons, silent in the rest of a word."""
+        for port in program.network.ports:
+            if port.plays != PADDING:
+                self._require_port(port, grids.size(program.network.by_name[port.population].grid) // self.positions, program.timing.steps)
+
+    def _require_port(self, port: Port, width: int, steps: int) -> None:
+        if port.plays not in self.words:
+            raise InputError(f"no spikes for {port.plays!r}", f"they are given for {', '.join(self.words) or 'nothing'}")
+        words, given = self.words[port.plays], (self.widths or {}).get(port.plays, width)
+        found, allowed = (len(self), words.shape[1], given), (len(self), steps, width)
+        if found != allowed or words.shape != (int(self.lengths.sum()), steps, bits.words(width)):
+            raise InputError(f"{port.name}: bool of shape {found}", f"bool of shape {allowed}")
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @cached_property
+    def starts(self) -> Ints:
+        """(windows + 1,): the first row of each window, and where the last one ends."""
+        return np.concatenate([[0], np.cumsum(self.lengths)])
+
+    @cached_property
+    def window(self) -> Ints:
+        """(rows,) the window that each belongs to."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    @cached_property
+    def real(self) -> NDArray[np.bool_]:
+        """(windows, positions): where there is a row."""
+        return np.arange(self.positions) < self.lengths[:, None]
+
+    def dense(self, rows: NDArray) -> NDArray:
+        """(rows, steps, ...) -> (windows, steps, positions, ...), zero at padded positions."""
+        out = np.zeros((len(self), self.positions, *rows.shape[1:]), rows.dtype)
+        out[self.real] = rows
+        return out.swapaxes(1, 2)
+
+    def each_row(self, read: Ints, neurons: int) -> Ints:
+        """(rows, n) of what was read of a population of `neurons`, whether by window with padded rows in it or by row."""
+        if read.shape[1] != neurons or self.positions == 1:
+            return read
+        return read.reshape(len(self), self.positions, -1)[self.real]
+
+    def played(self, plays: str, grid: Grid) -> NDArray[np.bool_]:
+        """(windows, steps, neurons): `Inputs` for those who know nothing of rows."""
+        steps = next(iter(self.words.values())).shape[1]
+        if plays == PADDING:
+            return np.repeat(~self.real[:, None], steps, 1).astype(np.bool_)
+        return self.dense(bits.unpack(self.words[plays], grids.size(grid) // self.positions)).reshape(len(self), steps, -1)
