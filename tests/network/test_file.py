@@ -124,7 +124,7 @@ def test_a_damaged_file_and_another_kind_are_refused(tmp_path):
         file.load(tmp_path / "n.tsn")
     body, arrays = parts(program)
     written(tmp_path / "n.tsn", {**body, "version": 4}, arrays)
-    with pytest.raises(FileError, match=r"tritspike-network version 4, this reads tritspike-network version 3"):
+    with pytest.raises(FileError, match=r"tritspike-network version 4, this runtime reads tritspike-network version 3"):
         file.load(tmp_path / "n.tsn")
     for missing in ("missing.tsn", "."):
         with pytest.raises(FileError):

@@ -1,0 +1,71 @@
+"""Program files (.tsp): a network's file (`runtime/network/file.py`) with what the host does and the profile beside it, in version 3.
+
+Files of version 2, which knew one family of networks, are read too (`version2.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tritspike.runtime import files
+from tritspike.runtime.errors import FileError
+from tritspike.runtime.files import Arrays, write_atomic
+from tritspike.runtime.host import stored, version2
+from tritspike.runtime.host.program import Host, Program
+from tritspike.runtime.host.soundness import require_sound
+from tritspike.runtime.network import file as network_file
+from tritspike.runtime.network.reading import FIELDS, Reader, require_fields
+from tritspike.runtime.network.writing import Writer
+
+FORMAT, VERSION = "tritspike-program", 3
+
+
+def save(program: Program, path: Path) -> None:
+    """Write `program` atomically; the same program gives the same bytes."""
+    write_atomic(path, to_bytes(program))
+
+
+def to_bytes(program: Program) -> bytes:
+    """What a program file holds."""
+    body, arrays = _described(program)
+    return network_file.sealed({"format": FORMAT, "version": VERSION, **body}, arrays)
+
+
+def digest(program: Program) -> str:
+    """SHA-256 over everything that is computed with."""
+    body, arrays = _described(program)
+    return files.digest(json.dumps(body, sort_keys=True), arrays)
+
+
+def load(path: Path) -> Program:
+    """Read and check a program file. Raises `FileError` with everything that is wrong."""
+    readers = {(FORMAT, VERSION): _read, (FORMAT, version2.VERSION): version2.read}
+    program = network_file.opened(path, "program", readers, {network_file.FORMAT: "tritspike.net.load reads networks of one's own"})
+    require_sound(program, path, FileError)
+    return program
+
+
+def _described(program: Program) -> tuple[dict[str, Any], Arrays]:
+    writer, host = Writer(), program.host
+    body = writer.program(program.scheduled) | {"profile": program.profile}
+    front = {name: getattr(host.front, name) for name in stored.FRONT_SCALARS}
+    body["host"] = stored.scalars(host) | {"front": front}
+    return body, writer.arrays | stored.arrays(host)
+
+
+def _read(body: dict[str, Any], arrays: Arrays) -> Program:
+    require_fields(body, "format", "version", *FIELDS, "profile", "host")
+    tables, others = stored.parted(arrays)
+    reader = Reader(others)
+    host = _host(body["host"], tables)
+    scheduled = reader.program(body)
+    reader.require_all_used()
+    return Program(scheduled=scheduled, host=host, profile=body["profile"])
+
+
+def _host(raw: dict[str, Any], tables: Arrays) -> Host:
+    require_fields(raw, "front", *stored.HOST_SCALARS)
+    require_fields(raw["front"], *stored.FRONT_SCALARS)
+    return stored.built(raw, raw["front"], tables)
