@@ -25,8 +25,8 @@ from tritspike.models.recipe import Recipe, plain, read_recipe, recipe_from
 from tritspike.models.teacher import Teacher, load_teacher
 from tritspike.models.train import Trainer, source_of, teacher_score
 from tritspike.models.training_set import Material, prepare
-from tritspike.runtime import glue
 from tritspike.runtime.checkpoint import KINDS
+from tritspike.runtime.tasks import glue
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "ablation.json"

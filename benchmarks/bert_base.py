@@ -15,10 +15,11 @@ from beside_lava import simulated
 from measure import BERT_BASE, CORES, timed
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import executors, spike_rates
-from tritspike.runtime.executors import How
-from tritspike.runtime.program import Program
-from tritspike.runtime.text import Encoder, Tokens
+from tritspike.runtime import spike_rates
+from tritspike.runtime.host import batches
+from tritspike.runtime.host.batches import How
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.host.text import Encoder, Tokens
 
 THRESHOLDS = (1.0, 1.55)  # times those of the random checkpoint; 1.55 was found by trying, for a mean rate of 0.2
 _SYNAPSES = 12 * (4 * 768**2 + 2 * 768 * 3072)  # of the linear layers, a token; a float BERT-base multiplies as often
@@ -35,7 +36,7 @@ def program(thresholds: float) -> Program:
 
 def rates(encoder: Encoder, tokens: list[Tokens]) -> tuple[float, float, float]:
     """Mean spike rate over populations, and the least and greatest of one."""
-    answers = executors.streamed(encoder, tokens, How(count=True))
+    answers = batches.streamed(encoder, tokens, How(count=True))
     assert answers.activity is not None
     own, _ = spike_rates.spike_counts(encoder.program, answers.activity, answers.lengths)
     each = [count.rate for count in own.values()]

@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 from transformers.utils.logging import set_verbosity_error
 
-from tritspike.runtime.text import Tokens
+from tritspike.runtime.host.text import Tokens
 
 set_verbosity_error()
 warnings.filterwarnings("ignore", module="torch|copyreg")

@@ -17,12 +17,13 @@ from measure import CHECKPOINT, CORES, Best, timed
 from numpy.typing import NDArray
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import glue
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.host.text import Encoder, Tokens
 from tritspike.runtime.lava import executor as lava
 from tritspike.runtime.parallel import ordered_map
-from tritspike.runtime.program import Program, Samples
+from tritspike.runtime.program import Samples
 from tritspike.runtime.simulator import fast
-from tritspike.runtime.text import Encoder, Tokens
+from tritspike.runtime.tasks import glue
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _BATCH = 32  # sentences that `fast` runs at once

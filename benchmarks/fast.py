@@ -20,9 +20,11 @@ sys.path[:0] = [str(ROOT / "tests")]
 import random_checkpoint
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import executors, glue, program_file
-from tritspike.runtime.executors import How
-from tritspike.runtime.text import Encoder
+from tritspike.runtime.host import batches
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.batches import How
+from tritspike.runtime.host.text import Encoder
+from tritspike.runtime.tasks import glue
 
 
 def dev() -> dict[str, Any]:
@@ -30,7 +32,7 @@ def dev() -> dict[str, Any]:
     start = time.perf_counter()
     encoder = Encoder(lower(CHECKPOINT, "loihi2"))
     examples = glue.read(glue.task_named("sst2"), os.environ["GLUE_DIR"], "dev")
-    answers = executors.answer(encoder, [e.text for e in examples], "fast", How())
+    answers = batches.answer(encoder, [e.text for e in examples], "fast", How())
     right = sum(int(a) == int(e.label) for a, e in zip(answers.logits.argmax(1), examples))
     seconds = time.perf_counter() - start
     counting = [_again(encoder, examples, count) for count in (False, True)]
@@ -38,7 +40,7 @@ def dev() -> dict[str, Any]:
 
 
 def _again(encoder: Encoder, examples: list[glue.Example], count: bool) -> float:
-    return best(lambda: executors.answer(encoder, [e.text for e in examples], "fast", How(count=count)))
+    return best(lambda: batches.answer(encoder, [e.text for e in examples], "fast", How(count=count)))
 
 
 def compile_bert_base() -> dict[str, Any]:

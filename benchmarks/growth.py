@@ -16,10 +16,10 @@ sys.path[:0] = [str(ROOT / "tests")]
 import random_checkpoint
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import executors
-from tritspike.runtime.executors import How
+from tritspike.runtime.host import batches
+from tritspike.runtime.host.batches import How
+from tritspike.runtime.host.text import Encoder, Tokens
 from tritspike.runtime.simulator import fast, layout
-from tritspike.runtime.text import Encoder, Tokens
 
 BASE = {"hidden": 256, "layers": 2, "length": 64, "steps": 4, "sentences": 256, "batch": 1024}
 SWEEPS = {
@@ -40,8 +40,8 @@ def run(size: dict[str, int]) -> dict[str, Any]:
         encoder = Encoder(lower(path, "kapoho-point"))
     how = How(memory=layout.bytes_per_token(encoder.program, size["length"]) * size["batch"] * CORES)
     fast._TOKENS = size["batch"]  # the batch is a constant of fast, except here
-    executors.streamed(encoder, sentences(size["length"], 16), how)
-    seconds = best(lambda: executors.streamed(encoder, sentences(size["length"], size["sentences"]), how), 1)
+    batches.streamed(encoder, sentences(size["length"], 16), how)
+    seconds = best(lambda: batches.streamed(encoder, sentences(size["length"], size["sentences"]), how), 1)
     return {"sentences/s": size["sentences"] / seconds, "ms a sentence": 1e3 * seconds / size["sentences"], "peak MiB": peak_mib()}
 
 

@@ -27,7 +27,7 @@ from tritspike.models.streams import START, reviews, stream_of, wikitext
 from tritspike.runtime.cli import run_command
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.files import read_json, require_writable, write_atomic
-from tritspike.runtime.language import Score
+from tritspike.runtime.host.language import Score
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

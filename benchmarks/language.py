@@ -24,14 +24,15 @@ from zoo import HERE, ZOO, install, run_python
 
 from tritspike.models.streams import Stream, perplexity, stream_of, wikitext
 from tritspike.models.teacher import CausalTeacher, load_causal_teacher
-from tritspike.runtime import language, program_file
-from tritspike.runtime.language import Sampler, Sampling
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host import language
+from tritspike.runtime.host.language import Sampler, Sampling
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.operations import ACCUMULATE_PJ, float_operations, program_operations, same_size, synaptic_events
-from tritspike.runtime.sampling import file_windows
 from tritspike.runtime.simulator.fast import run
 from tritspike.runtime.spike_rates import mean, spike_counts
-from tritspike.runtime.text import Encoder
-from tritspike.runtime.versus.run import parameters
+from tritspike.runtime.tasks.sampling import file_windows
+from tritspike.runtime.tasks.versus.run import parameters
 
 RESULTS = HERE / "results" / "language.json"
 WINDOWS = 64  # that spikes and events are counted on

@@ -16,10 +16,10 @@ from measure import CHECKPOINT, HERE, busy, timed
 
 from tritspike import net as tn
 from tritspike.compiler.lower import lower
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network import generic, literal
 from tritspike.runtime.network.legacy import converted
 from tritspike.runtime.network.rows import Rows
-from tritspike.runtime.text import Encoder
 
 _NEURONS, _EACH, _LAYERS, _WINDOWS, _STEPS = 10_000, 20, 10, 8, 8
 

@@ -25,10 +25,12 @@ from tritspike.compiler.mapping.cost import energy, events, timing
 from tritspike.compiler.mapping.fit import Mapped, map_program
 from tritspike.compiler.mapping.rates import measured_rates
 from tritspike.hw_profiles.profile import load
-from tritspike.runtime import glue, program_file
-from tritspike.runtime.program import SOURCE, Program, Samples
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.host.text import Encoder
+from tritspike.runtime.program import SOURCE, Samples
 from tritspike.runtime.simulator import reference
-from tritspike.runtime.text import Encoder
+from tritspike.runtime.tasks import glue
 from tritspike.runtime.tiling import neurons
 
 PROFILE = "loihi1"  # what SANA-FE's file describes: 8 by 4 tiles of 4 cores with 1,024 neurons

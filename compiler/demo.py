@@ -14,12 +14,12 @@ from tritspike.runtime import program_file
 from tritspike.runtime.cli import console, run_command
 from tritspike.runtime.command_line import main as run_one
 from tritspike.runtime.commands.table import COMMANDS
-from tritspike.runtime.compare import require_equal
+from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.errors import ExecutorError
 from tritspike.runtime.executors import executor
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.lava import stock
 from tritspike.runtime.program import Program, Result
-from tritspike.runtime.text import Encoder
 
 _REVIEWS = (
     "a warm , funny and beautifully acted film that stays with you",

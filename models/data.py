@@ -16,9 +16,9 @@ from tokenizers import Tokenizer
 from tritspike.hw_profiles.errors import decoding
 from tritspike.hw_profiles.reading import read_regular, reason
 from tritspike.runtime.errors import DataError, InputError
-from tritspike.runtime.glue import Example, Task, read
+from tritspike.runtime.host.tokenizer import TextTokenizer
 from tritspike.runtime.panics import answering
-from tritspike.runtime.tokenizer import TextTokenizer
+from tritspike.runtime.tasks.glue import Example, Task, read
 
 _WINDOW = 32  # batches
 _SHARE = 8  # at most one in so many examples is held out

@@ -12,7 +12,7 @@ from tritspike.models.data import Batch
 from tritspike.models.finetune_teacher import task_loss
 from tritspike.models.spiking_bert import SpikingBert, SpikingEncoder
 from tritspike.models.teacher import Teacher
-from tritspike.runtime.glue import Task
+from tritspike.runtime.tasks.glue import Task
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,11 +12,12 @@ from tritspike.models.bispikclm import SpikingLM
 from tritspike.models.data import Batch, Corpus, pack
 from tritspike.models.load import load_language_model, load_student
 from tritspike.models.spiking_bert import SpikingBert
-from tritspike.runtime import glue, program_file
-from tritspike.runtime.program import Program, Result
-from tritspike.runtime.sampling import file_windows
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.program import Program, Result
+from tritspike.runtime.host.text import Encoder, Tokens
 from tritspike.runtime.simulator import fast
-from tritspike.runtime.text import Encoder, Tokens
+from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks.sampling import file_windows
 
 _BATCH = 16
 

@@ -25,9 +25,9 @@ from tritspike.hw_profiles.errors import decoding
 from tritspike.models.data import Corpus, encode, pack, shuffled_batches, training_part
 from tritspike.models.teacher import Teacher, load_teacher
 from tritspike.models.teacher_options import FineTuning
-from tritspike.runtime import glue
 from tritspike.runtime.errors import FileError, InputError
 from tritspike.runtime.files import read_json, write_atomic
+from tritspike.runtime.tasks import glue
 
 _NOT_THE_RUN = ("out", "dev", "rates")  # options that one rate's training does not depend on
 _WARM_UP = 0.06  # share of the steps with a rising rate; BERT's fine-tuning recipe

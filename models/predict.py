@@ -4,7 +4,7 @@
 
 SOURCE is a teacher's folder, a checkpoint folder (run in integer mode, so it answers as its program does), or float.json of a training's
 output folder: beside it lie float.safetensors and tokenizer.json, and it holds "recipe" (as `recipe.plain` writes it), "vocabulary" and
-"classes". `runtime/versus/side.py` is the format of FILE.
+"classes". `runtime/tasks/versus/side.py` is the format of FILE.
 """
 
 from __future__ import annotations
@@ -31,15 +31,16 @@ from tritspike.models.load import load_student
 from tritspike.models.recipe import recipe_from
 from tritspike.models.spiking_bert import BertConfig, SpikingBert
 from tritspike.models.teacher import Teacher, load_teacher
-from tritspike.runtime import arith, glue
+from tritspike.runtime import arith
 from tritspike.runtime.checkpoint import CheckpointConfig, config_from_json
 from tritspike.runtime.errors import FileError, InputError
 from tritspike.runtime.files import read_json
+from tritspike.runtime.host.tokenizer import text_of, tokenizer_from
 from tritspike.runtime.operations import FloatModel, Operations, float_operations
 from tritspike.runtime.spike_rates import Count, Counts
-from tritspike.runtime.tokenizer import text_of, tokenizer_from
-from tritspike.runtime.versus.side import Side
-from tritspike.runtime.versus.sources import CHECKPOINT, FLOAT_STUDENT, TEACHER, Asked, digest, files_of, kind_of, require_answerable
+from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks.versus.side import Side
+from tritspike.runtime.tasks.versus.sources import CHECKPOINT, FLOAT_STUDENT, TEACHER, Asked, digest, files_of, kind_of, require_answerable
 
 _BATCH = 32
 _TEACHER_LENGTH = 128  # tokens; what a teacher reads of a text, whatever its student does

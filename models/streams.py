@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from tritspike.models.data import Batch, Corpus, pack, read_lines
 from tritspike.runtime.errors import DataError, InputError
-from tritspike.runtime.language import windows
+from tritspike.runtime.host.language import windows
+from tritspike.runtime.host.tokenizer import text_of, tokenizer_from
 from tritspike.runtime.panics import answering
-from tritspike.runtime.tokenizer import text_of, tokenizer_from
 
 START = "<|endoftext|>"  # before every text, and so behind every text that another follows
 _TITLE = re.compile(r"^ = [^=].*[^=] = $")  # an article's first line in WikiText

@@ -21,7 +21,7 @@ from tritspike.hw_profiles.reading import reason, require_regular
 from tritspike.models.data import Batch, Corpus, length_sorted_batches, pack
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import make_folder, write_atomic
-from tritspike.runtime.tokenizer import text_of, tokenizer_from
+from tritspike.runtime.host.tokenizer import text_of, tokenizer_from
 
 _COMPARED = "ComparedForSequenceClassification"  # of compared.py, which is imported when it is needed: transformers takes seconds
 

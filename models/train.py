@@ -36,8 +36,8 @@ from tritspike.models.spiking_bert import BertConfig, SpikingBert
 from tritspike.models.start import start_from, start_regression, start_student
 from tritspike.models.teacher import Teacher, load_teacher
 from tritspike.models.training_set import Material, Source, prepare
-from tritspike.runtime import glue
 from tritspike.runtime.files import make_folder, read_json, write_atomic
+from tritspike.runtime.tasks import glue
 
 
 class Trainer(Phases):

@@ -30,7 +30,7 @@ from tritspike.models.streams import START, crops, perplexity, reviews, stream_o
 from tritspike.models.teacher import CausalTeacher
 from tritspike.models.teacher_options import GptTraining
 from tritspike.runtime.files import make_folder, write_atomic
-from tritspike.runtime.tokenizer import text_of, tokenizer_from
+from tritspike.runtime.host.tokenizer import text_of, tokenizer_from
 
 _VALID = 400  # windows that perplexity is measured on along the way
 

@@ -18,10 +18,10 @@ from tritspike.hw_profiles.errors import decoding
 from tritspike.models.augment import Mixture, edited_copies, made_pairs
 from tritspike.models.data import Corpus, encode, sentences_of, training_part
 from tritspike.models.teacher import Teacher
-from tritspike.runtime import glue
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import make_folder, read_tensors, write_tensors
-from tritspike.runtime.text import Text
+from tritspike.runtime.host.text import Text
+from tritspike.runtime.tasks import glue
 
 _PART = 25_000  # texts
 _POOL = 20_000  # sentences that pairs are made of

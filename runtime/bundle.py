@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save as to_tensors
 
-from tritspike.runtime import program_file
 from tritspike.runtime.files import write_atomic
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.program import Program
 from tritspike.runtime.lava import stock
-from tritspike.runtime.program import SOURCE, Program, Samples, packed
+from tritspike.runtime.program import SOURCE, Samples, packed
 from tritspike.runtime.simulator import reference
 
 _ROOT = Path(__file__).absolute().parents[2]

@@ -106,9 +106,10 @@ def _load():  # type: ignore[no-untyped-def]  # noqa: ANN202
     """(program, samples, expected result)."""
     import numpy as np
 
-    from tritspike.runtime import program_file
     from tritspike.runtime.files import read_tensors
-    from tritspike.runtime.program import Result, Samples
+    from tritspike.runtime.host import file as program_file
+    from tritspike.runtime.host.program import Result
+    from tritspike.runtime.program import Samples
 
     program = program_file.load(HERE / "program.tsp")
     inputs, _ = read_tensors(HERE / "samples.safetensors")

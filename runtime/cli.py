@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tritspike.hw_profiles.errors import TritspikeError, printable
 from tritspike.runtime import streams
-from tritspike.runtime.told import show, told_warnings
+from tritspike.runtime.host.told import show, told_warnings
 
 if TYPE_CHECKING:
     from rich.console import Console

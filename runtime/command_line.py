@@ -24,7 +24,7 @@ _ABOUT = "Spiking language models on neuromorphic chips: compile, run bit for bi
 
 
 def _load(path: str) -> Any:
-    from tritspike.runtime import program_file
+    from tritspike.runtime.host import file as program_file
 
     return program_file.load(Path(path))
 

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from tritspike.hw_profiles.errors import Finding, decoding, listed
 from tritspike.hw_profiles.profile import MOST_CORES
-from tritspike.runtime import map_report, program_file
+from tritspike.runtime import map_report
 from tritspike.runtime.errors import FileError, InputError
 from tritspike.runtime.files import Arrays, digest, read_tensors, require_object, tensor_bytes, write_atomic
-from tritspike.runtime.program import SOURCE, Population, Program
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.program import SOURCE, Population
 from tritspike.runtime.tiling import Index, Tiling, extent, grid_axes
 
 FORMAT, VERSION = "tritspike-mapping", 2

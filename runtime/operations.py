@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tritspike.runtime.program import COINCIDENCE, LIF, RELAY, SOURCE, Activity, Program
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.network.outcome import Activity
+from tritspike.runtime.program import COINCIDENCE, LIF, RELAY, SOURCE
 from tritspike.runtime.wiring import Matrix
 
 ACCUMULATE_PJ, MULTIPLY_PJ = 0.9, 4.6  # 45 nm, 32-bit float: Horowitz, ISSCC 2014; what papers on spiking models count with

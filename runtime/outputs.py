@@ -9,10 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tritspike.runtime import mapping, program_file
+from tritspike.runtime import mapping
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import require_folder, require_writable
-from tritspike.runtime.versus import side
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.tasks.versus import side
 
 PROGRAM, MAPPING, PICTURE, ANSWERS = "a program", "a mapping", "a picture of ours", "answers of models.predict"
 REPORT, BUNDLE, GRAPH, HISTORY = "JSON", "a bundle", "a printed graph", "a database"

@@ -15,7 +15,8 @@ from tritspike.runtime import files
 from tritspike.runtime.checkpoint import pack_codes, packed_width, unpack_codes
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import Arrays, object_from, read_tensors, write_atomic
-from tritspike.runtime.program import Bias, FrontEnd, Host, Population, Program, Synapse
+from tritspike.runtime.host.program import FrontEnd, Host, Program
+from tritspike.runtime.program import Bias, Population, Synapse
 from tritspike.runtime.validation import require_sound
 from tritspike.runtime.wiring import Along, Dims, Matrix, Pool, Shift, Wiring
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from tritspike.runtime import arith
 from tritspike.runtime.errors import RangeError
-from tritspike.runtime.program import READOUT, SOURCE, Population, Program
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.program import READOUT, SOURCE, Population
 
 
 def require_ranges(program: Program) -> None:

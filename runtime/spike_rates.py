@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tritspike.runtime.program import COINCIDENCE, LIF, RELAY, Activity, Population, Program
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.network.outcome import Activity
+from tritspike.runtime.program import COINCIDENCE, LIF, RELAY, Population
 
 MASK = "i"  # a population over positions alone says where the padding is
 

@@ -5,16 +5,34 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from tritspike.runtime.program import SOURCE, Population, Program
+from tritspike.runtime.fast import facts
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.network.grid import Pairs
+from tritspike.runtime.network.network import Population, Scheduled
+from tritspike.runtime.network.neuron import Register, numbers
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-COLUMNS = ("population", "role", "axes", "neurons", "synapses", "latency", "keep", "vth", "bias / 64", "input range")
+COLUMNS = ("population", "kind", "grid", "neurons", "synapses", "latency", "keep", "vth", "bias / 64", "input range")
 _TEXT = 3  # columns from the left that hold words
+HOST, LIF, COINCIDENCE, RELAY, READOUT = "host", "lif", "coincidence", "relay", "readout"
 
 
-def population_table(program: Program) -> Table:
+def kind(program: Scheduled, p: Population) -> str:
+    """What a population provably is: played by the host, a relay of another, an AND of two, read and never fired, or none of these."""
+    network = program.network
+    if p.neuron is None:
+        return HOST
+    if facts.repeats(network, p) is not None:
+        return RELAY
+    if facts.coincides(network, p):
+        return COINCIDENCE
+    silent = facts.is_read(network, p)
+    return READOUT if silent else LIF
+
+
+def population_table(program: Scheduled) -> Table:
     """Populations with neurons, synapses into them, latency, leak, threshold, biases and worst-case input."""
     from rich.table import Table
 
@@ -26,38 +44,50 @@ def population_table(program: Program) -> Table:
     return table
 
 
-def rows(program: Program) -> list[tuple[str, ...]]:
+def rows(program: Scheduled) -> list[tuple[str, ...]]:
     """A cell a column of `COLUMNS`, a row a population."""
-    return [_row(program, p) for p in program.populations]
+    return [_row(program, p) for p in program.network.populations]
 
 
-def _row(program: Program, p: Population) -> tuple[str, ...]:
-    if p.role == SOURCE:
-        return (p.name, "host", p.axes, f"{program.size(p):,}", "", "0", "", "", "", "")
-    low, high = reversed(program.input_bounds(p.name))
-    bias = "" if p.bias is None else f"{p.bias.values().min()}..{p.bias.values().max()}"
-    count = sum(program.synapse_count(s) for s in program.inputs(p.name))
-    axes = p.axes if p.stages == 1 else f"{p.stages} x {p.axes}"
-    numbers = (f"{program.size(p):,}", f"{count:,}", str(p.latency), f"{p.keep}/4096", str(p.vth), bias, f"{low}..{high}")
-    return (p.name, p.role, axes, *numbers)
+def _row(program: Scheduled, p: Population) -> tuple[str, ...]:
+    network, latency = program.network, str(program.latency[p.name])
+    first = (p.name, kind(program, p), _grid(p), f"{p.size:,}")
+    if p.neuron is None:
+        return (*first, "", latency, "", "", "", "")
+    low, high = reversed(network.input_bounds(p.name))
+    bias = "" if p.neuron.bias is None else _range(p.neuron.bias.mantissa, p.neuron.bias.exponent)
+    count = sum(s.wiring.count(*network.grids(s)) for s in network.inputs(p.name))
+    return (*first, f"{count:,}", latency, f"{_range(p.neuron.keep)}/4096", _range(p.neuron.vth), bias, f"{low}..{high}")
+
+
+def _grid(p: Population) -> str:
+    return " x ".join(f"{a.query.name}:{a.key.name}" if isinstance(a, Pairs) else a.name for a in p.grid)
+
+
+def _range(register: Register, exponent: int = 0) -> str:
+    found = numbers(register)
+    low, high = int(found.min()) << exponent, int(found.max()) << exponent
+    return str(low) if isinstance(register, int) else f"{low}..{high}"
 
 
 def one_line(program: Program) -> str:
     """What it has, takes and was compiled for."""
-    synapses = sum(program.synapse_count(s) for s in program.synapses)
+    network = program.network
+    synapses = sum(s.wiring.count(*network.grids(s)) for s in network.synapses)
     return (
-        f"{program.neurons():,} neurons, {synapses:,} synapses; {program.dims.positions} tokens, {program.steps} steps a sample, "
-        f"{program.depth} steps deep; task {program.host.task}, profile {program.profile}"
+        f"{program.neurons():,} neurons, {synapses:,} synapses; {program.positions} tokens, {program.steps} steps a sample, "
+        f"{program.scheduled.depth} steps deep; task {program.host.task}, profile {program.profile}"
     )
 
 
 def few_lines(program: Program) -> str:
     """What it is for, what it is made of, and what it reads."""
-    roles: dict[str, int] = {}
-    for p in program.populations:
-        if p.role != SOURCE:
-            roles[p.role] = roles.get(p.role, 0) + program.size(p)
-    made = ", ".join(f"{count:,} {role}" for role, count in roles.items())
+    kinds: dict[str, int] = {}
+    for p in program.network.populations:
+        if p.neuron is not None:
+            found = kind(program.scheduled, p)
+            kinds[found] = kinds.get(found, 0) + p.size
+    made = ", ".join(f"{count:,} {found}" for found, count in kinds.items())
     host = program.host
     answer = f"labels {', '.join(host.labels)}" if host.labels else "a token at every position" if program.each else "a number"
     first, second = one_line(program).split("; ")[:2]
@@ -67,5 +97,17 @@ def few_lines(program: Program) -> str:
 def html(program: Program) -> str:
     """`few_lines` over `rows`."""
     head = "".join(f"<th>{escape(c)}</th>" for c in COLUMNS)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows(program))
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows(program.scheduled))
     return f"<pre>{escape(few_lines(program))}</pre><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def plan_table(program: Scheduled) -> Table:
+    """By which rule `fast` runs each population, and why the rules before declined it."""
+    from rich.table import Table
+
+    from tritspike.runtime.fast.plan import plan
+
+    table = Table("population", "rule", "declined", title="how fast runs it")
+    for taken in plan(program)[1]:
+        table.add_row(taken.population, taken.rule, "\n".join(f"{rule}: {why}" for rule, why in taken.declined))
+    return table

@@ -12,7 +12,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from tritspike.runtime.program import Population, Program, Synapse
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.program import Population, Synapse
 from tritspike.runtime.wiring import Along, Dims, Matrix, Pool, Shift
 
 Index = NDArray[np.int64]

@@ -10,9 +10,9 @@ import torch
 
 from tritspike.models.data import Corpus, pack
 from tritspike.models.load import load_language_model, load_student
-from tritspike.runtime.compare import require_equal
+from tritspike.runtime.host.compare import require_equal
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.simulator import fast, reference
-from tritspike.runtime.text import Encoder
 
 
 def all_agree(path, program, tokens):

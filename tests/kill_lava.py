@@ -167,7 +167,7 @@ def lowered(folder: Path) -> Path:
     import random_checkpoint
 
     from tritspike.compiler.lower import lower
-    from tritspike.runtime import program_file
+    from tritspike.runtime.host import file as program_file
 
     program_file.save(lower(random_checkpoint.write(folder / "checkpoint"), "loihi2"), folder / "p.tsp")
     return folder / "p.tsp"

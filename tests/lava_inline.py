@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from tritspike.runtime.host.program import Program, Result
 from tritspike.runtime.lava.network import neurons, synapses
 from tritspike.runtime.lava.plan import plan
-from tritspike.runtime.program import SOURCE, Program, Result, Samples, packed
+from tritspike.runtime.program import SOURCE, Samples, packed
 
 # isort: split
 # after the remedy in runtime/lava/stock.py, which the imports above apply

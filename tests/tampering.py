@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from tritspike.runtime import arith
-from tritspike.runtime.program import SOURCE, Bias, Population, Program, Synapse
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.program import SOURCE, Bias, Population, Synapse
 from tritspike.runtime.wiring import Along, Matrix, Pool, Shift
 
 

@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from tritspike.hw_profiles.errors import TritspikeError
     from tritspike.model import Model
     from tritspike.names import available
-    from tritspike.runtime.answers import Answer
-    from tritspike.runtime.evaluation import Evaluation, Verified
-    from tritspike.runtime.language import Score
-    from tritspike.runtime.program import Program
+    from tritspike.runtime.host.answers import Answer
+    from tritspike.runtime.host.language import Score
+    from tritspike.runtime.host.program import Program
+    from tritspike.runtime.tasks.evaluation import Evaluation, Verified
 
 # where each public name is, imported when it is asked for
 _HOMES = {
     **dict.fromkeys(("evaluate", "generate", "load", "lower", "perplexity", "stream", "verify"), "tritspike.api"),
-    **dict.fromkeys(("Evaluation", "Verified"), "tritspike.runtime.evaluation"),
+    **dict.fromkeys(("Evaluation", "Verified"), "tritspike.runtime.tasks.evaluation"),
     "Model": "tritspike.model",
-    "Answer": "tritspike.runtime.answers",
+    "Answer": "tritspike.runtime.host.answers",
     "Program": "tritspike.runtime.program",
-    "Score": "tritspike.runtime.language",
+    "Score": "tritspike.runtime.host.language",
     "available": "tritspike.names",
     "TritspikeError": "tritspike.hw_profiles.errors",
 }

@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING
 from tritspike import names
 from tritspike.model import Model
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.evaluation import Evaluation, Verified
-from tritspike.runtime.executors import How
+from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.table import DEFAULT, ORACLE
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.host.text import Text
 from tritspike.runtime.limits import MEMORY, cores
-from tritspike.runtime.program import Program
-from tritspike.runtime.text import Text
+from tritspike.runtime.tasks.evaluation import Evaluation, Verified
 
 if TYPE_CHECKING:
     from tritspike.hw_profiles.profile import HardwareProfile
-    from tritspike.runtime.language import Score
+    from tritspike.runtime.host.language import Score
 
 Source = str | Path | Program | Model
 _RANDOM, _LONGEST = 8, 64  # samples that `verify` makes up, and the most that it takes of a file, as the command does
 
 
 def load(
-    source: Source, *, executor: str = "fast", threads: int | None = None, memory: int = MEMORY, time_limit: float = How.limit, strict: bool = False
+    source: Source, *, executor: str = DEFAULT, threads: int | None = None, memory: int = MEMORY, time_limit: float = How.limit, strict: bool = False
 ) -> Model:
     """A model that answers texts.
 
@@ -55,8 +56,8 @@ def verify(
     source: Source,
     texts: Text | Iterable[Text] | None = None,
     *,
-    executors: Sequence[str] | str = ("fast",),
-    against: str = "reference",
+    executors: Sequence[str] | str = (DEFAULT,),
+    against: str = ORACLE,
     random: int = _RANDOM,
     seed: int = 0,
 ) -> Verified:
@@ -64,14 +65,14 @@ def verify(
 
     Raises `MismatchError`, which names the first difference; `ExecutorError` where one cannot run (Lava is optional).
     """
-    from tritspike.runtime import evaluation, sampling
+    from tritspike.runtime.tasks import evaluation, sampling
 
     model = _model(source)
     encoder = model.encoder
     given = None if texts is None else [texts] if isinstance(texts, str | tuple) else list(texts)
     tokens = sampling.random_tokens(encoder, random, seed) if given is None else encoder.tokens(given)
     names = [executors] if isinstance(executors, str) else list(executors)
-    return evaluation.verify(encoder, tokens, names, against, model.how.limit)
+    return evaluation.verify(encoder, tokens, names, against, model.how)
 
 
 def evaluate(
@@ -87,7 +88,7 @@ def evaluate(
 
     task: of the program, where it is not given. Raises `DataError`, `InputError`.
     """
-    from tritspike.runtime import evaluation, glue
+    from tritspike.runtime.tasks import evaluation, glue
 
     model = _model(source)
     evaluation.require_classifier(model.program, model.name)
@@ -106,21 +107,22 @@ def generate(source: Source, prompt: str, *, tokens: int = 64, temperature: floa
 
 def stream(source: Source, prompt: str, *, tokens: int = 64, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0) -> Iterator[str]:
     """What `generate` adds, piece by piece as it is found."""
-    from tritspike.runtime.continuation import pieces
-    from tritspike.runtime.language import Sampling
+    from tritspike.runtime.host.continuation import pieces
+    from tritspike.runtime.host.language import Sampling
 
     model = _language_model(source)
     if type(tokens) is not int or tokens < 1:
         raise InputError(f"tokens is {tokens!r}", "a whole number from 1 on")
-    return pieces(model.encoder, prompt, tokens, Sampling(temperature, top_p, seed), model.executor, model.how.strict, model.how.limit)
+    return pieces(model.encoder, prompt, tokens, Sampling(temperature, top_p, seed), model.executor, model.how)
 
 
 def perplexity(source: Source, text: str | Path, *, stride: int | None = None) -> Score:
     """How well a language model predicts a text, or with a `Path` a UTF-8 file. stride: tokens between windows (default: half a window)."""
-    from tritspike.runtime import language, sampling
+    from tritspike.runtime.host import language
+    from tritspike.runtime.tasks import sampling
 
     model = _language_model(source)
-    window = model.program.dims.positions
+    window = model.program.positions
     between = stride or max(1, window // 2)
     language.require_stride(between, window)
     read = sampling.read_text(text) if isinstance(text, Path) else text
@@ -140,7 +142,7 @@ def _model(source: Source) -> Model:
 
 
 def _language_model(source: Source) -> Model:
-    from tritspike.runtime import language
+    from tritspike.runtime.host import language
 
     model = _model(source)
     language.require_language_model(model.program, model.name)

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, overload
 
-from tritspike.runtime.answers import Answer, answers
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.evaluation import require_classifier
-from tritspike.runtime.executors import How
-from tritspike.runtime.program import Program
-from tritspike.runtime.text import Encoder, Text
+from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.table import DEFAULT
+from tritspike.runtime.host.answers import Answer, answers
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.host.text import Encoder, Text
+from tritspike.runtime.tasks.evaluation import require_classifier
 
 if TYPE_CHECKING:
-    from tritspike.runtime.language import Predictor
+    from tritspike.runtime.host.language import Predictor
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,7 @@ class Model:
 
     program: Program
     name: str
-    executor: str = "fast"
+    executor: str = DEFAULT
     how: How = How()  # noqa: RUF009
 
     @overload
@@ -73,21 +74,21 @@ class Model:
     @property
     def labels(self) -> tuple[str, ...]:
         """By name, in the order of the logits; empty for regression and for a language model."""
-        from tritspike.runtime.glue import label_names
+        from tritspike.runtime.tasks.glue import label_names
 
         return tuple(label_names(self.program.host.task, self.program.host.labels))
 
     def predictor(self, executor: str | None = None) -> Predictor:
         """Logits of the next token, of a language model."""
-        from tritspike.runtime import language
+        from tritspike.runtime.host import language
 
-        return language.predictor(self.encoder, executor or self.executor, self.how.limit)
+        return language.predictor(self.encoder, executor or self.executor, self.how)
 
     def save(self, path: str) -> None:
         """Write the program's file, whole or not at all. Raises `FileError`."""
         from pathlib import Path
 
-        from tritspike.runtime import program_file
+        from tritspike.runtime.host import file as program_file
 
         program_file.save(self.program, Path(path))
 

@@ -10,7 +10,7 @@ from tritspike.runtime.command_line import Names
 from tritspike.runtime.errors import FileError
 
 if TYPE_CHECKING:
-    from tritspike.runtime.program import Program
+    from tritspike.runtime.host.program import Program
 
 ZOO = Path(__file__).with_name("models") / "zoo"
 HUB = "hf://"
@@ -42,7 +42,7 @@ def program(word: str | Path) -> Program:
     path = find(word)
     if path.is_dir():
         return _lowered(path)
-    from tritspike.runtime import program_file
+    from tritspike.runtime.host import file as program_file
 
     return program_file.load(path)
 

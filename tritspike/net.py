@@ -14,23 +14,26 @@ Every executor gives the same spikes: `tn.verify(program, {"x": spikes}, executo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from tritspike.runtime.errors import InputError, MismatchError
-from tritspike.runtime.evaluation import Verified
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.table import DEFAULT, ORACLE, require_different
+from tritspike.runtime.executors.table import executor as executor_named
 from tritspike.runtime.network import file
 from tritspike.runtime.network.builder import Net
-from tritspike.runtime.network.compare import first_difference
+from tritspike.runtime.network.compare import require_equal
 from tritspike.runtime.network.grid import Axis, Pairs
 from tritspike.runtime.network.inputs import Spikes
 from tritspike.runtime.network.network import Network, Scheduled, Stream, Timing, Windows
 from tritspike.runtime.network.neuron import Bias, Neuron, Resets, Values
-from tritspike.runtime.network.outcome import Outcome
+from tritspike.runtime.network.outcome import Ask, Outcome
 from tritspike.runtime.network.terms import conv2d, linear, onto, same, sparse, summed
+from tritspike.runtime.tasks.evaluation import Verified
 
 __all__ = [
     "Axis",
@@ -61,9 +64,6 @@ __all__ = [
     "verify",
 ]
 
-Executor = Callable[[Scheduled, Spikes, bool], Outcome]
-
-
 def lower(net: Net | Network, timing: Timing) -> Scheduled:
     """The network with relays where spikes must wait, a latency for each population, and its ranges proved.
 
@@ -74,26 +74,24 @@ def lower(net: Net | Network, timing: Timing) -> Scheduled:
     return lowered(net.network() if isinstance(net, Net) else net, timing)
 
 
-def run(program: Scheduled, spikes: Mapping[str, ArrayLike], executor: str = "fast", record: bool = False) -> Outcome:
+def run(program: Scheduled, spikes: Mapping[str, ArrayLike], executor: str = DEFAULT, record: bool = False) -> Outcome:
     """What the probes read of each window, and with `record` every population's spikes, (windows, steps, neurons).
 
     spikes: by port, (windows, steps, ...) of 0 and 1. executor: "fast", "reference" or "lava"; the same outcome from each. Raises `InputError`,
     `ExecutorError` where there is too little memory.
     """
-    return _executor(executor)(_scheduled(program), Spikes.of(spikes), record)
+    return executor_named(executor).prepare(_scheduled(program), How()).run(Spikes.of(spikes), Ask(record=record))
 
 
-def verify(program: Scheduled, spikes: Mapping[str, ArrayLike], executors: Sequence[str] | str = ("fast",), against: str = "reference") -> Verified:
-    """Compare every spike of every population at every step. Raises `MismatchError` at the first difference."""
-    inputs, names = Spikes.of(spikes), (executors,) if isinstance(executors, str) else tuple(executors)
-    if not names or against in names:
-        raise InputError(f"{against} is compared with {', '.join(names) or 'nothing'}", f"others of {', '.join(EXECUTORS)}")
-    expected = _executor(against)(_scheduled(program), inputs, True)
-    for name in names:
-        where = first_difference(expected, _executor(name)(program, inputs, True))
-        if where is not None:
-            raise MismatchError(f"{where}: {against} and {name} differ")
-    cells = sum(some.size for some in (expected.spikes or {}).values())
+def verify(
+    program: Scheduled, spikes: Mapping[str, ArrayLike], executors: Sequence[str] | str = (DEFAULT,), against: str = ORACLE, time_limit: float = How.limit
+) -> Verified:
+    """Compare every spike of every population at every step, of two or more executors. Raises `MismatchError` at the first difference."""
+    inputs, how = Spikes.of(spikes), How(limit=time_limit)
+    names = require_different((executors,) if isinstance(executors, str) else tuple(executors), against)
+    engines = {name: executor_named(name).prepare(_scheduled(program), how) for name in (against, *names)}
+    expected = engines[against].run(inputs, Ask(record=True))
+    cells = max(require_equal(program, expected, engines[name].run(inputs, Ask(record=True)), (against, name)) for name in names)
     return Verified((against, *names), len(inputs), len(program.network.populations), cells)
 
 
@@ -142,36 +140,3 @@ def _scheduled(program: Scheduled) -> Scheduled:
     if not isinstance(program, Scheduled):
         raise InputError(f"a program is needed, not {type(program).__name__}", "lower(net, Windows(steps)) makes one")
     return program
-
-
-def _fast(program: Scheduled, spikes: Spikes, record: bool) -> Outcome:
-    from tritspike.runtime.fast import run as fast
-
-    return fast.run(program, fast.packed(spikes.arrays) if _knows_no_texts(program) else spikes, record)
-
-
-def _knows_no_texts(program: Scheduled) -> bool:
-    from tritspike.runtime.fast.rows import row_axis
-
-    return row_axis(program.network) is None
-
-
-def _reference(program: Scheduled, spikes: Spikes, record: bool) -> Outcome:
-    from tritspike.runtime.network import literal
-
-    return literal.run(program, spikes, record)
-
-
-def _lava(program: Scheduled, spikes: Spikes, record: bool) -> Outcome:
-    from tritspike.runtime.lava.scheduled import executor
-
-    return executor.run(program, spikes, record)
-
-
-EXECUTORS: dict[str, Executor] = {"fast": _fast, "reference": _reference, "lava": _lava}
-
-
-def _executor(name: str) -> Executor:
-    if name not in EXECUTORS:
-        raise InputError(f"executor {name!r} is unknown", f"one of {', '.join(EXECUTORS)}")
-    return EXECUTORS[name]

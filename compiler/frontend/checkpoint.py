@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tritspike.runtime.checkpoint import CheckpointConfig, check_tensors, config_from_json, unpack_codes
 from tritspike.runtime.errors import CheckpointError
 from tritspike.runtime.files import Arrays, read_json, read_tensors
-from tritspike.runtime.tokenizer import text_of, tokenizer_from
+from tritspike.runtime.host.tokenizer import text_of, tokenizer_from
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ from tritspike.compiler.mapping.rates import ASSUMED, Rates, measured_rates, uni
 from tritspike.hw_profiles.reading import read_regular, reason
 from tritspike.runtime import glue
 from tritspike.runtime.errors import DataError
+from tritspike.runtime.host.text import Encoder, Text
 from tritspike.runtime.program import Program
-from tritspike.runtime.text import Encoder, Text
 
 _TEXTS = 64  # as many as `verify` compares by default; rates settle well before
 

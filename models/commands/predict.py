@@ -8,9 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from tritspike.models.options import COUNT
-from tritspike.runtime import glue, outputs
+from tritspike.runtime import outputs
 from tritspike.runtime.outputs import ANSWERS, Output
-from tritspike.runtime.versus.sources import Asked, files_of
+from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks.versus.sources import Asked, files_of
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(o: argparse.Namespace, out: Console) -> None:
     """The command."""
     from tritspike.models.predict import predict
-    from tritspike.runtime.versus import side as side_file
+    from tritspike.runtime.tasks.versus import side as side_file
 
     asked = Asked(glue.task_named(o.task), o.data, o.split, o.limit)
     outputs.require([Output(o.out, ANSWERS)], [o.source, *files_of(o.source), asked.file])

@@ -7,15 +7,17 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tritspike.runtime import glue, limits
+from tritspike.runtime import limits
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.lava import TIME_LIMIT
 from tritspike.runtime.option_values import real, whole
+from tritspike.runtime.tasks import glue
 
 if TYPE_CHECKING:
-    from tritspike.runtime.executors import How
-    from tritspike.runtime.program import Program
-    from tritspike.runtime.text import Encoder
+    from tritspike.runtime.executors.base import How
+    from tritspike.runtime.host.program import Program
+    from tritspike.runtime.host.text import Encoder
+    from tritspike.runtime.mapping import Mapping
 
 MOST = 1_000_000_000  # texts, tokens: more than any run has
 MOST_HELD = 100_000  # texts that are held at once
@@ -36,8 +38,8 @@ def opened(o: argparse.Namespace) -> Program:
 
 def language_encoder(o: argparse.Namespace) -> Encoder:
     """Of a language model's program. Raises `InputError` for a classifier's."""
-    from tritspike.runtime import language
-    from tritspike.runtime.text import Encoder
+    from tritspike.runtime.host import language
+    from tritspike.runtime.host.text import Encoder
 
     program = opened(o)
     language.require_language_model(program, o.program)
@@ -74,9 +76,15 @@ def engine_arguments(command: argparse.ArgumentParser) -> None:
 
 def executor_argument(command: argparse.ArgumentParser) -> None:
     """One executor."""
-    from tritspike.runtime.executors import EXECUTORS
+    from tritspike.runtime.executors.table import DEFAULT, EXECUTORS
 
-    command.add_argument("--executor", choices=list(EXECUTORS), default="fast", help="(default: fast)")
+    command.add_argument("--executor", choices=list(EXECUTORS), default=DEFAULT, help="(default: %(default)s)")
+    mapping_argument(command)
+
+
+def mapping_argument(command: argparse.ArgumentParser) -> None:
+    """For an executor that runs core by core."""
+    command.add_argument("--map", type=Path, metavar="FILE.map", help="for partitioned: where each slice lies, as lower --map writes it")
 
 
 def time_limit(command: argparse.ArgumentParser) -> None:
@@ -90,12 +98,23 @@ def time_limit(command: argparse.ArgumentParser) -> None:
     )
 
 
-def how(o: argparse.Namespace) -> How:
-    """As the options say."""
-    from tritspike.runtime.executors import How
+def how(o: argparse.Namespace, program: Program) -> How:
+    """As the options say; those that a command has not are as they are by default. Raises `FileError`, `InputError` for a mapping of another."""
+    from tritspike.runtime.executors.base import How
 
-    flags = {name: getattr(o, option, False) for name, option in (("strict", "strict"), ("count", "activity"))}
-    return How(threads=o.threads, memory=o.memory << 20, limit=o.time_limit, **flags)
+    named = {"threads": "threads", "limit": "time_limit", "strict": "strict", "count": "activity"}
+    given = {name: getattr(o, option) for name, option in named.items() if hasattr(o, option)}
+    if hasattr(o, "memory"):
+        given["memory"] = o.memory << 20
+    return How(**given, mapping=_mapping(o, program))
+
+
+def _mapping(o: argparse.Namespace, program: Program) -> Mapping | None:
+    if o.map is None:
+        return None
+    from tritspike.runtime import mapping
+
+    return mapping.load(o.map, program.scheduled)
 
 
 def example_arguments(command: argparse.ArgumentParser, required: bool) -> None:

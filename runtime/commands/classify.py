@@ -10,19 +10,21 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tritspike.runtime import answers, glue, outputs, texts
-from tritspike.runtime.answer_lines import CSV, JSONL, TEXT, Form, form
+from tritspike.runtime import outputs
 from tritspike.runtime.commands.arguments import MOST, how, opened, program_argument, run_arguments, unicode_text
 from tritspike.runtime.commands.progress import progress
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.evaluation import pairs, require_classifier
 from tritspike.runtime.files import written
+from tritspike.runtime.host import answers, texts
+from tritspike.runtime.host.answer_lines import CSV, JSONL, TEXT, Form, form
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.host.text import Encoder, Text
+from tritspike.runtime.host.texts import Layout
+from tritspike.runtime.host.told import told_warnings
 from tritspike.runtime.option_values import whole
 from tritspike.runtime.outputs import LABELLED, REPORT, Output
-from tritspike.runtime.program import Program
-from tritspike.runtime.text import Encoder, Text
-from tritspike.runtime.texts import Layout
-from tritspike.runtime.told import told_warnings
+from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks.evaluation import pairs, require_classifier
 
 _STDIN = "-"
 _FORMS = {".jsonl": JSONL, ".ndjson": JSONL, ".csv": CSV}
@@ -81,7 +83,7 @@ def _answer(o: argparse.Namespace, encoder: Encoder, given: Iterable[Text], shap
     hidden = o.out is None and sys.stdout.isatty()
     with _writing(o.out, for_people) as write, progress(f"classify on {o.executor}", total, hidden) as step:
         write(shape.head)
-        for batch in answers.in_batches(encoder, given, o.executor, how(o), step):
+        for batch in answers.in_batches(encoder, given, o.executor, how(o, encoder.program), step):
             write(shape.lines(batch))
             count += len(batch)
     return count

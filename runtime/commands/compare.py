@@ -9,21 +9,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from tritspike.runtime import glue, outputs
+from tritspike.runtime import outputs
 from tritspike.runtime.cli import console
 from tritspike.runtime.commands.arguments import SEED, example_arguments
 from tritspike.runtime.files import staged
+from tritspike.runtime.host.told import told_warnings
 from tritspike.runtime.option_values import real, whole
 from tritspike.runtime.outputs import HISTORY, REPORT, Output
 from tritspike.runtime.streams import say
-from tritspike.runtime.told import told_warnings
-from tritspike.runtime.versus import runs
-from tritspike.runtime.versus.comparison import Comparison, compare, report
-from tritspike.runtime.versus.run import run as run_side
-from tritspike.runtime.versus.side import Side
-from tritspike.runtime.versus.sources import Asked, files_of, require_answerable
-from tritspike.runtime.versus.statistics import RESAMPLES
-from tritspike.runtime.versus.tables import history_table, tables
+from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks.versus import runs
+from tritspike.runtime.tasks.versus.comparison import Comparison, compare, report
+from tritspike.runtime.tasks.versus.run import run as run_side
+from tritspike.runtime.tasks.versus.side import Side
+from tritspike.runtime.tasks.versus.sources import Asked, files_of, require_answerable
+from tritspike.runtime.tasks.versus.statistics import RESAMPLES
+from tritspike.runtime.tasks.versus.tables import history_table, tables
 
 WORSE = 4  # exit code where B falls further behind A than --fail-below allows
 

@@ -12,14 +12,15 @@ from tritspike.hw_profiles.profile import load as load_profile
 from tritspike.runtime import bundle, outputs
 from tritspike.runtime.commands.arguments import opened, program_argument, sample_arguments, time_limit
 from tritspike.runtime.errors import InputError, MismatchError
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.lava import on_board
 from tritspike.runtime.lava.board import preflight
 from tritspike.runtime.option_values import whole
 from tritspike.runtime.outputs import BUNDLE, Output
-from tritspike.runtime.program import Program, Samples
-from tritspike.runtime.sampling import chosen_tokens
+from tritspike.runtime.program import Samples
 from tritspike.runtime.simulator import fast
-from tritspike.runtime.text import Encoder
+from tritspike.runtime.tasks.sampling import chosen_tokens
 
 NOT_READY = 3  # exit code where something that a run needs is missing
 

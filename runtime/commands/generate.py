@@ -6,9 +6,9 @@ import argparse
 
 from rich.console import Console
 
-from tritspike.runtime.commands.arguments import MOST, SEED, executor_argument, language_encoder, program_argument, time_limit, unicode_text
-from tritspike.runtime.continuation import pieces
-from tritspike.runtime.language import Sampling
+from tritspike.runtime.commands.arguments import MOST, SEED, executor_argument, how, language_encoder, program_argument, time_limit, unicode_text
+from tritspike.runtime.host.continuation import pieces
+from tritspike.runtime.host.language import Sampling
 from tritspike.runtime.option_values import real, whole
 
 
@@ -27,7 +27,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(o: argparse.Namespace, out: Console) -> None:
     """The command."""
-    found = pieces(language_encoder(o), o.prompt, o.tokens, Sampling(o.temperature, o.top_p, o.seed), o.executor, o.strict, o.time_limit)
+    encoder = language_encoder(o)
+    found = pieces(encoder, o.prompt, o.tokens, Sampling(o.temperature, o.top_p, o.seed), o.executor, how(o, encoder.program))
     first = next(found, "")  # before anything is printed: a prompt may be refused
     _put(out, o.prompt)
     _put(out, first)

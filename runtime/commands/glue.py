@@ -11,15 +11,16 @@ from typing import Any
 
 from rich.console import Console
 
-from tritspike.runtime import glue, outputs
+from tritspike.runtime import outputs
 from tritspike.runtime.commands.arguments import example_arguments, how, opened, program_argument, run_arguments
 from tritspike.runtime.commands.progress import progress
-from tritspike.runtime.evaluation import Evaluation, evaluate, require_classifier
 from tritspike.runtime.files import write_atomic
+from tritspike.runtime.host.text import Encoder
+from tritspike.runtime.host.told import told_warnings
+from tritspike.runtime.network.outcome import Activity
 from tritspike.runtime.outputs import REPORT, Output
-from tritspike.runtime.program import Activity
-from tritspike.runtime.text import Encoder
-from tritspike.runtime.told import told_warnings
+from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks.evaluation import Evaluation, evaluate, require_classifier
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -39,7 +40,7 @@ def run(o: argparse.Namespace, out: Console) -> None:
     glue.require_task(task, program.host.task, o.program)
     examples = glue.read(task, o.data, o.split, o.limit)
     with progress(f"{task.name} on {o.executor}", len(examples)) as step, told_warnings():
-        found = evaluate(Encoder(program), task, examples, o.executor, how(o), step)
+        found = evaluate(Encoder(program), task, examples, o.executor, how(o, program), step)
     out.print(f"{task.name} {o.split}{str(found).removeprefix(task.name)}", soft_wrap=True)
     if found.answers.activity:
         out.print(_activity_line(found.answers.activity), soft_wrap=True)

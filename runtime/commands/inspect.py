@@ -9,8 +9,8 @@ from rich.console import Console
 
 from tritspike.runtime.commands.arguments import opened, program_argument
 from tritspike.runtime.errors import FileError
-from tritspike.runtime.program import Program
-from tritspike.runtime.tables import one_line, population_table
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.tables import one_line, plan_table, population_table
 
 _BESIDE = Path()  # in place of a mapping's path: beside the program, by its name
 
@@ -18,6 +18,7 @@ _BESIDE = Path()  # in place of a mapping's path: beside the program, by its nam
 def add_options(command: argparse.ArgumentParser) -> None:
     """Its options."""
     program_argument(command)
+    command.add_argument("--plan", action="store_true", help="by which rule fast runs each population, and why the rules before declined it")
     command.add_argument(
         "--map",
         nargs="?",
@@ -32,7 +33,9 @@ def run(o: argparse.Namespace, out: Console) -> None:
     """The command."""
     program = opened(o)
     mapped = () if o.map is None else _mapping(o, program)
-    out.print(population_table(program))
+    out.print(population_table(program.scheduled))
+    if o.plan:
+        out.print(plan_table(program.scheduled))
     out.print(one_line(program), soft_wrap=True)
     for item in mapped:
         out.print(item, soft_wrap=isinstance(item, str))
@@ -44,4 +47,4 @@ def _mapping(o: argparse.Namespace, program: Program) -> list[object]:
     path = Path(o.program).with_suffix(".map") if o.map is _BESIDE else o.map
     if not path.exists():
         raise FileError(f"{path}: no such file or directory", "lower --map writes it beside the program")
-    return list(map_report.tables(mapping.load(path, program).report))
+    return list(map_report.tables(mapping.load(path, program.scheduled).report))

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tritspike.runtime import language, outputs
+from tritspike.runtime import outputs
 from tritspike.runtime.commands.arguments import MOST, engine_arguments, how, language_encoder, program_argument
 from tritspike.runtime.files import write_atomic
+from tritspike.runtime.host import language
 from tritspike.runtime.option_values import whole
 from tritspike.runtime.outputs import REPORT, Output
-from tritspike.runtime.sampling import read_text
+from tritspike.runtime.tasks.sampling import read_text
 
 _SHOWN = {"per_token": "perplexity {:.3f} a token", "per_word": "{:.3f} a word", "bits_per_byte": "{:.4f} bits a byte"}
 
@@ -32,11 +33,11 @@ def run(o: argparse.Namespace, out: Console) -> None:
     """The command."""
     outputs.require([Output(o.json, REPORT)], [Path(o.program), o.data])
     encoder, text = language_encoder(o), read_text(o.data)
-    window = encoder.program.dims.positions
+    window = encoder.program.positions
     stride = o.stride or max(1, window // 2)
     language.require_stride(stride, window)
     start = time.perf_counter()
-    found = language.score(encoder, text, stride, o.executor, how(o))
+    found = language.score(encoder, text, stride, o.executor, how(o, encoder.program))
     figures = {name: value if value is None else round(value, 6) for name, value in found.figures().items()}
     seconds = time.perf_counter() - start
     out.print(

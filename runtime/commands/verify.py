@@ -6,19 +6,19 @@ import argparse
 
 from rich.console import Console
 
-from tritspike.runtime.commands.arguments import opened, program_argument, sample_arguments, time_limit
+from tritspike.runtime.commands.arguments import how, opened, program_argument, sample_arguments, time_limit
 from tritspike.runtime.errors import MismatchError
-from tritspike.runtime.evaluation import verify
-from tritspike.runtime.executors import EXECUTORS
-from tritspike.runtime.sampling import chosen_tokens
-from tritspike.runtime.text import Encoder
+from tritspike.runtime.executors.table import ELSEWHERE, EXECUTORS
+from tritspike.runtime.host.text import Encoder
+from tritspike.runtime.tasks.evaluation import verify
+from tritspike.runtime.tasks.sampling import chosen_tokens
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Its options."""
     program_argument(command)
     sample_arguments(command)
-    command.add_argument("--executor", default="lava", help="one or more of fast, lava, reference, with commas (default: lava)")
+    command.add_argument("--executor", default=ELSEWHERE, help=f"one or more of {', '.join(EXECUTORS)}, with commas (default: %(default)s)")
     command.add_argument("--against", default="reference", choices=list(EXECUTORS), help="what they are compared with (default: reference)")
     time_limit(command)
 
@@ -28,7 +28,7 @@ def run(o: argparse.Namespace, out: Console) -> int:
     encoder = Encoder(opened(o))
     tokens = chosen_tokens(encoder, o)
     try:
-        out.print(str(verify(encoder, tokens, o.executor.split(","), o.against, o.time_limit)), soft_wrap=True)
+        out.print(str(verify(encoder, tokens, o.executor.split(","), o.against, how(o, encoder.program))), soft_wrap=True)
     except MismatchError as error:
         out.print(f"differs: {error}", soft_wrap=True)
         return 1

@@ -10,7 +10,7 @@ import numpy as np
 from tritspike.runtime import arith
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Grid
-from tritspike.runtime.network.network import Network, Population, Scheduled, Synapse
+from tritspike.runtime.network.network import Network, Population, Reads, Scheduled, Synapse
 from tritspike.runtime.network.neuron import Neuron, Resets, numbers
 from tritspike.runtime.network.wiring import Join
 from tritspike.runtime.network.wiring.maps import Follow, Map
@@ -84,6 +84,11 @@ def _one_each(network: Network, s: Synapse) -> bool:
     if not isinstance(s.wiring, Join):
         return False
     return each_meets_one(parts(s.wiring.read, *network.grids(s), ()))
+
+
+def is_read(network: Network, p: Population) -> bool:
+    """Whether its membranes are read, so that it never fires (`runtime/network/ranges.py`)."""
+    return any(probe.population == p.name and probe.reads is Reads.MEMBRANE for probe in network.probes)
 
 
 def window_local(neuron: Neuron) -> bool:

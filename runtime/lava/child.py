@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tritspike.runtime import program_file
 from tritspike.runtime.files import read_json, write_tensors
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.program import Program
 from tritspike.runtime.lava.host import Player, Recorder
 from tritspike.runtime.lava.network import SpikingProgram
 from tritspike.runtime.lava.plan import CHANNEL_SLOTS
-from tritspike.runtime.program import Program
 
 from lava.magma.core.run_conditions import RunSteps  # isort: skip  (after the remedy in stock.py)
 from lava.magma.core.run_configs import Loihi2SimCfg  # isort: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tritspike.runtime.program import Program
+from tritspike.runtime.host.program import Program
 
 
 def wait(adapter_steps: int, steps: int) -> int:

@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tritspike.runtime import program_file
 from tritspike.runtime.errors import ExecutorError
 from tritspike.runtime.files import read_tensors, write_atomic
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.program import Program, Result
 from tritspike.runtime.kept import Kept, keep
 from tritspike.runtime.lava import TIME_LIMIT
 from tritspike.runtime.lava.plan import Plan, plan
 from tritspike.runtime.lava.room import FILES_A_PROCESS, MOST_PROCESSES, SHM, SPARE_FILES
 from tritspike.runtime.lava.stock import require_here
-from tritspike.runtime.program import SOURCE, Program, Result, Samples, packed
+from tritspike.runtime.program import SOURCE, Samples, packed
 
 
 def run(program: Program, samples: Samples, record: bool = False, limit: float = TIME_LIMIT) -> Result:

@@ -11,14 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tritspike.runtime import program_file
 from tritspike.runtime.files import read_json
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.program import Program
 from tritspike.runtime.lava.child import settle
 from tritspike.runtime.lava.delay import total_steps, wait
 from tritspike.runtime.lava.host import Player, Recorder
 from tritspike.runtime.lava.network import SpikingProgram
 from tritspike.runtime.lava.plan import CHANNEL_SLOTS
-from tritspike.runtime.program import Program
 
 
 def run(job: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tritspike.runtime import arith
+from tritspike.runtime.host.program import Program
 from tritspike.runtime.lava import stock
 from tritspike.runtime.lava.plan import Group, Link, Plan, plan
-from tritspike.runtime.program import Program
 
 stock.require()
 

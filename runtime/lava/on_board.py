@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tritspike.runtime import arith, program_file
-from tritspike.runtime.compare import require_equal_answers
+from tritspike.runtime import arith
+from tritspike.runtime.host.compare import require_equal_answers
 from tritspike.runtime.errors import ExecutorError, MismatchError
 from tritspike.runtime.files import write_atomic
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.program import Program, Result
 from tritspike.runtime.kept import keep
 from tritspike.runtime.lava.delay import delay, total_steps, wait
 from tritspike.runtime.lava.executor import environment, run_child
-from tritspike.runtime.program import SOURCE, Program, Result, Samples, packed
+from tritspike.runtime.program import SOURCE, Samples, packed
 from tritspike.runtime.wiring import Matrix, Pool
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from tritspike.runtime.program import SOURCE, Population, Program, Synapse
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.program import SOURCE, Population, Synapse
 from tritspike.runtime.ranges import require_ranges
 from tritspike.runtime.validation import require_sound
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.runtime import arith
-from tritspike.runtime.compare import require_equal
+from tritspike.runtime.host.compare import require_equal
+from tritspike.runtime.host.program import FrontEnd, Host, Program
 from tritspike.runtime.lava import executor
-from tritspike.runtime.program import LIF, READOUT, SOURCE, Bias, FrontEnd, Host, Population, Program, Samples, Synapse
+from tritspike.runtime.program import LIF, READOUT, SOURCE, Bias, Population, Samples, Synapse
 from tritspike.runtime.simulator import reference
 from tritspike.runtime.wiring import Dims, Matrix, Pool
 

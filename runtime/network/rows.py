@@ -33,17 +33,29 @@ class Rows:
 
     def require(self, program: Scheduled) -> None:
         """Raises `InputError` where these are no inputs of `program`: each port's, of its steps and neurons, silent in the rest of a word."""
+        self._require_lengths()
         for port in program.network.ports:
             if port.plays != PADDING:
-                self._require_port(port, grids.size(program.network.by_name[port.population].grid) // self.positions, program.timing.steps)
+                self._require_port(port, program.network.by_name[port.population].grid, program.timing.steps)
 
-    def _require_port(self, port: Port, width: int, steps: int) -> None:
+    def _require_lengths(self) -> None:
+        lengths = self.lengths
+        if not isinstance(lengths, np.ndarray) or lengths.dtype != np.int64 or lengths.ndim != 1 or not len(lengths):
+            raise InputError(f"lengths are {lengths!r:.80}", "int64, one a window, of one window or more")
+        if not 1 <= lengths.min() <= lengths.max() <= self.positions:
+            raise InputError(f"lengths {lengths.min()}..{lengths.max()}, allowed 1..{self.positions}")
+
+    def _require_port(self, port: Port, grid: Grid, steps: int) -> None:
         if port.plays not in self.words:
             raise InputError(f"no spikes for {port.plays!r}", f"they are given for {', '.join(self.words) or 'nothing'}")
-        words, given = self.words[port.plays], (self.widths or {}).get(port.plays, width)
-        found, allowed = (len(self), words.shape[1], given), (len(self), steps, width)
-        if found != allowed or words.shape != (int(self.lengths.sum()), steps, bits.words(width)):
-            raise InputError(f"{port.name}: bool of shape {found}", f"bool of shape {allowed}")
+        words, width = self.words[port.plays], grids.size(grid) // self.positions
+        if type(words) is not np.ndarray or words.dtype != np.uint64 or words.ndim != 3 or not words.flags.c_contiguous:
+            raise InputError(f"{port.name}: words are {type(words).__name__}", "one contiguous array of uint64, (rows, steps, words)")
+        found, allowed = (len(self), words.shape[1], (self.widths or {}).get(port.plays, width)), (len(self), steps, width)
+        if found != allowed or words.shape != (int(self.lengths.sum()), steps, bits.words(width)) or grids.size(grid) != width * self.positions:
+            raise InputError(f"{port.name}: bool of shape {found}, {list(words.shape)} words", f"bool of shape {allowed}")
+        if width % bits.WORD and (words[..., -1] >> np.uint64(width % bits.WORD)).any():
+            raise InputError(f"{port.name}: spikes beyond the last of {width} neurons")
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -15,9 +15,10 @@ from command import ROOT
 import tritspike as ts
 from tritspike import names
 from tritspike.compiler.lower import lower
-from tritspike.runtime import executors, program_file
 from tritspike.runtime.errors import CheckpointError, FileError, InputError, MismatchError
-from tritspike.runtime.text import Encoder
+from tritspike.runtime.host import batches
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.text import Encoder
 
 TEXTS = ["w1 w2 w3", "w4", "w5 w6", "w7 w8 w9"]
 
@@ -33,7 +34,7 @@ def language_model(tmp_path) -> ts.Model:
 
 
 def test_a_string_is_one_text_a_list_many_and_anything_else_is_read_as_it_goes(model):
-    logits = executors.answer(Encoder(model.program), TEXTS, "reference").logits
+    logits = batches.answer(Encoder(model.program), TEXTS, "reference").logits
     assert model(TEXTS[0]).logits == tuple(logits[0])
     assert [a.logits for a in model(TEXTS)] == [tuple(row) for row in logits]
     found = model(text for text in TEXTS)
@@ -114,14 +115,14 @@ def test_verify_says_what_is_equal_and_raises_what_is_not(model, monkeypatch):
     assert (found.executors, found.samples, found.populations) == (("reference", "fast"), 4, len(model.program.populations))
     assert found.cells > 0 and str(found).startswith("equal: reference == fast on 4 samples")
     assert ts.verify(model, random=3).samples == 3
-    real = executors.EXECUTORS["reference"]
+    real = batches.EXECUTORS["reference"]
 
     def wrong(*args, **more):
         result = real(*args)
         result.spikes["layer.0.output"][0] ^= 0x80
         return result
 
-    monkeypatch.setitem(executors.EXECUTORS, "fast", wrong)
+    monkeypatch.setitem(batches.EXECUTORS, "fast", wrong)
     with pytest.raises(MismatchError, match=r"layer\.0\.output"):
         ts.verify(model, TEXTS)
 

@@ -11,8 +11,8 @@ import random_checkpoint
 from tritspike import names
 from tritspike.compiler.lower import lower
 from tritspike.hub import FILES, fetched
-from tritspike.runtime import program_file
 from tritspike.runtime.errors import FileError
+from tritspike.runtime.host import file as program_file
 
 constants = pytest.importorskip("huggingface_hub.constants", reason="huggingface_hub is not installed: pip install 'tritspike[hub]'")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -18,10 +18,10 @@ from tritspike.compiler.mapping.rates import measured_rates, uniform_rates
 from tritspike.compiler.mapping.report import report
 from tritspike.compiler.mapping.workload import Workload, assumed
 from tritspike.hw_profiles.profile import load
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.map_report import tables
 from tritspike.runtime.operations import operations
 from tritspike.runtime.program import COINCIDENCE, RELAY, SOURCE
-from tritspike.runtime.text import Encoder
 
 PROFILE = replace(load("loihi2"), neurons_per_core=256, core_memory_bytes=16384, synapse_memory_bytes=16384, chips=4, chips_x=2, chips_y=2)
 

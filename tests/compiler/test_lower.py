@@ -19,9 +19,9 @@ from tritspike.compiler.ir.graph import Lif
 from tritspike.compiler.lower import lower, lowered_graph
 from tritspike.compiler.pipeline import DEFAULT
 from tritspike.hw_profiles.profile import HardwareProfile, load
-from tritspike.runtime import program_file
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.simulator import fast
-from tritspike.runtime.text import Encoder
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SIZES = dict(layers=1, hidden=8, heads=2, head_dim=2, ffn=6, max_length=5, steps=3, embedding_rank=4)

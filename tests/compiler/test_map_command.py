@@ -18,11 +18,12 @@ from tritspike.compiler.lower import lower
 from tritspike.compiler.passes.base import Pass
 from tritspike.compiler.pipeline import DEFAULT
 from tritspike.hw_profiles.profile import HardwareProfile
-from tritspike.runtime import mapping, program_file
-from tritspike.runtime.compare import require_equal
+from tritspike.runtime import mapping
+from tritspike.runtime.host.compare import require_equal
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.operations import same_size
 from tritspike.runtime.simulator import partitioned, reference
-from tritspike.runtime.text import Encoder
 
 
 @pytest.fixture()

@@ -20,11 +20,11 @@ from tritspike.compiler.passes.fold_registers import FoldRegisters
 from tritspike.compiler.passes.silence_padding import SilencePadding
 from tritspike.compiler.pipeline import DEFAULT, run
 from tritspike.hw_profiles.profile import load
-from tritspike.runtime import program_file
 from tritspike.runtime.errors import ExecutorError
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.program import Bias
 from tritspike.runtime.simulator import fast, layout, reference
-from tritspike.runtime.text import Encoder
 from tritspike.runtime.wiring import Along, Matrix
 
 TINY = dict(seed=0, layers=1, hidden=8, heads=2, head_dim=2, ffn=6, max_length=5, steps=3, embedding_rank=4)

@@ -9,7 +9,7 @@ import random_checkpoint
 from command import Shell
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import program_file
+from tritspike.runtime.host import file as program_file
 
 SMALL = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=2, steps=2, max_length=6)
 

@@ -12,11 +12,12 @@ from command import RUNTIME
 
 from tritspike.compiler.lower import lower
 from tritspike.compiler.pipeline import DEFAULT
-from tritspike.runtime import limits, program_file
+from tritspike.runtime import limits
 from tritspike.runtime.errors import ExecutorError, InputError, RangeError
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.program import Bias
 from tritspike.runtime.simulator import fast, layout
-from tritspike.runtime.text import Encoder
 from tritspike.runtime.wiring import Along, Matrix
 
 

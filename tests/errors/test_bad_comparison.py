@@ -15,11 +15,11 @@ from command import RUNTIME, message, spawn
 from safetensors.numpy import save
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import program_file
 from tritspike.runtime.errors import FileError, SourceError
-from tritspike.runtime.glue import task_named
-from tritspike.runtime.versus import run, runs, side
-from tritspike.runtime.versus.sources import FORMAT, Asked, kind_of
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.tasks.glue import task_named
+from tritspike.runtime.tasks.versus import run, runs, side
+from tritspike.runtime.tasks.versus.sources import FORMAT, Asked, kind_of
 
 
 @pytest.fixture()

@@ -12,9 +12,10 @@ import random_checkpoint
 from command import LOWER, RUNTIME, message, spawn
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import program_file, sampling
 from tritspike.runtime.errors import DataError, FileError
-from tritspike.runtime.versus import sources
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.tasks import sampling
+from tritspike.runtime.tasks.versus import sources
 
 TASKS = "sst2, cola, mrpc, stsb, rte, wnli, qnli, qqp, mnli"
 SST2 = "sentence\tlabel\nw1 w2\t1\nw3\t0\n"

@@ -9,9 +9,10 @@ from command import RUNTIME
 from tokenizers import normalizers, processors
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import executors, program_file
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.text import Encoder
+from tritspike.runtime.host import batches
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.text import Encoder
 
 SIX = "w1 w2 w3 w4 w5 w6"  # and [CLS] before them: 7 tokens
 LONG = "the prompt has 7 tokens, the window holds 6"
@@ -55,7 +56,7 @@ def test_a_language_model_has_no_labels(command, language, shell):
 
 def test_nor_has_it_through_the_api(language):
     with pytest.raises(InputError, match=r"^a language model has no label for a text"):
-        executors.answer(Encoder(program_file.load(language)), ["w1"], "fast")
+        batches.answer(Encoder(program_file.load(language)), ["w1"], "fast")
 
 
 @pytest.mark.parametrize("command", [("generate", "w1"), ("perplexity", "--data", "nowhere")])

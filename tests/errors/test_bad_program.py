@@ -11,9 +11,9 @@ from command import LOWER, RUNTIME, message, spawn
 from program_json import described, store
 from safetensors.numpy import save
 
-from tritspike.runtime import program_file
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import write_tensors
+from tritspike.runtime.host import file as program_file
 
 NOT_WHOLE = "not a whole safetensors file ({size} bytes): truncated or damaged"
 COMMANDS = [("inspect",), ("classify", "w1"), ("verify", "--executor", "fast"), ("glue", "--task", "sst2", "--data", "nowhere")]
@@ -193,7 +193,7 @@ def test_interrupt(program, shell, monkeypatch):
 
 def test_a_program_that_two_executors_disagree_on(program, shell, monkeypatch):
     """`verify` says where on stdout and ends with 1."""
-    from tritspike.runtime import executors
+    from tritspike.runtime.host import batches
     from tritspike.runtime.simulator import reference
 
     def wrong(*args):
@@ -201,7 +201,7 @@ def test_a_program_that_two_executors_disagree_on(program, shell, monkeypatch):
         result.spikes["layer.0.output"][0] ^= 0x80
         return result
 
-    monkeypatch.setitem(executors.EXECUTORS, "fast", wrong)
+    monkeypatch.setitem(batches.EXECUTORS, "fast", wrong)
     code, out, err = shell.run(RUNTIME, "verify", program, "--executor", "fast")
     assert (code, err) == (1, "")
     assert out.startswith("differs: ") and "layer.0.output" in out and out.count("\n") == 1

@@ -8,9 +8,10 @@ from command import LOWER, RUNTIME
 from tokenizers import processors
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import executors, program_file
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.text import Encoder
+from tritspike.runtime.host import batches
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.text import Encoder
 
 SMALL = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=2, steps=2, max_length=9)
 EXECUTORS = ("fast", "reference", "lava")
@@ -27,7 +28,7 @@ def made(folder, **changes):
 
 def refused_by_call(program, texts, executor="fast") -> str:
     with pytest.raises(InputError) as found:
-        executors.answer(Encoder(program_file.load(program)), texts, executor)
+        batches.answer(Encoder(program_file.load(program)), texts, executor)
     return str(found.value)
 
 
@@ -89,7 +90,7 @@ def test_pairs_are_classified(shell, tmp_path):
     code, out, err = shell.run(RUNTIME, "classify", program, "--pairs", "w1", "w2", "w3 w4", "w5")
     assert (code, err, [line.split("  ", 2)[2] for line in out.splitlines()]) == (0, "", ["w1 | w2", "w3 w4 | w5"])
     encoder = Encoder(program_file.load(program))
-    logits = executors.answer(encoder, [("w1", "w2"), ("w3 w4", "w5")], "reference").logits
+    logits = batches.answer(encoder, [("w1", "w2"), ("w3 w4", "w5")], "reference").logits
     assert [line.split()[0] for line in out.splitlines()] == [("not_equivalent", "equivalent")[n] for n in logits.argmax(1)]
 
 

@@ -10,9 +10,10 @@ import random_checkpoint
 from command import RUNTIME
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import program_file, texts
 from tritspike.runtime.errors import DataError
-from tritspike.runtime.texts import CSV, JSONL, PLAIN, TSV, Layout
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host import texts
+from tritspike.runtime.host.texts import CSV, JSONL, PLAIN, TSV, Layout
 
 LONG = "x" * (texts._LONGEST + 1)
 TOO_LONG = "a text of 1,048,577 characters, allowed 1,048,576"

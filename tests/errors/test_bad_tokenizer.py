@@ -17,9 +17,9 @@ from command import LOWER, RUNTIME, message
 from conftest import _data
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import program_file
 from tritspike.runtime.errors import CheckpointError, FileError, InputError
-from tritspike.runtime.tokenizer import tokenizer_from
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.tokenizer import tokenizer_from
 
 BASE = json.loads(random_checkpoint.small_tokenizer().to_str())
 TEMPLATE = BASE["post_processor"]
@@ -232,7 +232,7 @@ _CHILD = """
 import resource, sys
 from pathlib import Path
 from tritspike.hw_profiles.errors import TritspikeError
-from tritspike.runtime.tokenizer import text_of, tokenizer_from
+from tritspike.runtime.host.tokenizer import text_of, tokenizer_from
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 30),) * 2)
 for n in range(int(sys.argv[2])):

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from command import RUNTIME
 
-from tritspike.runtime import program_file
 from tritspike.runtime.errors import ExecutorError
+from tritspike.runtime.host import file as program_file
 from tritspike.runtime.kept import Kept
 from tritspike.runtime.lava import executor, stock
 from tritspike.runtime.lava.plan import plan

@@ -18,10 +18,12 @@ from command import LOWER, ROOT, RUNTIME
 from tritspike.compiler.commands import lower as lowering
 from tritspike.compiler.lower import lower
 from tritspike.compiler.mapping import command as mapping_command
-from tritspike.runtime import executors, language, mapping, program_file
+from tritspike.runtime import mapping
 from tritspike.runtime.commands import compare as comparing
 from tritspike.runtime.commands import deploy
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host import language
 
 SIZES = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=2, steps=2, max_length=6)
 NAMES = ("p.map", "p.svg", "p.tsp")  # in the order in which they are written

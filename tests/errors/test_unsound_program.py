@@ -9,8 +9,8 @@ import pytest
 from command import RUNTIME, message, spawn
 from program_json import described, store
 
-from tritspike.runtime import program_file
 from tritspike.runtime.errors import FileError
+from tritspike.runtime.host import file as program_file
 
 
 def refusal(path) -> str:

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime import arith
-from tritspike.runtime.compare import require_equal
+from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.errors import MismatchError
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.program import LIF
 from tritspike.runtime.simulator import fast, reference
-from tritspike.runtime.text import Encoder
 
 CASES = 200
 activity: Counter[str] = Counter()  # of populations that computed, how many did more than sleep or saturate

@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import arith, executors, limits
-from tritspike.runtime.compare import require_equal
-from tritspike.runtime.executors import How
+from tritspike.runtime import arith, limits
+from tritspike.runtime.host.compare import require_equal
+from tritspike.runtime.host import batches
+from tritspike.runtime.host.batches import How
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.simulator import fast, layout, reference
-from tritspike.runtime.text import Encoder
 
 CASES = 320  # beside the 200 of the spine's property, which runs fast too
 _CELLS = 5_000_000  # coincidence neurons times steps that the reference may simulate for one case, a second or so
@@ -64,7 +65,7 @@ def test_fast_is_the_reference(case):
     for name, run in (("fast", fast.run), ("plain", partial(fast.run, plainly=True))):
         require_equal(program, expected, run(program, samples, record=True), ("reference", name))
     memory = layout.bytes_per_token(program, program.dims.positions) * program.dims.positions * threads if little else limits.MEMORY
-    answers = executors.streamed(encoder, tokens, How(threads=threads, memory=memory))
+    answers = batches.streamed(encoder, tokens, How(threads=threads, memory=memory))
     assert (answers.logits == expected.logits).all() and (answers.lengths == samples.lengths).all()
     lengths_seen.update(samples.lengths.tolist())
 
@@ -94,7 +95,7 @@ def test_counts_of_batches_add_up(checkpoint):
     tokens = random_checkpoint.tokens(4, 30, 12)
     whole = fast.run(encoder.program, encoder.samples(tokens), count=True).activity
     memory = layout.bytes_per_token(encoder.program, 12) * 12 * 2
-    assert executors.streamed(encoder, tokens, How(threads=2, memory=memory, count=True)).activity == whole
+    assert batches.streamed(encoder, tokens, How(threads=2, memory=memory, count=True)).activity == whole
 
 
 def test_a_weight_of_zero_is_no_synapse(tmp_path):

@@ -15,10 +15,10 @@ from tritspike.compiler.mapping.fit import fit, map_program
 from tritspike.compiler.mapping.slicing import limits
 from tritspike.compiler.mapping.workload import measured
 from tritspike.hw_profiles.profile import load
-from tritspike.runtime import glue
-from tritspike.runtime.compare import require_equal
+from tritspike.runtime.host.compare import require_equal
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.simulator import partitioned, reference
-from tritspike.runtime.text import Encoder
+from tritspike.runtime.tasks import glue
 
 CHECKPOINT = Path(__file__).resolve().parents[2] / "models" / "zoo" / "sst2-one-chip"
 

@@ -9,7 +9,7 @@ import random_checkpoint
 
 from benchmarks import sanafe_check
 from tritspike.compiler.lower import lower
-from tritspike.runtime.text import Encoder
+from tritspike.runtime.host.text import Encoder
 
 
 @pytest.mark.skipif("SANAFE_PYTHON" not in os.environ, reason="SANAFE_PYTHON names no Python with sanafe")

@@ -10,7 +10,7 @@ from command import runtime_main as main
 
 from tritspike.compiler.lower import lower
 from tritspike.models.equality import compare
-from tritspike.runtime import program_file
+from tritspike.runtime.host import file as program_file
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 CHECKPOINT = ZOO / "sst2-one-chip"

@@ -17,11 +17,12 @@ from tritspike.compiler.mapping.fit import map_program
 from tritspike.compiler.mapping.rates import uniform_rates
 from tritspike.hw_profiles.errors import TritspikeError
 from tritspike.hw_profiles.profile import load
-from tritspike.runtime.compare import require_equal
+from tritspike.runtime.host.compare import require_equal
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.lava.plan import plan
-from tritspike.runtime.program import Program, Samples
+from tritspike.runtime.program import Samples
 from tritspike.runtime.simulator import fast, partitioned, reference
-from tritspike.runtime.text import Encoder
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 SMALL = {

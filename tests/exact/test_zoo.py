@@ -10,8 +10,8 @@ from command import runtime_main as main
 
 from tritspike.compiler.lower import lower
 from tritspike.models.equality import compare
-from tritspike.runtime import program_file
-from tritspike.runtime.glue import task_named
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.tasks.glue import task_named
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 FOLDERS = sorted(f for f in ZOO.iterdir() if not f.name.startswith("lm-"))

@@ -11,12 +11,12 @@ from agreement import all_agree
 from command import runtime_main as main
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import program_file
-from tritspike.runtime.compare import require_equal
-from tritspike.runtime.sampling import file_windows
+from tritspike.runtime.host.compare import require_equal
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.simulator import reference
 from tritspike.runtime.simulator.growing import Growing
-from tritspike.runtime.text import Encoder
+from tritspike.runtime.tasks.sampling import file_windows
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 FOLDERS = sorted(ZOO.glob("lm-*"))

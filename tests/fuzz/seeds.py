@@ -13,7 +13,8 @@ from fuzz.case import RUNTIME, Step
 from tritspike.compiler.lower import lower
 from tritspike.compiler.mapping import command as mapping_command
 from tritspike.hw_profiles.profile import load as load_profile
-from tritspike.runtime import mapping, program_file
+from tritspike.runtime import mapping
+from tritspike.runtime.host import file as program_file
 
 SHAPE = "shape"  # a file that says which of `SHAPES` its folder is
 _SMALL = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=3, steps=2, max_length=5, embedding_rank=3)

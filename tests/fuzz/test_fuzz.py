@@ -17,8 +17,8 @@ from fuzz.case import RUNTIME, Change, Done, Kind, Step
 from fuzz.report import tally
 from hypothesis import settings
 
-from tritspike.runtime import executors
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.host import batches
 from tritspike.runtime.simulator import reference
 
 HERE = Path(__file__).parent
@@ -129,7 +129,7 @@ def test_two_executors_that_differ_are_found(monkeypatch, tmp_path):
         result.read[:] += 64 * (result.read < 1)
         return result
 
-    monkeypatch.setitem(executors.EXECUTORS, "fast", wrong)
+    monkeypatch.setitem(batches.EXECUTORS, "fast", wrong)
     kind = Kind("planted", program.KIND.seeds, lambda rng, folder: Change("nothing"), program.KIND.steps)
     monkeypatch.setitem(campaign.KINDS, "planted", kind)
     campaign._seeds(tmp_path / "seeds", "planted")

@@ -13,14 +13,15 @@ import pytest
 import random_checkpoint
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import executors, language, program_file
-from tritspike.runtime.compare import require_equal
-from tritspike.runtime.language import Sampler, Sampling
+from tritspike.runtime.host.compare import require_equal
+from tritspike.runtime.host import batches, language
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.language import Sampler, Sampling
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.lava import executor
 from tritspike.runtime.lava.plan import plan
 from tritspike.runtime.program import COINCIDENCE, RELAY, SOURCE
 from tritspike.runtime.simulator import fast, reference
-from tritspike.runtime.text import Encoder
 
 
 def _samples(program, count=3, longest=12):
@@ -44,9 +45,9 @@ def test_texts_go_to_the_shortest_program_and_answers_do_not_change(checkpoint):
     encoder = Encoder(lower(checkpoint, "loihi2"))
     texts = random_checkpoint.texts(4, 6, 12)
     seen = []
-    on_lava = executors.answer(encoder, texts, "lava", step=seen.append).logits
+    on_lava = batches.answer(encoder, texts, "lava", step=seen.append).logits
     assert len(seen) == 2 and sum(seen) == 6  # lengths up to 8, and up to 12
-    assert (on_lava == executors.answer(encoder, texts, "fast").logits).all()
+    assert (on_lava == batches.answer(encoder, texts, "fast").logits).all()
     assert (on_lava == fast.run(encoder.program, encoder.samples(encoder.tokens(texts))).logits).all()
 
 
@@ -78,7 +79,7 @@ _USER = """
     import sys
     from pathlib import Path
     import numpy as np
-    from tritspike.runtime import program_file
+    from tritspike.runtime.host import file as program_file
     from tritspike.runtime.lava.network import to_lava
     from lava.magma.core.run_conditions import RunSteps
     from lava.magma.core.run_configs import Loihi2SimCfg

@@ -13,8 +13,8 @@ import random_checkpoint
 from command import ROOT
 
 from tritspike.compiler.lower import lower
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.simulator import fast
-from tritspike.runtime.text import Encoder
 
 
 @pytest.fixture()

@@ -24,8 +24,8 @@ from tritspike.models.recipe import Recipe, Schedule
 from tritspike.models.spad import SpadDistiller, SpadWeights
 from tritspike.models.streams import Stream, crops, train_tokenizer, wikitext
 from tritspike.models.teacher import CausalTeacher
-from tritspike.runtime import program_file
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.host import file as program_file
 
 TERMS = ("embedding", "attention", "features", "logits", "labels", "rate", "operations")
 SIZES = dict(hidden=32, layers=2, heads=2, head_dim=8, ffn=32, steps=2, max_length=16, embedding_rank=16, window=2)

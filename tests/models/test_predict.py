@@ -20,13 +20,14 @@ from tritspike.models.load import load_student
 from tritspike.models.recipe import Recipe, plain
 from tritspike.models.spiking_bert import BertConfig, SpikingBert
 from tritspike.models.teacher import Teacher, load_teacher
-from tritspike.runtime import glue, program_file
 from tritspike.runtime.errors import CheckpointError, FileError, InputError, SourceError
+from tritspike.runtime.host import file as program_file
 from tritspike.runtime.operations import FloatModel, float_operations
-from tritspike.runtime.versus import side as side_file
-from tritspike.runtime.versus.run import run_child, run_program
-from tritspike.runtime.versus.side import Side
-from tritspike.runtime.versus.sources import Asked
+from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks.versus import side as side_file
+from tritspike.runtime.tasks.versus.run import run_child, run_program
+from tritspike.runtime.tasks.versus.side import Side
+from tritspike.runtime.tasks.versus.sources import Asked
 
 MODEL = dict(hidden=16, layers=2, heads=2, head_dim=4, ffn=24, steps=3, max_length=12, embedding_rank=8)
 

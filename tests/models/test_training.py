@@ -27,12 +27,13 @@ from tritspike.models.spiking_bert import BertConfig, SpikingBert
 from tritspike.models.start import Start, start_from, start_regression, start_student
 from tritspike.models.teacher import Teacher
 from tritspike.models.training_set import prepare
-from tritspike.runtime import arith, program_file
+from tritspike.runtime import arith
 from tritspike.runtime.checkpoint import config_from_json, tensor_table
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.files import read_json, read_tensors
-from tritspike.runtime.glue import TASKS, Example, task_named
-from tritspike.runtime.versus.sources import Asked
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.tasks.glue import TASKS, Example, task_named
+from tritspike.runtime.tasks.versus.sources import Asked
 
 
 @pytest.fixture(scope="module")

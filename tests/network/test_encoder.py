@@ -14,11 +14,11 @@ from tritspike.compiler.networks.encoder import network
 from tritspike.compiler.networks.lower import lower
 from tritspike.runtime.fast import run as fast
 from tritspike.runtime.fast.plan import plan
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network import literal
 from tritspike.runtime.network.network import Windows
 from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.simulator import reference
-from tritspike.runtime.text import Encoder
 
 ZOO = sorted(path.parent for path in (Path(__file__).resolve().parents[2] / "models" / "zoo").glob("*/config.json"))
 KINDS = [("mean", "host"), ("first", "host"), ("each", "host"), ("each", "chip")]

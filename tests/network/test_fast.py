@@ -15,6 +15,7 @@ from tritspike.compiler.networks.schedule import schedule
 from tritspike.runtime.errors import InputError, RangeError
 from tritspike.runtime.fast.plan import GENERIC, plan
 from tritspike.runtime.fast.run import packed, run
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network import literal
 from tritspike.runtime.network.builder import Net
@@ -26,7 +27,6 @@ from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.network.terms import conv2d, linear, onto, same
 from tritspike.runtime.network.wiring import Dense, Join
 from tritspike.runtime.network.wiring.maps import Follow
-from tritspike.runtime.text import Encoder
 
 ZOO = sorted(path.parent for path in (Path(__file__).resolve().parents[2] / "models" / "zoo").glob("*/config.json"))
 

@@ -19,6 +19,7 @@ from tritspike.compiler.lower import lower
 from tritspike.compiler.networks.schedule import schedule
 from tritspike.runtime import arith
 from tritspike.runtime.errors import ExecutorError, InputError
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.lava import plan as before
 from tritspike.runtime.lava import room
 from tritspike.runtime.lava.scheduled.plan import findings, plan
@@ -29,7 +30,6 @@ from tritspike.runtime.network.network import Windows
 from tritspike.runtime.network.neuron import Bias, Neuron, Resets, Values, numbers
 from tritspike.runtime.network.state import State
 from tritspike.runtime.network.terms import linear, same
-from tritspike.runtime.text import Encoder
 
 pytest.importorskip("lava.magma", reason="lava-nc is not installed")
 

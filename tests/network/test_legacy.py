@@ -7,10 +7,10 @@ import pytest
 import random_checkpoint
 
 from tritspike.compiler.lower import lower
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network import generic, literal
 from tritspike.runtime.network.legacy import converted, stage
 from tritspike.runtime.simulator import reference
-from tritspike.runtime.text import Encoder
 from tritspike.runtime.wiring import Shift
 
 KINDS = [("mean", "host"), ("first", "host"), ("each", "host"), ("each", "chip")]

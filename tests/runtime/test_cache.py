@@ -15,7 +15,7 @@ import random_checkpoint
 from numba.core import caching
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import program_file
+from tritspike.runtime.host import file as program_file
 from tritspike.runtime.simulator import cache
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,12 +18,14 @@ import random_checkpoint
 from command import ROOT, RUNTIME, Shell
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import answers, executors, glue, program_file
-from tritspike.runtime.answer_lines import CSV, JSONL, TEXT, form
-from tritspike.runtime.answers import Answer
 from tritspike.runtime.commands import progress
-from tritspike.runtime.executors import How
-from tritspike.runtime.text import Encoder
+from tritspike.runtime.host import answers
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.answer_lines import CSV, JSONL, TEXT, form
+from tritspike.runtime.host.answers import Answer
+from tritspike.runtime.host.batches import How
+from tritspike.runtime.host.text import Encoder
+from tritspike.runtime.tasks import glue
 
 SMALL = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=2, steps=2, max_length=9)
 

@@ -14,8 +14,9 @@ import random_checkpoint
 from command import LOWER, ROOT, RUNTIME, Shell, interruptible, message
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import cli, executors, program_file
-from tritspike.runtime.told import CutText, told, told_warnings
+from tritspike.runtime import cli
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.told import CutText, told, told_warnings
 
 SMALL = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=2, steps=2, max_length=6)
 

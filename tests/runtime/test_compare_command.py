@@ -13,10 +13,10 @@ import random_checkpoint
 from command import RUNTIME, Shell, spawn
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import program_file
 from tritspike.runtime.checkpoint import pack_codes, unpack_codes
 from tritspike.runtime.files import read_json, read_tensors, write_tensors
-from tritspike.runtime.versus import runs
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.tasks.versus import runs
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo" / "sst2-one-chip"
 

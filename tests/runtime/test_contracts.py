@@ -11,9 +11,9 @@ import random_checkpoint
 from tritspike.compiler.lower import lower
 from tritspike.runtime import bits
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.program import Samples
 from tritspike.runtime.simulator import cache, contracts, counting, fast, kernels, reference
-from tritspike.runtime.text import Encoder
 
 
 def spikes(rows: int, steps: int, words: int) -> bits.Words:

@@ -19,12 +19,13 @@ from command import RUNTIME, Shell
 
 from tritspike.compiler.lower import lower
 from tritspike.hw_profiles.profile import load
-from tritspike.runtime import bundle, program_file
+from tritspike.runtime import bundle
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.lava import on_board, stock
 from tritspike.runtime.lava.board import preflight
 from tritspike.runtime.lava.delay import delay
 from tritspike.runtime.simulator import reference
-from tritspike.runtime.text import Encoder
 
 STAND_IN = Path(__file__).resolve().parents[1] / "stand_in"
 VARIABLES = ("SLURM", "NOSLURM", "LOIHI_GEN", "PARTITION", "BOARD", "NXSDKHOST", "HOST_BINARY")

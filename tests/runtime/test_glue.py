@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from tritspike.runtime.errors import DataError
-from tritspike.runtime.glue import TASKS, Example, Task, read, score
+from tritspike.runtime.tasks.glue import TASKS, Example, Task, read, score
 
 # by task: the header of the official archive, its rows, and what they say
 LAYOUTS: dict[str, tuple[str | None, list[str], list[Example]]] = {

@@ -73,10 +73,10 @@ KEEPING = """
 COMPARING = """
     import sys
     from pathlib import Path
-    from tritspike.runtime import glue
+    from tritspike.runtime.tasks import glue
     from tritspike.runtime.cli import run_command
-    from tritspike.runtime.versus import run
-    from tritspike.runtime.versus.sources import Asked
+    from tritspike.runtime.tasks.versus import run
+    from tritspike.runtime.tasks.versus.sources import Asked
     run._ROOT, run._MODULE = Path(sys.argv[1]), "answering"
     run_command(lambda _: run.run_child(Path("source"), Asked(glue.task_named("sst2"), "data")))
 """

@@ -15,12 +15,13 @@ from random_checkpoint import WORDS
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import language, program_file
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.executors import How
-from tritspike.runtime.language import GrowingPredictor, Predictor, Sampler, Sampling, Score
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host import language
+from tritspike.runtime.host.batches import How
+from tritspike.runtime.host.language import GrowingPredictor, Predictor, Sampler, Sampling, Score
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.simulator import reference
-from tritspike.runtime.text import Encoder
 
 SMALL = dict(readout="each", layers=2, hidden=16, heads=2, head_dim=4, ffn=12, steps=3, window=2, logit_scale=0.002)
 TEXT = " ".join(np.random.default_rng(5).choice(WORDS[4:], 40))

@@ -7,6 +7,7 @@ import pytest
 import random_checkpoint
 
 from tritspike.compiler.lower import lower
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.operations import (
     TEACHER,
     FloatModel,
@@ -20,7 +21,6 @@ from tritspike.runtime.operations import (
 from tritspike.runtime.program import COINCIDENCE, LIF, READOUT, RELAY, SOURCE
 from tritspike.runtime.simulator import fast, reference
 from tritspike.runtime.spike_rates import Count, mean, spike_counts
-from tritspike.runtime.text import Encoder
 
 TOKENS = [([1, 5, 6, 9, 2], [0] * 5), ([1] + [7] * 11, [0] * 12), ([1, 2], [0, 0])]
 

@@ -56,11 +56,12 @@ def test_an_error_ends_it_and_leaves_no_thread(threads):
 
 # the command, saying after each batch that it is at work
 LIVING = """
-from tritspike.runtime import __main__ as command, executors
-answered = executors.answered
+from tritspike.runtime import __main__ as command
+from tritspike.runtime.host import batches
+answered = batches.answered
 def told(encoder, texts, name, how, step):
     return answered(encoder, texts, name, how, lambda n: (step(n), print("working", flush=True)))
-executors.answered = told
+batches.answered = told
 command.entry()
 """
 
@@ -68,7 +69,7 @@ command.entry()
 def test_ctrl_c_ends_a_run_with_one_line(tmp_path, checkpoint):
     """Many texts, one SIGINT when the first of them are done: 130, no traceback, no report, and a cache that is still whole."""
     from tritspike.compiler.lower import lower
-    from tritspike.runtime import program_file
+    from tritspike.runtime.host import file as program_file
 
     program_file.save(lower(checkpoint, "loihi2"), tmp_path / "p.tsp")
     (tmp_path / "glue" / "SST-2").mkdir(parents=True)

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import program_file
 from tritspike.runtime.checkpoint import pack_codes
-from tritspike.runtime.compare import require_equal
+from tritspike.runtime.host.compare import require_equal
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.simulator import fast, reference
-from tritspike.runtime.text import Encoder
 from tritspike.runtime.wiring import Along, Matrix, Pool, Shift
 
 SMALL = dict(layers=1, hidden=6, heads=2, head_dim=3, ffn=5, steps=3, max_length=4)

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tritspike.runtime import glue
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.spike_rates import Count
-from tritspike.runtime.versus import comparison, runs
-from tritspike.runtime.versus.side import Side
-from tritspike.runtime.versus.sources import Asked, Digest, digest
+from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks.versus import comparison, runs
+from tritspike.runtime.tasks.versus.side import Side
+from tritspike.runtime.tasks.versus.sources import Asked, Digest, digest
 
 TRUTH = [0, 1, 1, 0, 1, 1]
 

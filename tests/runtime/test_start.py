@@ -13,9 +13,9 @@ from command import ROOT
 
 from tritspike.commands import COMMANDS
 from tritspike.compiler.lower import lower
-from tritspike.runtime import program_file
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.simulator import fast
-from tritspike.runtime.text import Encoder
 
 HEAVY = ("numpy", "scipy", "numba", "sklearn", "matplotlib", "networkx", "torch", "lava", "rich", "tokenizers")
 _SEEN = """

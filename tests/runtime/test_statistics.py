@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tritspike.runtime import glue
-from tritspike.runtime.versus import statistics
-from tritspike.runtime.versus.statistics import METRICS, agreement, difference, interval, mcnemar
+from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks.versus import statistics
+from tritspike.runtime.tasks.versus.statistics import METRICS, agreement, difference, interval, mcnemar
 
 TASK_OF = {"accuracy": "sst2", "f1": "mrpc", "matthews": "cola", "spearman": "stsb", "pearson": "stsb"}
 

@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from tritspike.runtime import texts
-from tritspike.runtime.texts import CSV, JSONL, PLAIN, TSV, Layout
+from tritspike.runtime.host import texts
+from tritspike.runtime.host.texts import CSV, JSONL, PLAIN, TSV, Layout
 
 
 def read(content: bytes | str, format: str = PLAIN, **more):

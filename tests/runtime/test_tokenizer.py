@@ -11,9 +11,10 @@ import pytest
 import random_checkpoint
 from tokenizers import Tokenizer
 
-from tritspike.runtime import charsmap, patterns
-from tritspike.runtime.tokenizer import text_of, tokenizer_from
-from tritspike.runtime.tokenizer_facts import _SHIFTED
+from tritspike.runtime import patterns
+from tritspike.runtime.host import charsmap
+from tritspike.runtime.host.tokenizer import text_of, tokenizer_from
+from tritspike.runtime.host.tokenizer_facts import _SHIFTED
 
 ZOO = sorted((Path(__file__).parents[2] / "models" / "zoo").glob("*/tokenizer.json"))
 TEXTS = ["", "a", "The quick brown fox, 12345 times:  jumps!\n\n", "naïve 漢字 ﷺ \U0001f600 e\u0301", ("one", "two")]

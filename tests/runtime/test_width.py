@@ -16,9 +16,9 @@ from pathlib import Path
 from numba.core.registry import cpu_target
 import random_checkpoint
 from tritspike.compiler.lower import lower
-from tritspike.runtime.compare import require_equal
+from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.simulator import fast, kernels, reference  # kernels: or numpy does so little work
-from tritspike.runtime.text import Encoder
+from tritspike.runtime.host.text import Encoder
 
 _, cpu, features = cpu_target.target_context.codegen().magic_tuple()
 assert (cpu, "+avx512f" in features) == (sys.argv[1], False), (cpu, features)

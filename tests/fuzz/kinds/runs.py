@@ -15,7 +15,7 @@ from fuzz import child, containers, seeds, trees
 from fuzz.case import RUNTIME, Change, Kind, Step
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import program_file
+from tritspike.runtime.host import file as program_file
 
 FILE = "runs.db"
 _COMPARE = ("compare", "a.tsp", "b.tsp", "--task", "sst2", "--data", "glue", "--resamples", "10")

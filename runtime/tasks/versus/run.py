@@ -9,17 +9,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tritspike.runtime import executors, operations, program_file
+from tritspike.runtime import operations
 from tritspike.runtime.errors import SourceError
-from tritspike.runtime.executors import Answers, How
+from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.table import DEFAULT
+from tritspike.runtime.host import batches
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.batches import Answers
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.host.text import Encoder
+from tritspike.runtime.host.told import told_warnings
 from tritspike.runtime.kept import keep
-from tritspike.runtime.program import LIF, Program, Synapse
+from tritspike.runtime.program import LIF, Synapse
 from tritspike.runtime.spike_rates import MASK, spike_counts
-from tritspike.runtime.text import Encoder
-from tritspike.runtime.told import told_warnings
-from tritspike.runtime.versus import side as side_file
-from tritspike.runtime.versus.side import Side
-from tritspike.runtime.versus.sources import PROGRAM, Asked, digest, files_of, kind_of
+from tritspike.runtime.tasks.versus import side as side_file
+from tritspike.runtime.tasks.versus.side import Side
+from tritspike.runtime.tasks.versus.sources import PROGRAM, Asked, digest, files_of, kind_of
 from tritspike.runtime.wiring import Along, Matrix, Pool
 
 _ROOT = Path(__file__).absolute().parents[3]  # where `tritspike` is
@@ -37,7 +42,7 @@ def run_program(source: Path, asked: Asked) -> Side:
     encoder = Encoder(program_file.load(source))
     program = encoder.program
     with told_warnings():
-        answers = executors.answer(encoder, [e.text for e in asked.examples], "fast", How(count=True))
+        answers = batches.answer(encoder, [e.text for e in asked.examples], DEFAULT, How(count=True))
     assert answers.activity is not None
     spikes, apart = spike_counts(program, answers.activity, answers.lengths)
     return Side(

@@ -5,24 +5,26 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 
-from tritspike.runtime import language
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.language import Sampler, Sampling
-from tritspike.runtime.lava import TIME_LIMIT
-from tritspike.runtime.text import Encoder
+from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.table import DEFAULT
+from tritspike.runtime.host import language
+from tritspike.runtime.host.language import Sampler, Sampling
+from tritspike.runtime.host.text import Encoder
 
 _BROKEN = "\ufffd"  # what a decoder shows for half a character
 
 
 def pieces(
-    encoder: Encoder, prompt: str, tokens: int, sampling: Sampling, executor: str = "fast", strict: bool = False, limit: float = TIME_LIMIT
+    encoder: Encoder, prompt: str, tokens: int, sampling: Sampling, executor: str = DEFAULT, how: How | None = None
 ) -> Iterator[str]:
     """Text that follows `prompt`, up to `tokens` tokens. Nothing is read before the first is asked for.
 
-    Raises `InputError` for a prompt that is empty or, where `strict`, longer than the window; otherwise a warning says what is forgotten.
+    Raises `InputError` for a prompt that is empty or, where `how.strict`, longer than the window; otherwise a warning says what is forgotten.
     """
-    ids = prompt_tokens(encoder, prompt, strict)
-    predict = language.predictor(encoder, executor, limit)
+    how = how or How()
+    ids = prompt_tokens(encoder, prompt, how.strict)
+    predict = language.predictor(encoder, executor, how)
     printed, said = _decoded(encoder, ids), list(ids)
     for token in language.generate(predict, ids, tokens, Sampler(encoder.program, sampling)):
         said.append(token)
@@ -36,7 +38,7 @@ def pieces(
 
 def prompt_tokens(encoder: Encoder, text: str, strict: bool) -> list[int]:
     """Token ids. A prompt beyond the window is read as generated text would be, from the last half of each full window on."""
-    read, window = language.whole(encoder, text), encoder.program.dims.positions
+    read, window = language.whole(encoder, text), encoder.program.positions
     if len(read.ids) == read.own:
         raise InputError("the prompt is empty", "give it at least one word")
     ids = read.ids

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tritspike.runtime import glue
-from tritspike.runtime.versus import statistics
-from tritspike.runtime.versus.side import Side
-from tritspike.runtime.versus.sources import TEACHER, Asked, Digest
-from tritspike.runtime.versus.statistics import Interval, McNemar
+from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks.versus import statistics
+from tritspike.runtime.tasks.versus.side import Side
+from tritspike.runtime.tasks.versus.sources import TEACHER, Asked, Digest
+from tritspike.runtime.tasks.versus.statistics import Interval, McNemar
 
 _DIGITS = 9  # of a difference in points: 83 % less 84 % is -1, not a rounding error below it
 

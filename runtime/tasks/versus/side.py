@@ -19,7 +19,7 @@ from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import read_tensors, write_tensors
 from tritspike.runtime.operations import Operations
 from tritspike.runtime.spike_rates import Count, Counts, mean
-from tritspike.runtime.versus.sources import Digest
+from tritspike.runtime.tasks.versus.sources import Digest
 
 FORMAT, VERSION = "tritspike-side", 1
 

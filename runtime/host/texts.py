@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 from tritspike.hw_profiles.reading import open_regular, reason
 from tritspike.runtime.errors import DataError
-from tritspike.runtime.tokenizer import Text
+from tritspike.runtime.host.tokenizer import Text
 
 FORMATS = PLAIN, CSV, TSV, JSONL = "plain", "csv", "tsv", "jsonl"
 _SUFFIXES = {".csv": CSV, ".tsv": TSV, ".jsonl": JSONL, ".ndjson": JSONL}

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tritspike.hw_profiles.errors import Finding, decoding, listed
-from tritspike.runtime import charsmap, patterns
+from tritspike.runtime import patterns
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import require_object
+from tritspike.runtime.host import charsmap
 
 _LONGEST = 512  # characters of a token: the longest in use are runs of 128 spaces, and the library's trees are as deep as tokens are long
 _MOST_PARTS = 32  # in one chain; DeepSeek's pre-tokenizer has 5

@@ -17,10 +17,11 @@ from functools import cached_property
 from pathlib import Path
 
 from tritspike.hw_profiles.reading import reason, require_regular
-from tritspike.runtime import glue, program_file
 from tritspike.runtime.checkpoint import FORMAT, config_from_json
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import read_json
+from tritspike.runtime.host import file as program_file
+from tritspike.runtime.tasks import glue
 
 PROGRAM, CHECKPOINT, TEACHER, FLOAT_STUDENT = "program", "checkpoint", "teacher", "float student"
 _TEACHER_FILES = (".json", ".safetensors", ".txt", ".model")

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tritspike.runtime import executors, glue
-from tritspike.runtime.compare import require_equal
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.executors import Answers, How
-from tritspike.runtime.glue import Example, Task
-from tritspike.runtime.program import Program
-from tritspike.runtime.text import Encoder, Text, Tokens
+from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.table import executor, require_different
+from tritspike.runtime.host import batches
+from tritspike.runtime.host.batches import Answers
+from tritspike.runtime.host.compare import require_equal
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.host.text import Encoder, Text, Tokens
+from tritspike.runtime.network.outcome import Ask
+from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks.glue import Example, Task
 
 _CHUNK = 32  # samples compared at once: every spike of every population is held for each executor
 
@@ -40,7 +44,7 @@ def evaluate(
 ) -> Evaluation:
     """The task's metrics of the program's answers to `examples`. Raises `InputError`."""
     start = time.perf_counter()
-    answers = executors.answer(encoder, [e.text for e in examples], executor, how, step)
+    answers = batches.answer(encoder, [e.text for e in examples], executor, how, step)
     seconds = time.perf_counter() - start
     found = predictions(encoder.program, answers)
     metrics = {name: round(value, 6) for name, value in glue.score(task, found, [e.label for e in examples]).items()}
@@ -74,19 +78,18 @@ class Verified:
         return f"equal: {' == '.join(self.executors)} on {self.samples} samples, {self.populations} populations, {self.cells:,} (neuron, step) cells"
 
 
-def verify(encoder: Encoder, tokens: Sequence[Tokens], names: Sequence[str], against: str, limit: float = How.limit) -> Verified:
+def verify(encoder: Encoder, tokens: Sequence[Tokens], names: Sequence[str], against: str, how: How | None = None) -> Verified:
     """Run executors beside each other and compare every spike. Raises `MismatchError` at the first difference, `InputError`."""
-    if not names or against in names:
-        raise InputError(f"{against} is compared with {', '.join(names) or 'nothing'}", f"others of {', '.join(executors.EXECUTORS)}")
+    names, program, how = require_different(names, against), encoder.program, how or How()
     if not tokens:
         raise InputError("no texts to compare on")
-    runs = {name: executors.executor(name, limit) for name in (against, *names)}
-    program, cells = encoder.program, 0
+    engines = {name: executor(name).prepare(program.scheduled, how) for name in (against, *names)}
+    cells, ask = 0, Ask(record=True)
     for at in range(0, len(tokens), _CHUNK):
-        samples = encoder.samples(tokens[at : at + _CHUNK])
-        expected = runs[against](program, samples, True)
-        cells += max(require_equal(program, expected, runs[name](program, samples, True), (against, name)) for name in names)
-    return Verified((against, *names), len(tokens), len(program.populations), cells)
+        rows = encoder.rows(tokens[at : at + _CHUNK])
+        expected = batches.on(program, engines[against], rows, ask)
+        cells += max(require_equal(program, expected, batches.on(program, engines[name], rows, ask), (against, name)) for name in names)
+    return Verified((against, *names), len(tokens), len(program.network.populations), cells)
 
 
 def require_classifier(program: Program, where: str) -> None:

@@ -19,8 +19,8 @@ from tritspike.hw_profiles.errors import Finding, decoding, listed, printable
 from tritspike.hw_profiles.reading import reason, require_regular
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import object_from, require_writable
-from tritspike.runtime.versus.comparison import Comparison, finite, finite_values
-from tritspike.runtime.versus.side import Side
+from tritspike.runtime.tasks.versus.comparison import Comparison, finite, finite_values
+from tritspike.runtime.tasks.versus.side import Side
 
 DEFAULT = Path("runs.db")
 APPLICATION, VERSION = 0x54535052, 1  # "TSPR"

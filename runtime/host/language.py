@@ -11,14 +11,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from tritspike.runtime import executors
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.executors import Executor, How
+from tritspike.runtime.executors.base import Engine, How
+from tritspike.runtime.executors.table import executor
+from tritspike.runtime.host import batches
+from tritspike.runtime.host.program import TOKENS, Program
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.parallel import ordered_map
-from tritspike.runtime.program import Program
-from tritspike.runtime.simulator import fast
-from tritspike.runtime.simulator.growing import Growing
-from tritspike.runtime.text import Encoder
 
 _BLOCK = 256  # rows of logits over the vocabulary at once
 _LARGEST = math.log(sys.float_info.max)
@@ -104,8 +103,10 @@ def score(encoder: Encoder, text: str, stride: int, name: str, how: How, step: C
     if len(read.ids) <= first:
         raise InputError(f"a text of {len(read.ids)} tokens: there is none to predict")
     nats: list[float] = []
-    batches = _batches(encoder, windows(read.ids, encoder.program.dims.positions, stride, first), name, how)
-    for some in ordered_map(partial(_nats, encoder, executors.executor(name, how.limit)), batches, how.threads if name == "fast" else 1):
+    found = executor(name)
+    engine = found.prepare(encoder.program.scheduled, how)
+    together = _together(windows(read.ids, encoder.program.positions, stride, first), engine.rows_at_once(how))
+    for some in ordered_map(partial(_nats, encoder, engine), together, batches.threads(found, how)):
         nats += some
         step(len(some))
     scored = text if read.own else text[read.starts[first] :]
@@ -130,28 +131,27 @@ def whole(encoder: Encoder, text: str) -> Read:
     return Read(found.ids[:stop], own, [start for start, _ in found.offsets[:stop]])
 
 
-def _batches(encoder: Encoder, found: Iterator[Window], name: str, how: How) -> Iterator[list[Window]]:
-    """Windows that go through an executor together."""
-    size = fast.batch_tokens(encoder.program, how.threads, how.memory) if name == "fast" else encoder.program.dims.positions
+def _together(found: Iterator[Window], size: int) -> Iterator[list[Window]]:
+    """Windows of at most `size` tokens in all, that are run at once."""
     batch: list[Window] = []
     for window in found:
-        if sum(len(w.ids) for w in batch) + len(window.ids) > size:
+        if batch and sum(len(w.ids) for w in batch) + len(window.ids) > size:
             yield batch
             batch = []
         batch.append(window)
     yield batch
 
 
-def _nats(encoder: Encoder, run: Executor, batch: list[Window]) -> list[float]:
+def _nats(encoder: Encoder, engine: Engine, batch: list[Window]) -> list[float]:
     """Minus the log probability of each token that is predicted."""
-    samples = encoder.samples([(list(w.ids), [0] * len(w.ids)) for w in batch])
-    read = run(encoder.program, samples).read
-    rows = np.concatenate([np.arange(end - len(w.targets), end) for w, end in zip(batch, samples.starts[1:])])
+    rows = encoder.rows([(list(w.ids), [0] * len(w.ids)) for w in batch])
+    read = batches.on(encoder.program, engine, rows).read
+    at = np.concatenate([np.arange(end - len(w.targets), end) for w, end in zip(batch, rows.starts[1:])])
     targets = np.concatenate([w.targets for w in batch])
     nats: list[float] = []
-    for at in range(0, len(rows), _BLOCK):
-        some = slice(at, at + _BLOCK)
-        found = log_shares(encoder.program, encoder.program.logits(read[rows[some]], samples.lengths))
+    for begin in range(0, len(at), _BLOCK):
+        some = slice(begin, begin + _BLOCK)
+        found = log_shares(encoder.program, encoder.program.logits(read[at[some]], rows.lengths))
         nats += (-found[np.arange(len(found)), targets[some]]).tolist()
     return nats
 
@@ -191,40 +191,42 @@ class Sampler:
 class Predictor:
     """Logits of the next token, by running all that the window holds."""
 
-    def __init__(self, encoder: Encoder, run: Executor) -> None:
-        self.encoder, self.run = encoder, run
+    def __init__(self, encoder: Encoder, name: str, how: How) -> None:
+        self.encoder, self.name, self.how = encoder, name, how
 
     def next(self, ids: Sequence[int]) -> NDArray[np.int64]:
         """(vocabulary,) integer logits of what follows `ids`."""
-        held = list(ids[held_from(len(ids), self.encoder.program.dims.positions) :])
-        program = self.encoder.program.at_length(len(held))
-        samples = self.encoder.samples([(held, [0] * len(held))], len(held))
-        result = self.run(program, samples)
-        return program.logits(result.read[-1:], samples.lengths)[0]
+        whole_, found = self.encoder.program, executor(self.name)
+        held = list(ids[held_from(len(ids), whole_.positions) :])
+        program = batches.at_length(whole_, len(held) if found.can.cut else whole_.positions)
+        rows = self.encoder.rows([(held, [0] * len(held))], program.positions)
+        result = batches.on(program, found.prepare(program.scheduled, self.how), rows)
+        return program.logits(result.read[-1:], rows.lengths)[0]
 
 
 class GrowingPredictor(Predictor):
-    """The same logits from `Growing`: only what was not read yet is run. `ids` must begin with those of the call before."""
+    """The same logits from a session: only what was not read yet is run. `ids` must begin with those of the call before."""
 
-    def __init__(self, encoder: Encoder) -> None:
-        super().__init__(encoder, fast.run)
-        self.growing, self.first = Growing(encoder.program), 0
+    def __init__(self, encoder: Encoder, name: str, how: How) -> None:
+        super().__init__(encoder, name, how)
+        self.growing, self.first = executor(name).prepare(encoder.program.scheduled, how).open(), 0
 
     def next(self, ids: Sequence[int]) -> NDArray[np.int64]:
         """(vocabulary,) integer logits of what follows `ids`."""
-        first = held_from(len(ids), self.encoder.program.dims.positions)
+        program = self.encoder.program
+        first = held_from(len(ids), program.positions)
         if first != self.first:
             self.growing.restart()
             self.first = first
         new = np.array(ids[first + self.growing.length :], np.int64)
         places = self.growing.length + np.arange(len(new))
-        read = self.growing.add(self.encoder.words(new, 0 * new, places))
-        return self.encoder.program.logits(read[-1:], np.ones(1, np.int64))[0]
+        read = self.growing.add({TOKENS: self.encoder.words(new, 0 * new, places)})[program.probe.name]
+        return program.logits(read[-1:], np.ones(1, np.int64))[0]
 
 
-def predictor(encoder: Encoder, name: str, limit: float) -> Predictor:
+def predictor(encoder: Encoder, name: str, how: How) -> Predictor:
     """The predictor of an executor."""
-    return GrowingPredictor(encoder) if name == "fast" else Predictor(encoder, executors.executor(name, limit))
+    return (GrowingPredictor if executor(name).can.grows else Predictor)(encoder, name, how)
 
 
 def generate(predict: Predictor, ids: Sequence[int], tokens: int, sampler: Sampler) -> Iterator[int]:

@@ -8,11 +8,13 @@ from itertools import chain, islice, tee
 
 import numpy as np
 
-from tritspike.runtime import executors
-from tritspike.runtime.evaluation import shares
-from tritspike.runtime.executors import Batch, How
-from tritspike.runtime.glue import label_names
-from tritspike.runtime.text import Encoder, Text, Tokens
+from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.table import DEFAULT
+from tritspike.runtime.host import batches
+from tritspike.runtime.host.batches import Batch
+from tritspike.runtime.host.text import Encoder, Text, Tokens
+from tritspike.runtime.tasks.evaluation import shares
+from tritspike.runtime.tasks.glue import label_names
 
 Ranked = tuple[tuple[str, float], ...]
 
@@ -33,17 +35,17 @@ class Answer:
     ranked: Ranked
 
 
-def answers(encoder: Encoder, texts: Iterable[Text], executor: str = "fast", how: How | None = None) -> Iterator[Answer]:
+def answers(encoder: Encoder, texts: Iterable[Text], executor: str = DEFAULT, how: How | None = None) -> Iterator[Answer]:
     """Of each text, as they are read. Raises `InputError` at once for what no text could change, later for the text that it names."""
     return chain.from_iterable(in_batches(encoder, texts, executor, how))
 
 
 def in_batches(
-    encoder: Encoder, texts: Iterable[Text], executor: str = "fast", how: How | None = None, step: Callable[[int], None] = lambda n: None
+    encoder: Encoder, texts: Iterable[Text], executor: str = DEFAULT, how: How | None = None, step: Callable[[int], None] = lambda n: None
 ) -> Iterator[list[Answer]]:
     """The same as they become known, several at once. `step(n)` after n more."""
     read, kept = tee(texts)
-    found = executors.answered(encoder, read, executor, how, step)
+    found = batches.answered(encoder, read, executor, how, step)
     return (_named(encoder, batch, list(islice(kept, len(batch.lengths)))) for batch in found)
 
 

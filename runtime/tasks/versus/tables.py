@@ -8,10 +8,10 @@ from rich.table import Table
 
 from tritspike.runtime.program import COINCIDENCE, RELAY
 from tritspike.runtime.spike_rates import Count, Counts
-from tritspike.runtime.versus.comparison import Comparison, saving
-from tritspike.runtime.versus.runs import Past
-from tritspike.runtime.versus.side import Side
-from tritspike.runtime.versus.statistics import LEVEL
+from tritspike.runtime.tasks.versus.comparison import Comparison, saving
+from tritspike.runtime.tasks.versus.runs import Past
+from tritspike.runtime.tasks.versus.side import Side
+from tritspike.runtime.tasks.versus.statistics import LEVEL
 
 _APART = {"coincidence neurons": COINCIDENCE, "relays": RELAY}
 _NONE = "-"

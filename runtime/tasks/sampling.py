@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from tritspike.hw_profiles.reading import read_regular, reason
-from tritspike.runtime import glue, language
 from tritspike.runtime.errors import DataError
-from tritspike.runtime.text import Encoder, Tokens
-from tritspike.runtime.told import told_warnings
+from tritspike.runtime.host import language
+from tritspike.runtime.host.text import Encoder, Tokens
+from tritspike.runtime.host.told import told_warnings
+from tritspike.runtime.tasks import glue
 
 
 def chosen_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
@@ -27,14 +28,14 @@ def chosen_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
 
 def random_tokens(encoder: Encoder, count: int, seed: int) -> list[Tokens]:
     """So many token sequences of random lengths up to the compiled one; the same of the same seed."""
-    rng, longest = np.random.default_rng(seed), encoder.program.dims.positions
+    rng, longest = np.random.default_rng(seed), encoder.program.positions
     lengths = rng.integers(1, longest + 1, count)
     return [(rng.integers(0, len(encoder.program.host.front.token), n).tolist(), [0] * n) for n in lengths.tolist()]
 
 
 def file_windows(encoder: Encoder, path: Path, limit: int | None) -> list[Tokens]:
     """The first `limit` (default: 64) runs of a text file's tokens that fill the compiled length, one after another."""
-    ids, longest = language.whole(encoder, read_text(path)).ids, encoder.program.dims.positions
+    ids, longest = language.whole(encoder, read_text(path)).ids, encoder.program.positions
     if not ids:
         raise DataError(f"{path}: the program's tokenizer finds no tokens in it")
     parts = [ids[at : at + longest] for at in range(0, len(ids), longest)]

@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding
 
-from tritspike.runtime import arith, bits, glue
+from tritspike.runtime import arith, bits
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.program import FrontEnd, Program, Samples
+from tritspike.runtime.host.program import TOKENS, FrontEnd, Program
+from tritspike.runtime.host.tokenizer import Text as Text
+from tritspike.runtime.host.tokenizer import tokenizer_from
+from tritspike.runtime.host.told import CutText, too_long
+from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.simulator import chosen, plain
-from tritspike.runtime.tokenizer import Text as Text
-from tritspike.runtime.tokenizer import tokenizer_from
-from tritspike.runtime.told import CutText, too_long
+from tritspike.runtime.tasks import glue
 
 Tokens = tuple[list[int], list[int]]  # ids, segments
 _LONGER = "lower the checkpoint with a larger --length"
@@ -37,7 +39,7 @@ class Encoder:
         Refused too: a text without tokens, and single texts or pairs where the program's task is the other. Messages number the texts from
         `before` + 1.
         """
-        limit = self.program.dims.positions
+        limit = self.program.positions
         _require_kind(self.program.host.task, texts, before)
         self.tokenizer.no_truncation()
         found = self.tokenizer.encode_batch(texts)
@@ -59,15 +61,15 @@ class Encoder:
         self.tokenizer.enable_truncation(limit)
         return self.tokenizer.encode_batch(texts)
 
-    def samples(self, tokens: Sequence[Tokens], positions: int | None = None) -> Samples:
+    def rows(self, tokens: Sequence[Tokens], positions: int | None = None) -> Rows:
         """Encode token lists of at most `positions` tokens (default: the compiled length), padded silently to that length."""
-        length, front = positions or self.program.dims.positions, self.program.host.front
+        length = positions or self.program.positions
         ids = np.fromiter(chain.from_iterable(ids for ids, _ in tokens), np.int64)
         segments = np.fromiter(chain.from_iterable(s for _, s in tokens), np.int64)
         _require_some([len(ids) for ids, _ in tokens], 0)
         lengths = np.array([len(ids) for ids, _ in tokens], np.int64)
         places = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        return Samples(self.words(ids, segments, places), lengths, length, len(front.bias))
+        return Rows({TOKENS: self.words(ids, segments, places)}, lengths, length)
 
     def words(self, ids: NDArray[np.int64], segments: NDArray[np.int64], places: NDArray[np.int64]) -> bits.Words:
         """(tokens, steps, words) spikes of tokens at positions. Raises `InputError` for ids that the program has no row for."""

@@ -1,6 +1,6 @@
 """The tokenizer of a file that somebody hands over: it gives tokens, or raises one of our errors.
 
-`runtime/tokenizer_json.py` refuses files by which the library aborts, and all panics that are known; `runtime/panics.py` catches the rest.
+`runtime/host/tokenizer_json.py` refuses files by which the library aborts, and all panics that are known; `runtime/panics.py` catches the rest.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 from tokenizers import AddedToken, Encoding, Tokenizer
 
 from tritspike.hw_profiles.errors import TritspikeError, listed
-from tritspike.runtime import tokenizer_json
 from tritspike.runtime.errors import FileError, InputError
 from tritspike.runtime.files import read_bytes
+from tritspike.runtime.host import tokenizer_json
+from tritspike.runtime.host.tokenizer_facts import facts
 from tritspike.runtime.panics import answering
-from tritspike.runtime.tokenizer_facts import facts
 
 Text = str | tuple[str, str]
 _PROBE = "a B 1 ! é ß \u0301 漢字 \U0001f600 \u200b"  # of many scripts, so that what a file lacks shows when it is lowered

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tritspike.hw_profiles.errors import Finding
-from tritspike.runtime.tokenizer_json import Part, parts
+from tritspike.runtime.host.tokenizer_json import Part, parts
 
 SEGMENTS = 2  # rows of a segment table: of the first text and the second
 # Bytes that UTF-8 has, as the characters that byte-level tokenizers write them with: printable ones as they are, the others from 256 on.

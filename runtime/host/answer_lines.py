@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tritspike.runtime.answers import Answer, Ranked
+from tritspike.runtime.host.answers import Answer, Ranked
 
 TEXT, JSONL, CSV = "text", "jsonl", "csv"
 _SPLITTING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # or turning round what follows

@@ -1,0 +1,1 @@
+"""What runs scheduled networks: one interface, one table."""

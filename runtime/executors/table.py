@@ -1,0 +1,152 @@
+"""The executors, in the order in which they are named. Each is imported when a network is prepared for it: compiled kernels and Lava take their time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tritspike.hw_profiles.errors import Finding
+from tritspike.runtime.errors import ExecutorError, InputError
+from tritspike.runtime.executors.base import Capabilities, Engine, Executor, How, Session
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network import ranges, soundness
+from tritspike.runtime.network.network import Inputs, Scheduled
+from tritspike.runtime.network.outcome import Ask, Outcome
+
+
+@dataclass(frozen=True, eq=False)
+class _Engine:
+    """What all have: rows of a text one at a time, and no session."""
+
+    program: Scheduled
+    how: How
+
+    def rows_at_once(self, how: How) -> int:
+        """As many as one window has."""
+        return max((grids.shape(p.grid)[0] for p in self.program.network.populations if grids.grows(p.grid)), default=1)
+
+    def open(self) -> Session:
+        """Not here."""
+        raise InputError("this executor keeps nothing of a text that grows", f"one of {', '.join(e.name for e in EXECUTORS.values() if e.can.grows)}")
+
+
+class _Fast(_Engine):
+    def run(self, inputs: Inputs, ask: Ask = Ask()) -> Outcome:
+        from tritspike.runtime.fast import run as fast
+
+        return fast.run(self.program, inputs, ask.record, ask.count)
+
+    def rows_at_once(self, how: How) -> int:
+        from tritspike.runtime.fast import memory
+
+        return memory.batch_rows(self.program, how.threads, how.memory)
+
+    def open(self) -> Session:
+        from tritspike.runtime.fast.growing import Growing
+
+        return Growing(self.program)
+
+
+class _Reference(_Engine):
+    def run(self, inputs: Inputs, ask: Ask = Ask()) -> Outcome:
+        from tritspike.runtime.network import literal
+
+        return _chosen(ask, literal.run(self.program, inputs, bool(ask.record)))
+
+
+class _Lava(_Engine):
+    def run(self, inputs: Inputs, ask: Ask = Ask()) -> Outcome:
+        from tritspike.runtime.lava.scheduled import executor
+
+        return _chosen(ask, executor.run(self.program, inputs, bool(ask.record), self.how.limit))
+
+
+class _Partitioned(_Engine):
+    def run(self, inputs: Inputs, ask: Ask = Ask()) -> Outcome:
+        from tritspike.runtime.simulator import board
+
+        assert self.how.mapping is not None
+        return _chosen(ask, board.run(self.how.mapping, inputs, bool(ask.record)))
+
+
+def _chosen(ask: Ask, found: Outcome) -> Outcome:
+    """The populations that were asked for, of an executor that records all."""
+    if found.spikes is None or isinstance(ask.record, bool):
+        return found
+    return Outcome(found.read, {name: spikes for name, spikes in found.spikes.items() if ask.wants(name)})
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One executor. proves: it asks before a run that no register can be left, where `reference` watches every one while it runs."""
+
+    name: str
+    can: Capabilities
+    engine: type[_Fast | _Reference | _Lava | _Partitioned]
+    proves: bool = True
+
+    def refuses(self, program: Scheduled, how: How) -> Iterable[Finding]:
+        found = list(soundness.findings(program))
+        if not found and self.proves:
+            found += ranges.findings(program)
+        return found + self._own(program, how)
+
+    def _own(self, program: Scheduled, how: How) -> list[Finding]:
+        return []
+
+    def prepare(self, program: Scheduled, how: How) -> Engine:
+        return self.engine(program, how)
+
+
+class _OnLava(_Entry):
+    def _own(self, program: Scheduled, how: How) -> list[Finding]:
+        from tritspike.runtime.lava import stock
+        from tritspike.runtime.lava.scheduled import plan
+
+        try:
+            stock.require_here()
+        except ExecutorError as error:
+            return [Finding("lava", "here", str(error), "installed")]
+        return list(plan.findings(program))
+
+
+class _OnCores(_Entry):
+    def _own(self, program: Scheduled, how: How) -> list[Finding]:
+        given = how.mapping
+        return [] if given is not None else [Finding("partitioned", "mapping", "none", "one: lower --map writes it, verify --map reads it")]
+
+    def prepare(self, program: Scheduled, how: How) -> Engine:
+        if how.mapping is None:
+            raise InputError("partitioned runs a program core by core, and was given no mapping", "--map FILE.map, as lower --map writes it")
+        return super().prepare(program, how)
+
+
+_ENTRIES: tuple[Executor, ...] = (
+    _Entry("fast", Capabilities(counts=True, mixed_lengths=True, threads=True, grows=True), _Fast),
+    _Entry("reference", Capabilities(), _Reference, proves=False),
+    _OnLava("lava", Capabilities(), _Lava),
+    _OnCores("partitioned", Capabilities(cut=False), _Partitioned, proves=False),
+)
+EXECUTORS: dict[str, Executor] = {entry.name: entry for entry in _ENTRIES}
+DEFAULT = _ENTRIES[0].name
+ORACLE = _ENTRIES[1].name  # what others are compared with unless somebody says otherwise
+ELSEWHERE = _ENTRIES[2].name  # what `verify` runs unless somebody says otherwise: another's chip
+
+
+def executor(name: str) -> Executor:
+    """The executor of that name; `InputError` lists the known ones."""
+    if name not in EXECUTORS:
+        raise InputError(f"executor {name!r} is unknown", f"one of {', '.join(EXECUTORS)}")
+    return EXECUTORS[name]
+
+
+def able(what: str) -> str:
+    """Names of the executors that can do `what`, a field of `Capabilities`."""
+    return ", ".join(name for name, entry in EXECUTORS.items() if getattr(entry.can, what))
+
+
+def require_different(names: Sequence[str], against: str) -> tuple[str, ...]:
+    """Executors to be compared with another. Raises `InputError` where there is none, or one with itself."""
+    if not names or against in names:
+        raise InputError(f"{against} is compared with {', '.join(names) or 'nothing'}", f"others of {', '.join(EXECUTORS)}")
+    return tuple(names)
