@@ -10,16 +10,18 @@ import numpy as np
 from rich.table import Table
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import program_file
+from tritspike.runtime.host import file as program_file
 from tritspike.runtime.cli import console, run_command
 from tritspike.runtime.command_line import main as run_one
 from tritspike.runtime.commands.table import COMMANDS
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.errors import ExecutorError
-from tritspike.runtime.executors import executor
+from tritspike.runtime.executors.table import DEFAULT, ELSEWHERE, ORACLE
+from tritspike.runtime.host.batches import at_length, run
+from tritspike.runtime.host.program import Program, Result
+from tritspike.runtime.network.outcome import Ask
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.lava import stock
-from tritspike.runtime.program import Program, Result
 
 _REVIEWS = (
     "a warm , funny and beautifully acted film that stays with you",
@@ -58,13 +60,12 @@ def _both(program: Program) -> None:
     encoder = Encoder(program)
     tokens = encoder.tokens(_REVIEWS)
     length = max(len(ids) for ids, _ in tokens)
-    short, samples = program.at_length(length), encoder.samples(tokens, length)
-    named = {"lava": "stock Lava", "reference": "the reference simulator"}[beside]
-    console().print(f"classifying {len(samples)} reviews on fast and on {named} ({short.neurons():,} neurons at {length} tokens) ...")
-    fast, other = (executor(name)(short, samples, True) for name in ("fast", beside))
-    console().print(_answers(short, fast, other, beside))
-    cells = require_equal(short, fast, other, ("fast", beside))
-    console().print(f"every spike equal: fast == {beside} in {len(short.populations)} populations, {cells:,} (neuron, step) cells")
+    short, rows = at_length(program, length), encoder.rows(tokens, length)
+    console().print(f"classifying {len(rows)} reviews on {DEFAULT} and on {beside} ({short.neurons():,} neurons at {length} tokens) ...")
+    ours, other = (run(short, rows, name, ask=Ask(record=True)) for name in (DEFAULT, beside))
+    console().print(_answers(short, ours, other, beside))
+    cells = require_equal(short, ours, other, (DEFAULT, beside))
+    console().print(f"every spike equal: {DEFAULT} == {beside} in {len(short.network.populations)} populations, {cells:,} (neuron, step) cells")
 
 
 def _beside() -> str:
@@ -72,9 +73,9 @@ def _beside() -> str:
     try:
         stock.require_here()
     except ExecutorError as error:
-        console().print(f"missing: {error}; comparing with the reference simulator instead", soft_wrap=True)
-        return "reference"
-    return "lava"
+        console().print(f"missing: {error}; comparing with the {ORACLE} simulator instead", soft_wrap=True)
+        return ORACLE
+    return ELSEWHERE
 
 
 def _answers(program: Program, fast: Result, other: Result, beside: str) -> Table:

@@ -1,14 +1,16 @@
 """Lower a checkpoint to a program: the API; and run as a script, the command over exactly that call (`compiler/commands/lower.py`).
 
 python compiler/lower.py CKPT --profile loihi2|auto --out FILE.tsp [--length L] [--head host|chip] [--map [--rates TEXTS]]
-    [--dump-ir DIR] [--list-passes] [--explain]
+    [--passes NAMES] [--dump-ir DIR] [--list-passes] [--explain] [--plan]
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if __name__ == "__main__":  # before what is imported below, which the command has too
     if __package__ in (None, ""):  # a script: `tritspike` sits beside its folder
@@ -18,16 +20,29 @@ if __name__ == "__main__":  # before what is imported below, which the command h
     entry()
 
 from tritspike.compiler import pipeline
-from tritspike.compiler.emit import emit
-from tritspike.compiler.frontend.build import build
-from tritspike.compiler.frontend.checkpoint import Checkpoint, read_checkpoint
-from tritspike.compiler.ir.graph import Graph
-from tritspike.compiler.mapping.auto import smallest
+from tritspike.compiler.errors import CompileError, VerifyError
+from tritspike.compiler.frontend.checkpoint import Checkpoint
+from tritspike.compiler.frontend.encoder import HEADS
+from tritspike.compiler.frontend.table import source
 from tritspike.compiler.passes.base import Pass
-from tritspike.compiler.pipeline import DEFAULT
+from tritspike.compiler.pipeline import DEFAULT, OWN
 from tritspike.hw_profiles.profile import AUTO, HardwareProfile
 from tritspike.hw_profiles.profile import load as load_profile
-from tritspike.runtime.program import Program
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.host.soundness import require_sound
+from tritspike.runtime.network.network import Network, Scheduled, Stream, Timing, Windows
+
+if TYPE_CHECKING:
+    from tritspike.compiler.mapping.fit import Packed
+
+
+@dataclass(frozen=True, eq=False)
+class Lowered:
+    """packed: its slices on the cores of `profile`, where that is how the profile was chosen."""
+
+    program: Program
+    profile: HardwareProfile
+    packed: Packed | None = None
 
 
 def lower(
@@ -36,34 +51,55 @@ def lower(
     passes: Sequence[Pass] = DEFAULT,
     length: int | None = None,
     dump: Path | None = None,
-    head: str = "host",
+    head: str = HEADS[0],
 ) -> Program:
     """The program of `checkpoint` on `profile` for texts of up to `length` tokens. Same input, same bytes.
 
-    head: "host" or "chip", where a language model's last product is made (`frontend/build.py`).
+    head: "host" or "chip", where a language model's last product is made (`frontend/encoder.py`).
     Raises `CheckpointError` or `FileError` for what cannot be read, `RangeViolation` for numbers that some input could push out of a
     register, `DoesNotFit` where the profile has no room.
     """
-    found = profile if isinstance(profile, HardwareProfile) else board(profile, checkpoint, passes, length, head)
-    return emit(lowered_graph(checkpoint, found, passes, length, dump, head), found)
+    return lowered(checkpoint, profile, passes, length, dump, head).program
 
 
-def board(name: str, checkpoint: Checkpoint | str | Path, passes: Sequence[Pass], length: int | None, head: str) -> HardwareProfile:
-    """The profile of that name; for `auto` the smallest board on which `checkpoint`, lowered by `passes`, can be mapped."""
-    if name != AUTO:
-        return load_profile(name)
-    read = checkpoint if isinstance(checkpoint, Checkpoint) else read_checkpoint(Path(checkpoint))
-    return smallest(lambda tried: emit(lowered_graph(read, tried, passes, length, head=head), tried))
-
-
-def lowered_graph(
+def lowered(
     checkpoint: Checkpoint | str | Path,
-    profile: HardwareProfile,
+    profile: HardwareProfile | str,
     passes: Sequence[Pass] = DEFAULT,
     length: int | None = None,
     dump: Path | None = None,
-    head: str = "host",
-) -> Graph:
-    """What `lower` emits, as a graph: for explaining and for tests."""
-    read = checkpoint if isinstance(checkpoint, Checkpoint) else read_checkpoint(Path(checkpoint))
-    return pipeline.run(build(read, length, head), profile, passes, dump)
+    head: str = HEADS[0],
+) -> Lowered:
+    """`lower`, and the profile that it is for: of `auto` the smallest board on which it can be mapped, and how it lies there."""
+    found = source(checkpoint, length, head)
+    names = pipeline.dumped(passes)
+    first = [step for step in passes if not step.on_profile]
+    state = pipeline.go_on(pipeline.Lowering(network=found.network, timing=found.timing), None, first, dump, names[: len(first) + 1])
+    alone = state.scheduled()
+    board, packed = _board(profile, alone)
+    last = [step for step in passes if step.on_profile]
+    state = pipeline.go_on(state, board, last, dump, names[len(first) :])
+    same = state.network is alone.network
+    program = Program(scheduled=alone if same else state.scheduled(), host=found.host, profile=board.name)
+    require_sound(program, "after the last pass", VerifyError)
+    return Lowered(program, board, packed if same else None)
+
+
+def _board(profile: HardwareProfile | str, program: Scheduled) -> tuple[HardwareProfile, Packed | None]:
+    if isinstance(profile, HardwareProfile):
+        return profile, None
+    if profile != AUTO:
+        return load_profile(profile), None
+    from tritspike.compiler.mapping.auto import smallest
+
+    return smallest(program)
+
+
+def lower_network(network: Network, timing: Timing) -> Scheduled:
+    """A network as executors take it: sound, timed, proved.
+
+    Raises `CompileError` for what is not sound or cannot be timed, `RangeViolation` for what some input could push out of a register.
+    """
+    if not isinstance(timing, Windows | Stream) or not all(type(n) is int and n >= 0 for n in vars(timing).values()) or not timing.steps:
+        raise CompileError(f"timing is {timing!r}", "Windows(steps) or Stream(steps, period), of whole numbers")
+    return pipeline.run(network, timing, passes=OWN).scheduled()

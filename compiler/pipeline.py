@@ -1,45 +1,83 @@
-"""The one ordered table of passes, and the runner that owns their contract: sound before, sound after, and which pass broke it."""
+"""The ordered table of passes, and the runner that owns their contract: what each requires holds before it, and what it makes is sound."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from tritspike.compiler.ir.graph import Graph
-from tritspike.compiler.ir.printer import show
-from tritspike.compiler.ir.verify import verify
+from tritspike.compiler.errors import CompileError, VerifyError
 from tritspike.compiler.passes.assign_latencies import AssignLatencies
-from tritspike.compiler.passes.base import Pass
+from tritspike.compiler.passes.base import STEPS, Lowering, Pass
 from tritspike.compiler.passes.check_capacity import CheckCapacity
-from tritspike.compiler.passes.expand_products import ExpandProducts
 from tritspike.compiler.passes.fold_registers import FoldRegisters
 from tritspike.compiler.passes.insert_relays import InsertRelays
 from tritspike.compiler.passes.prove_ranges import ProveRanges
 from tritspike.compiler.passes.silence_padding import SilencePadding
+from tritspike.compiler.printer import show
+from tritspike.hw_profiles.errors import listed
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime.files import make_folder, write_atomic
+from tritspike.runtime.network import soundness
+from tritspike.runtime.network.network import Network, Timing
 
 DEFAULT: tuple[Pass, ...] = (
     FoldRegisters(),
-    SilencePadding(),  # after folding, which drops biases of zero: they need no inhibition
-    ExpandProducts(),  # before latencies: a coincidence neuron takes a step of its own
+    SilencePadding(),
     AssignLatencies(),
     InsertRelays(),
-    ProveRanges(),  # after silencing: inhibition counts against the accumulator too
+    ProveRanges(),
     CheckCapacity(),  # last: relays are a large share of the neurons
 )
+OWN = tuple(step for step in DEFAULT if not step.on_profile and not isinstance(step, SilencePadding))  # of networks that know no texts, and no board
+PASSES: dict[str, Pass] = {step.name: step for step in DEFAULT}
 
 
-def run(graph: Graph, profile: HardwareProfile, passes: Sequence[Pass] = DEFAULT, dump: Path | None = None) -> Graph:
-    """Apply `passes` in order. `dump`: a folder that gets the printed graph after each."""
-    first, *rest = dumped(passes)
-    verify(graph, "before the first pass")
-    _dump(graph, dump, first)
-    for step, name in zip(passes, rest):
-        graph = step.apply(graph, profile)
-        verify(graph, f"after {step.name}")
-        _dump(graph, dump, name)
-    return graph
+def named(words: str) -> tuple[Pass, ...]:
+    """Passes by name, with commas, in the order in which they run. Raises `CompileError` for what is not in the table."""
+    found = [word.strip() for word in words.split(",") if word.strip()]
+    for word in found:
+        if word not in PASSES:
+            raise CompileError(f"pass {word!r} is unknown", f"some of {', '.join(PASSES)}")
+    return tuple(PASSES[word] for word in found)
+
+
+def run(
+    network: Network, timing: Timing, profile: HardwareProfile | None = None, passes: Sequence[Pass] = DEFAULT, dump: Path | None = None
+) -> Lowering:
+    """Apply `passes` in order. dump: a folder that gets the printed network after each. Raises `CompileError` and what the passes raise."""
+    return go_on(Lowering(network=network, timing=timing), profile, passes, dump, dumped(passes))
+
+
+def go_on(
+    given: Lowering, profile: HardwareProfile | None, passes: Sequence[Pass], dump: Path | None = None, names: Sequence[str] = ()
+) -> Lowering:
+    """The same from where some passes have been. names: of the files in `dump`, one before the first pass unless some have been."""
+    files = list(names[len(names) - len(passes) :])
+    if not given.holds:
+        _require_sound(given, "before the first pass")
+        _dump(given, dump, names[0] if names else "")
+    for step, name in zip(passes, files or [""] * len(passes)):
+        given = _applied(given, step, profile)
+        _dump(given, dump, name)
+    return given
+
+
+def _applied(given: Lowering, step: Pass, profile: HardwareProfile | None) -> Lowering:
+    if missing := [what for what in step.requires if what not in given.holds]:
+        before = [other.name for other in DEFAULT if set(other.ensures) & set(missing)]
+        raise CompileError(f"{step.name}: requires that {' and that '.join(missing)}", f"{', '.join(before)} before it")
+    found = step.apply(given, profile)
+    found = replace(found, holds=given.holds | set(step.ensures))
+    _require_sound(found, f"after {step.name}")
+    return found
+
+
+def _require_sound(given: Lowering, when: str) -> None:
+    """Raises `CompileError` for what somebody wrote, `VerifyError` for what a pass made of it."""
+    found = tuple(soundness.findings(given.scheduled()) if STEPS in given.holds else soundness.network_findings(given.network))
+    if found:
+        raise (VerifyError if given.holds else CompileError)(f"{when}: {listed(found)}")
 
 
 def dumped(passes: Sequence[Pass]) -> list[str]:
@@ -47,7 +85,7 @@ def dumped(passes: Sequence[Pass]) -> list[str]:
     return [f"{number:02}-{name}.txt" for number, name in enumerate(["frontend", *(step.name for step in passes)])]
 
 
-def _dump(graph: Graph, folder: Path | None, name: str) -> None:
-    if folder is not None:
+def _dump(given: Lowering, folder: Path | None, name: str) -> None:
+    if folder is not None and name:
         make_folder(folder)
-        write_atomic(folder / name, show(graph).encode())
+        write_atomic(folder / name, show(given).encode())

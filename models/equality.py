@@ -15,7 +15,9 @@ from tritspike.models.spiking_bert import SpikingBert
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.program import Program, Result
 from tritspike.runtime.host.text import Encoder, Tokens
-from tritspike.runtime.simulator import fast
+from tritspike.runtime.executors.table import DEFAULT
+from tritspike.runtime.host.batches import at_length, run
+from tritspike.runtime.network.outcome import Ask
 from tritspike.runtime.tasks import glue
 from tritspike.runtime.tasks.sampling import file_windows
 
@@ -51,8 +53,9 @@ def compare(checkpoint: Path, program_path: Path, data: str, limit: int | None =
     for at in range(0, len(order), _BATCH):
         chosen = [tokens[n] for n in order[at : at + _BATCH]]
         length = len(chosen[-1][0])
-        expected = fast.run(program.at_length(length), encoder.samples(chosen, length), record=[program.last.name])
-        found = _agreement(student, program.at_length(length), _corpus(chosen), expected)
+        short = at_length(program, length)
+        expected = run(short, encoder.rows(chosen, length), DEFAULT, ask=Ask(record=[short.last.name]))
+        found = _agreement(student, short, _corpus(chosen), expected)
         spikes, logits = spikes + found[0], logits + found[1]
     return Equality(len(tokens), spikes, logits)
 
@@ -82,7 +85,6 @@ def _agreement(student: SpikingBert | SpikingLM, program: Program, corpus: Corpu
 def _last_layer(program: Program, expected: Result, batch: Batch) -> np.ndarray:
     """(tokens, T, hidden) of the population that the readout hears."""
     assert expected.spikes is not None
-    last = program.last
-    bits = np.unpackbits(expected.spikes[last.name], axis=-1, count=program.size(last))
-    grid = bits.reshape(*bits.shape[:2], program.dims.positions, -1)
+    spikes = expected.spikes[program.last.name]
+    grid = spikes.reshape(*spikes.shape[:2], program.positions, -1)
     return np.asarray(grid[batch.sentence.numpy(), :, batch.positions.numpy()])

@@ -15,10 +15,10 @@ from safetensors.numpy import save as to_tensors
 
 from tritspike.runtime.files import write_atomic
 from tritspike.runtime.host import file as program_file
-from tritspike.runtime.host.program import Program
+from tritspike.runtime.host.program import TOKENS, Program
 from tritspike.runtime.lava import stock
-from tritspike.runtime.program import SOURCE, Samples, packed
-from tritspike.runtime.simulator import reference
+from tritspike.runtime.network import literal
+from tritspike.runtime.network.rows import Rows
 
 _ROOT = Path(__file__).absolute().parents[2]
 _PACKAGES = ("tritspike/hw_profiles", "tritspike/runtime")  # all that a device host needs
@@ -29,9 +29,9 @@ _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: the same bundle, t
 _SCRIPT = Path(__file__).with_name("bundle_run.py")
 
 
-def write(program: Program, samples: Samples, profile: str, path: Path) -> list[str]:
+def write(program: Program, rows: Rows, profile: str, path: Path) -> list[str]:
     """Write the zip atomically; return its files. The expected spikes are the reference's, of every population."""
-    files = _files(program, samples, profile)
+    files = _files(program, rows, profile)
     manifest = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     files["MANIFEST.json"] = json.dumps(manifest, indent=1, sort_keys=True).encode()
     out = io.BytesIO()
@@ -42,17 +42,17 @@ def write(program: Program, samples: Samples, profile: str, path: Path) -> list[
     return sorted(files)
 
 
-def _files(program: Program, samples: Samples, profile: str) -> dict[str, bytes]:
-    expected = reference.run(program, samples, record=True)
+def _files(program: Program, rows: Rows, profile: str) -> dict[str, bytes]:
+    expected = program.result(rows, literal.run(program.scheduled, rows, record=True))
     assert expected.spikes is not None
-    arrays = {f"spikes.{name}": bits for name, bits in expected.spikes.items()} | {"read": expected.read}
-    inputs = {p.name: packed(samples.source(p.name)) for p in program.populations if p.role == SOURCE} | {"lengths": samples.lengths}
+    arrays = {f"spikes.{name}": np.packbits(spikes, axis=-1) for name, spikes in expected.spikes.items()} | {"read": expected.read}
+    inputs = {TOKENS: rows.words[TOKENS], "lengths": rows.lengths}
     return {
         "program.tsp": program_file.to_bytes(program),
         "samples.safetensors": to_tensors({name: np.ascontiguousarray(a) for name, a in inputs.items()}),
         "expected.safetensors": to_tensors({name: np.ascontiguousarray(a) for name, a in arrays.items()}),
         "requirements.txt": requirements().encode(),
-        "README.txt": _readme(profile, len(samples)).encode(),
+        "README.txt": _readme(profile, len(rows)).encode(),
         "run.py": _SCRIPT.read_bytes(),
         **{f: (_ROOT / f).read_bytes() for f in _sources()},
     }

@@ -85,40 +85,40 @@ def run(board: bool, adapter_steps: int) -> int:
 
 
 def _on_cpu() -> str:
-    from tritspike.runtime import compare
+    from tritspike.runtime.host import compare
     from tritspike.runtime.lava import executor
 
-    program, samples, expected = _load()
-    cells = compare.require_equal(program, expected, executor.run(program, samples, record=True), ("expected", "lava"))
-    return f"equal: Lava's CPU simulator gives the expected spikes on {len(samples)} samples, {cells:,} (neuron, step) cells"
+    program, rows, expected = _load()
+    got = program.result(rows, executor.run(program.scheduled, rows, record=True))
+    cells = compare.require_equal(program, expected, got, ("expected", "lava"))
+    return f"equal: Lava's CPU simulator gives the expected spikes on {len(rows)} samples, {cells:,} (neuron, step) cells"
 
 
 def _on_board(adapter_steps: int) -> str:
     from tritspike.runtime.lava import TIME_LIMIT, on_board
 
-    program, samples, expected = _load()
-    got = on_board.run(program, samples, adapter_steps, TIME_LIMIT)
+    program, rows, expected = _load()
+    got = on_board.run(program, rows, adapter_steps, TIME_LIMIT)
     cells = on_board.require_equal(program, expected, got, ("expected", "board"))
-    return f"equal: the board gives the expected spikes on {len(samples)} samples, {cells:,} (neuron, step) cells of the last layer"
+    return f"equal: the board gives the expected spikes on {len(rows)} samples, {cells:,} (neuron, step) cells of the last layer"
 
 
 def _load():  # type: ignore[no-untyped-def]  # noqa: ANN202
-    """(program, samples, expected result)."""
+    """(program, rows, expected result)."""
     import numpy as np
 
     from tritspike.runtime.files import read_tensors
     from tritspike.runtime.host import file as program_file
-    from tritspike.runtime.host.program import Result
-    from tritspike.runtime.program import Samples
+    from tritspike.runtime.host.program import TOKENS, Result
+    from tritspike.runtime.network.rows import Rows
 
     program = program_file.load(HERE / "program.tsp")
     inputs, _ = read_tensors(HERE / "samples.safetensors")
-    x = np.unpackbits(inputs["x"], axis=-1, count=program.size(program.by_name["x"])).astype(np.bool_)
-    x = x.reshape(*x.shape[:2], program.dims.positions, program.dims.hidden)
     arrays, _ = read_tensors(HERE / "expected.safetensors")
     read = arrays.pop("read")
-    expected = Result(program, inputs["lengths"], read, {name.removeprefix("spikes."): bits for name, bits in arrays.items()})
-    return program, Samples.of(x, inputs["lengths"]), expected
+    named = {name.removeprefix("spikes."): bits for name, bits in arrays.items()}
+    spikes = {name: np.unpackbits(bits, axis=-1, count=program.network.by_name[name].size).astype(np.bool_) for name, bits in named.items()}
+    return program, Rows({TOKENS: inputs[TOKENS]}, inputs["lengths"], program.positions), Result(program, inputs["lengths"], read, spikes)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from lava_inline import Port
 
-from tritspike.runtime.lava.scheduled.plan import Plan, plan
-from tritspike.runtime.lava.scheduled.processes import neurons, synapses
+from tritspike.runtime.lava.plan import Plan, plan
+from tritspike.runtime.lava.processes import neurons, synapses
 from tritspike.runtime.network.network import Inputs, Reads, Scheduled
 from tritspike.runtime.network.outcome import Outcome
 

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from tritspike.compiler.errors import CompileError
-from tritspike.compiler.networks.schedule import schedule
+from tritspike.compiler.schedule import schedule
 from tritspike.runtime.errors import InputError, RangeError
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network import literal

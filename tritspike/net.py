@@ -69,7 +69,7 @@ def lower(net: Net | Network, timing: Timing) -> Scheduled:
 
     Raises `CompileError` for a loop without delay, delays where windows are of different texts, or what some input could push out of a register.
     """
-    from tritspike.compiler.networks.lower import lower as lowered
+    from tritspike.compiler.lower import lower_network as lower as lowered
 
     return lowered(net.network() if isinstance(net, Net) else net, timing)
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
-from tritspike.compiler.emit import emit
 from tritspike.compiler.explain import table
-from tritspike.compiler.frontend.build import HEADS
-from tritspike.compiler.lower import board, lowered_graph
+from tritspike.compiler.frontend.encoder import HEADS
+from tritspike.compiler.lower import Lowered, lowered
 from tritspike.compiler.mapping import command as mapping_command
-from tritspike.compiler.pipeline import DEFAULT, dumped
+from tritspike.compiler.passes.base import Pass
+from tritspike.compiler.pipeline import DEFAULT, dumped, named
 from tritspike.hw_profiles.profile import HardwareProfile
-from tritspike.runtime import outputs, program_file
+from tritspike.runtime import outputs
+from tritspike.runtime.host import file as program_file
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import write_all
 from tritspike.runtime.outputs import GRAPH, PROGRAM, Output
-from tritspike.runtime.program import Program
+from tritspike.runtime.host.program import Program
+from tritspike.runtime.map_report import Report
+from tritspike.runtime.tables import plan_table
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +33,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--head", choices=HEADS, default="host", help="where a language model's last product is made (default: host)")
     parser.add_argument("--dump-ir", type=Path, metavar="DIR", help="write the printed graph after each pass")
     parser.add_argument("--list-passes", action="store_true", help="print the pass table and stop")
+    parser.add_argument("--passes", metavar="NAMES", help="only these passes, with commas (default: all of --list-passes)")
+    parser.add_argument("--plan", action="store_true", help="by which rule fast runs each population, and why the rules before declined it")
     parser.add_argument("--explain", action="store_true", help="say which limit bound each population's scale")
     parser.add_argument("--map", action="store_true", help="put it on cores; write FILE.map and FILE.svg beside FILE.tsp, and say what it costs")
     parser.add_argument("--rates", type=Path, metavar="TEXTS", help="for --map: a GLUE folder, or a file of one text (or pair, with a tab) a line")
@@ -44,8 +48,8 @@ def run(o: argparse.Namespace, out: Console) -> None:
         return
     if o.rates is not None and not o.map:
         o.refuse("--rates needs --map")
-    if o.checkpoint is None or (o.out is None and not o.explain):
-        o.refuse("a checkpoint and --out FILE are needed (or --explain, or --list-passes)")
+    if o.checkpoint is None or (o.out is None and not (o.explain or o.plan)):
+        o.refuse("a checkpoint and --out FILE are needed (or --explain, --plan or --list-passes)")
     o.checkpoint = o.names.find(o.checkpoint)
     _require_outputs(o)
     _lower(o, out)
@@ -53,16 +57,20 @@ def run(o: argparse.Namespace, out: Console) -> None:
 
 def _lower(o: argparse.Namespace, out: Console) -> None:
     """Write all, then tell all: what is said to be written is."""
-    profile = board(o.profile, o.checkpoint, DEFAULT, o.length, o.head)
-    graph = lowered_graph(o.checkpoint, profile, DEFAULT, o.length, o.dump_ir, o.head)
-    program = emit(graph, profile) if o.out is not None else None
-    figures = _write(program, profile, o) if program is not None else None
+    found = lowered(o.checkpoint, o.profile, _passes(o), o.length, o.dump_ir, o.head)
+    figures = _write(found, o) if o.out is not None else None
     if o.explain:
-        out.print(table(graph))
-    if program is not None:
-        _tell(program, profile, o.out, out)
+        out.print(table(found.program.network))
+    if o.plan:
+        out.print(plan_table(found.program.scheduled))
+    if o.out is not None:
+        _tell(found.program, found.profile, o.out, out)
     if figures is not None:
         mapping_command.tell(figures, o.out, out)
+
+
+def _passes(o: argparse.Namespace) -> tuple[Pass, ...]:
+    return DEFAULT if o.passes is None else named(o.passes)
 
 
 def _require_outputs(o: argparse.Namespace) -> None:
@@ -75,21 +83,21 @@ def _require_outputs(o: argparse.Namespace) -> None:
     if o.map and o.out is not None:
         found += mapping_command.outputs(o.out)
     if o.dump_ir is not None and o.dump_ir.exists():
-        found += [Output(o.dump_ir / name, GRAPH, named=False) for name in dumped(DEFAULT)]
+        found += [Output(o.dump_ir / name, GRAPH, named=False) for name in dumped(_passes(o))]
     outputs.require(found, inputs, o.dump_ir)
 
 
-def _write(program: Program, profile: HardwareProfile, o: argparse.Namespace) -> dict[str, Any] | None:
+def _write(found: Lowered, o: argparse.Namespace) -> Report | None:
     """The program's file; with --map the mapping's and the picture too, all or none, and their figures."""
-    mapped = mapping_command.mapped(program, profile, o.rates) if o.map else None
+    mapped = mapping_command.mapped(found.program, found.profile, o.rates, found.packed) if o.map else None
     beside = mapping_command.contents(*mapped, o.out) if mapped else {}
-    write_all(beside | {o.out: program_file.to_bytes(program)})  # the program last: where it is, so are the others
+    write_all(beside | {o.out: program_file.to_bytes(found.program)})  # the program last: where it is, so are the others
     return mapped[1] if mapped else None
 
 
 def _tell(program: Program, profile: HardwareProfile, path: Path, out: Console) -> None:
     out.print(
-        f"{path}: {program.neurons():,} neurons of {profile.neurons:,} on {profile.name}, {program.dims.positions} tokens, "
-        f"{program.steps} steps a sample, {program.depth} steps deep",
+        f"{path}: {program.neurons():,} neurons of {profile.neurons:,} on {profile.name}, {program.positions} tokens, "
+        f"{program.steps} steps a sample, {program.scheduled.depth} steps deep",
         soft_wrap=True,
     )

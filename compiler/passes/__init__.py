@@ -1,1 +1,1 @@
-"""Graph to graph, one pass a file. Passes never import passes; `compiler/pipeline.py` holds the one ordered table."""
+"""What rewrites a network on its way to a program, one file a pass. `compiler/pipeline.py` names them in order."""

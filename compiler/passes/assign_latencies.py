@@ -1,27 +1,24 @@
-"""When each population sees a sample."""
+"""When populations see a window."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from tritspike.compiler.ir.graph import Edge, Graph, Op, self_edge
-from tritspike.compiler.passes.base import Pass
+from tritspike.compiler import schedule
+from tritspike.compiler.passes.base import TIMED, Lowering, Pass
 from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.runtime.network import order
 
 
 @dataclass(frozen=True)
 class AssignLatencies(Pass):
-    """Give every op its longest path from the input in synapses, since each synapse takes one step."""
+    """Give every population the longest way to it from an input, in steps."""
 
     name: ClassVar[str] = "assign-latencies"
+    ensures: ClassVar[tuple[str, ...]] = (TIMED,)
 
-    def apply(self, graph: Graph, profile: HardwareProfile) -> Graph:
-        """Set `latency` on every op."""
-        at: dict[str, int] = {}
-        ops: list[Op] = []
-        for op in graph.ops:
-            heard = [at[e.source] + e.stage for e in op.inputs if isinstance(e, Edge) and not self_edge(op, e)]
-            at[op.name] = 1 + max(heard) if heard else 0
-            ops.append(replace(op, latency=at[op.name]))
-        return graph.with_ops(ops)
+    def apply(self, given: Lowering, profile: HardwareProfile | None) -> Lowering:
+        """Raises `CompileError` for a loop without delay, and for delays where windows are of different texts."""
+        schedule.require_schedulable(given.network, given.timing)
+        return replace(given, latency=order.latencies(given.network))

@@ -1,4 +1,4 @@
-"""Checkpoint integers into the chip's registers."""
+"""Integers of any size into the chip's registers."""
 
 from __future__ import annotations
 
@@ -8,57 +8,56 @@ from typing import ClassVar
 import numpy as np
 
 from tritspike.compiler.errors import RangeViolation
-from tritspike.compiler.ir.graph import AnyEdge, Edge, Graph, Lif, Op, ProductEdge
-from tritspike.compiler.passes.base import Pass
+from tritspike.compiler.passes.base import FOLDED, Lowering, Pass
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime import arith
-from tritspike.runtime.program import Bias
-from tritspike.runtime.wiring import Along
+from tritspike.runtime.network.network import Population, Synapse
+from tritspike.runtime.network.neuron import Bias, Values, numbers
 
 
 @dataclass(frozen=True)
 class FoldRegisters(Pass):
     """Write shared weights and biases as the chip's mantissas and exponents, exactly.
 
-    A gain or skip becomes m << e with |m| <= 127; biases of a population share the smallest e that brings all under 4096. Whatever
-    would need rounding is refused: exactness begins at the checkpoint.
+    A weight that all synapses share becomes m << e with |m| <= 127; biases of a population share the smallest e that brings all under 4096.
+    Whatever would need rounding is refused: exactness begins at the checkpoint.
     """
 
     name: ClassVar[str] = "fold-registers"
+    ensures: ClassVar[tuple[str, ...]] = (FOLDED,)
 
-    def apply(self, graph: Graph, profile: HardwareProfile) -> Graph:
-        """Fold every op."""
-        folded = graph.map_edges(_fold_edge)
-        return folded.with_ops([replace(op, bias=_fold_bias(op)) if isinstance(op, Lif) and op.bias else op for op in folded.ops])
-
-
-def _fold_edge(op: Op, edge: AnyEdge) -> AnyEdge:
-    if isinstance(edge, ProductEdge):
-        mantissa, exponent = _split(op.name, "gain", edge.weight.mantissa << edge.exponent)
-        return replace(edge, weight=replace(edge.weight, mantissa=mantissa), exponent=exponent)
-    if isinstance(edge, Edge) and isinstance(edge.wiring, Along):
-        mantissa, exponent = _split(op.name, f"weight from {edge.source}", edge.wiring.mantissa << edge.exponent)
-        return replace(edge, wiring=replace(edge.wiring, mantissa=mantissa), exponent=exponent)
-    return edge
+    def apply(self, given: Lowering, profile: HardwareProfile | None) -> Lowering:
+        """Raises `RangeViolation` naming the population or synapse."""
+        network = given.network
+        populations, synapses = tuple(map(_population, network.populations)), tuple(map(_synapse, network.synapses))
+        return replace(given, network=replace(network, populations=populations, synapses=synapses))
 
 
-def _split(where: str, what: str, value: int) -> tuple[int, int]:
-    mantissa, exponent = arith.mantissa_exponent(value)
-    if mantissa << exponent != value:
-        raise RangeViolation(f"{where}: {what} {value} is not m << e with |m| <= {arith.WEIGHT_LIMIT}", f"{mantissa << exponent} is")
-    return mantissa, exponent
+def _synapse(s: Synapse) -> Synapse:
+    shared = s.wiring.shared
+    if shared is None or abs(shared) <= arith.WEIGHT_LIMIT:
+        return s
+    weight = shared << s.exponent
+    mantissa, exponent = arith.mantissa_exponent(weight)
+    if mantissa << exponent != weight:
+        what = f"{s.target}: weight {weight} from {s.source} is not m << e with |m| <= {arith.WEIGHT_LIMIT}"
+        raise RangeViolation(what, f"{mantissa << exponent} is")
+    return replace(s, wiring=s.wiring.weighing(mantissa), exponent=exponent)
 
 
-def _fold_bias(op: Lif) -> Bias | None:
+def _population(p: Population) -> Population:
+    if p.neuron is None or p.neuron.bias is None:
+        return p
+    return replace(p, neuron=replace(p.neuron, bias=_bias(p.name, p.neuron.bias)))
+
+
+def _bias(name: str, bias: Bias) -> Bias | None:
     """Biases of zero need no register."""
-    assert op.bias is not None
-    values = op.bias.values()
+    values = numbers(bias.mantissa) << bias.exponent
     most = int(np.abs(values).max(initial=0))
     if not most:
         return None
-    if (exponent := arith.bias_exponent(values)) is not None:
-        return Bias(values >> exponent, exponent)
-    raise RangeViolation(
-        f"{op.name}: biases up to {most} are not multiples of one power of two with mantissas up to {arith.BIAS_MANTISSA_LIMIT}",
-        "round them to a coarser grid in the checkpoint",
-    )
+    if (exponent := arith.bias_exponent(values)) is None:
+        what = f"{name}: biases up to {most} are not multiples of one power of two with mantissas up to {arith.BIAS_MANTISSA_LIMIT}"
+        raise RangeViolation(what, "round them to a coarser grid in the checkpoint")
+    return Bias(replace(bias.mantissa, numbers=values >> exponent) if isinstance(bias.mantissa, Values) else int(values[0]) >> exponent, exponent)

@@ -12,14 +12,17 @@ from tritspike.hw_profiles.profile import load as load_profile
 from tritspike.runtime import bundle, outputs
 from tritspike.runtime.commands.arguments import opened, program_argument, sample_arguments, time_limit
 from tritspike.runtime.errors import InputError, MismatchError
+from tritspike.runtime.executors.table import DEFAULT
+from tritspike.runtime.host.batches import at_length
+from tritspike.runtime.host.batches import run as run_texts
 from tritspike.runtime.host.program import Program
+from tritspike.runtime.network.outcome import Ask
+from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.lava import on_board
 from tritspike.runtime.lava.board import preflight
 from tritspike.runtime.option_values import whole
 from tritspike.runtime.outputs import BUNDLE, Output
-from tritspike.runtime.program import Samples
-from tritspike.runtime.simulator import fast
 from tritspike.runtime.tasks.sampling import chosen_tokens
 
 NOT_READY = 3  # exit code where something that a run needs is missing
@@ -63,28 +66,28 @@ def _require_room(program: Program, profile: HardwareProfile) -> None:
         raise InputError(needed, "deploy to a larger profile, or lower the checkpoint with a smaller --length")
 
 
-def _samples(o: argparse.Namespace, encoder: Encoder) -> tuple[Program, Samples]:
+def _samples(o: argparse.Namespace, encoder: Encoder) -> tuple[Program, Rows]:
     """The chosen texts, on the program cut to the longest of them."""
     tokens = chosen_tokens(encoder, o)
     length = max(len(ids) for ids, _ in tokens)
-    return encoder.program.at_length(length), encoder.samples(tokens, length)
+    return at_length(encoder.program, length), encoder.rows(tokens, length)
 
 
-def _pack(o: argparse.Namespace, chosen: tuple[Program, Samples], profile: HardwareProfile, out: Console) -> None:
-    program, samples = chosen
-    files = bundle.write(program, samples, profile.name, o.bundle)
+def _pack(o: argparse.Namespace, chosen: tuple[Program, Rows], profile: HardwareProfile, out: Console) -> None:
+    program, rows = chosen
+    files = bundle.write(program, rows, profile.name, o.bundle)
     out.print(
-        f"{o.bundle}: {len(files)} files, {len(samples)} samples of {program.dims.positions} tokens; unpack it and see README.txt", soft_wrap=True
+        f"{o.bundle}: {len(files)} files, {len(rows)} samples of {program.positions} tokens; unpack it and see README.txt", soft_wrap=True
     )
 
 
-def _run(o: argparse.Namespace, program: Program, samples: Samples, out: Console) -> int:
-    expected = fast.run(program, samples, record=True)
+def _run(o: argparse.Namespace, program: Program, rows: Rows, out: Console) -> int:
+    expected = run_texts(program, rows, DEFAULT, ask=Ask(record=[program.last.name]))
     try:
-        got = on_board.run(program, samples, o.adapter_steps, o.time_limit)
-        cells = on_board.require_equal(program, expected, got, ("fast", "board"))
+        got = on_board.run(program, rows, o.adapter_steps, o.time_limit)
+        cells = on_board.require_equal(program, expected, got, (DEFAULT, "board"))
     except MismatchError as error:
         out.print(f"differs: {error}", soft_wrap=True)
         return 1
-    out.print(f"equal: fast == board on {len(samples)} samples, {cells:,} (neuron, step) cells of the last layer", soft_wrap=True)
+    out.print(f"equal: {DEFAULT} == board on {len(rows)} samples, {cells:,} (neuron, step) cells of the last layer", soft_wrap=True)
     return 0

@@ -1,4 +1,4 @@
-"""The executors, in the order in which they are named. Each is imported when a network is prepared for it: compiled kernels and Lava take their time."""
+"""The executors, in the order in which they are named. Each is imported when it runs: compiled kernels and Lava take their time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tritspike.runtime.executors.base import Capabilities, Engine, Executor, How
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network import ranges, soundness
 from tritspike.runtime.network.network import Inputs, Scheduled
-from tritspike.runtime.network.outcome import Ask, Outcome
+from tritspike.runtime.network.outcome import ANSWERS, Ask, Outcome
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class _Engine:
 
 
 class _Fast(_Engine):
-    def run(self, inputs: Inputs, ask: Ask = Ask()) -> Outcome:
+    def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
         from tritspike.runtime.fast import run as fast
 
         return fast.run(self.program, inputs, ask.record, ask.count)
@@ -48,21 +48,21 @@ class _Fast(_Engine):
 
 
 class _Reference(_Engine):
-    def run(self, inputs: Inputs, ask: Ask = Ask()) -> Outcome:
+    def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
         from tritspike.runtime.network import literal
 
         return _chosen(ask, literal.run(self.program, inputs, bool(ask.record)))
 
 
 class _Lava(_Engine):
-    def run(self, inputs: Inputs, ask: Ask = Ask()) -> Outcome:
-        from tritspike.runtime.lava.scheduled import executor
+    def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
+        from tritspike.runtime.lava import executor
 
         return _chosen(ask, executor.run(self.program, inputs, bool(ask.record), self.how.limit))
 
 
 class _Partitioned(_Engine):
-    def run(self, inputs: Inputs, ask: Ask = Ask()) -> Outcome:
+    def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
         from tritspike.runtime.simulator import board
 
         assert self.how.mapping is not None
@@ -100,8 +100,7 @@ class _Entry:
 
 class _OnLava(_Entry):
     def _own(self, program: Scheduled, how: How) -> list[Finding]:
-        from tritspike.runtime.lava import stock
-        from tritspike.runtime.lava.scheduled import plan
+        from tritspike.runtime.lava import plan, stock
 
         try:
             stock.require_here()

@@ -15,7 +15,7 @@ from tritspike.runtime.executors.base import Engine, Executor, How
 from tritspike.runtime.executors.table import able, executor
 from tritspike.runtime.host.program import Program, Result
 from tritspike.runtime.host.text import Encoder, Text, Tokens
-from tritspike.runtime.network.outcome import Activity, Ask
+from tritspike.runtime.network.outcome import ANSWERS, Activity, Ask
 from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.parallel import ordered_map
 
@@ -48,17 +48,14 @@ def _ignore(_count: int) -> None:
     """Nobody counts the texts that are done."""
 
 
-def run(program: Program, rows: Rows, name: str, how: How | None = None, ask: Ask = Ask()) -> Result:
+def run(program: Program, rows: Rows, name: str, how: How | None = None, ask: Ask = ANSWERS) -> Result:
     """What an executor finds of encoded texts. Raises `InputError`, and what the executor's own run raises."""
     return on(program, executor(name).prepare(program.scheduled, how or How()), rows, ask)
 
 
-def on(program: Program, engine: Engine, rows: Rows, ask: Ask = Ask()) -> Result:
+def on(program: Program, engine: Engine, rows: Rows, ask: Ask = ANSWERS) -> Result:
     """The same on an engine that was prepared for the program."""
-    found = engine.run(rows, ask)
-    read = found.read[program.probe.name]
-    by_row = rows.each_row(read, program.answering.size) if program.each else read
-    return Result(program, rows.lengths, by_row, found.spikes, found.activity)
+    return program.result(rows, engine.run(rows, ask))
 
 
 def answer(encoder: Encoder, texts: Iterable[Text], name: str, how: How | None = None, step: Callable[[int], None] = _ignore) -> Answers:

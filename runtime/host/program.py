@@ -12,7 +12,8 @@ from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.network import Network, Population, Probe, Reads, Scheduled
-from tritspike.runtime.network.outcome import Activity, Bools, Ints
+from tritspike.runtime.network.outcome import Activity, Bools, Ints, Outcome
+from tritspike.runtime.network.rows import Rows
 
 TOKENS = "x"  # what the port plays that hears the encoder LIF's spikes
 
@@ -147,6 +148,12 @@ class Program:
             return read + self._positions_read(read, lengths) * self.host.class_bias
         codes = self._head_columns
         return ((read.astype(codes.dtype) @ codes).astype(np.int64) << arith.INPUT_SHIFT) + self.host.class_bias
+
+    def result(self, rows: Rows, found: Outcome) -> Result:
+        """What an executor found of encoded texts."""
+        read = found.read[self.probe.name]
+        by_row = rows.each_row(read, self.answering.size) if self.each else read
+        return Result(self, rows.lengths, by_row, found.spikes, found.activity)
 
     def scores(self, logits: Ints, lengths: Ints) -> NDArray[np.float64]:
         """Float logits as the student was trained to give; for softmax and regression, never for equality."""

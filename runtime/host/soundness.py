@@ -20,7 +20,7 @@ from tritspike.runtime.network import soundness
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.network import Population, Reads, Windows
 from tritspike.runtime.network.rows import PADDING
-from tritspike.runtime.validation.kinds import FLAG, LINE, TEXT, Exactly, Finite, Kind, OneOf, Whole, array, held
+from tritspike.runtime.kinds import FLAG, LINE, TEXT, Exactly, Finite, Kind, OneOf, Whole, array, held
 
 _WEIGHT = Whole(-arith.WEIGHT_LIMIT, arith.WEIGHT_LIMIT)
 _INT32 = Whole(*INT32)  # what a checkpoint can hold; sums over 4,096 positions stay far from int64's end

@@ -16,12 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tritspike.runtime.files import read_json, write_tensors
-from tritspike.runtime.host import file as program_file
-from tritspike.runtime.host.program import Program
-from tritspike.runtime.lava.host import Player, Recorder
-from tritspike.runtime.lava.network import SpikingProgram
+from tritspike.runtime.lava.host import Player
 from tritspike.runtime.lava.plan import CHANNEL_SLOTS
+from tritspike.runtime.lava import job
+from tritspike.runtime.lava.job import Job
+from tritspike.runtime.lava.processes import Whole
 
 from lava.magma.core.run_conditions import RunSteps  # isort: skip  (after the remedy in stock.py)
 from lava.magma.core.run_configs import Loihi2SimCfg  # isort: skip
@@ -43,43 +42,30 @@ def _die_with_parent() -> None:
     _SYSTEM.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def run(job: Path) -> None:
-    """Stream every sample through the network; write the readout's membranes, or to JOB/last.bits the last layer's spikes of every step."""
-    settings = read_json(job / "job.json")
-    program = program_file.load(job / "program.tsp")
-    samples, record = settings["samples"], settings["record"]
-    steps = samples * program.steps + program.depth
-    network = SpikingProgram(program, job if record else None, steps)
-    players = [
-        Player(str(job / f"{name}.bits"), port.shape[0], samples * program.steps)
-        for name, port in (("x", network.x), ("pad", network.pad))
-        if (job / f"{name}.bits").exists()
-    ]
-    for player, port in zip(players, (network.x, network.pad)):
-        player.s_out.connect(port)
-    if program.readout is None:
-        counted = Recorder(str(job / "last.bits"), program.size(program.last), steps)
-        network.s_out.connect(counted.a_in)
-    membranes, clock = _stream(network, program, samples, steps)
-    write_tensors(job / "answer.safetensors", {"membranes": membranes, "clock": clock})
+def run(folder: Path) -> None:
+    """Play every window through the network; write the membranes of what is read. Recorders write their own files."""
+    wanted, plan = job.read(folder)
+    files = {n: job.spikes(folder, n) for n in wanted.recorded}
+    network = Whole(plan, tuple(wanted.read), files, wanted.steps)
+    players = {n: Player(str(job.spikes(folder, n)), port.shape[0], wanted.windows * wanted.period) for n, port in network.heard.items()}
+    for n, player in players.items():
+        player.s_out.connect(network.heard[n])
+    job.answer(folder, *_stream(network, wanted))
     network.stop()
 
 
-def _stream(network: SpikingProgram, program: Program, samples: int, steps: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Pause after each sample's last step at the readout to read its membranes; returns them and the second at which each was read."""
-    config = Loihi2SimCfg(select_tag="fixed_pt", select_sub_proc_model=True)
-    membranes = np.zeros((samples, 0 if program.readout is None else program.size(program.readout)), np.int64)
-    clock, done = np.zeros(samples), 0
-    for n in range(samples):
-        until = (n + 1) * program.steps + program.answering.latency
-        network.run(condition=RunSteps(until - done), run_cfg=config, compile_config={"pypy_channel_size": CHANNEL_SLOTS})
-        done = until
-        if program.readout is not None:
-            membranes[n] = network.readout.get()
-        clock[n] = time.perf_counter()
-    if steps > done:
-        network.run(condition=RunSteps(steps - done), run_cfg=config)
-    return membranes, clock
+def _stream(network: Whole, wanted: Job) -> tuple[dict[int, NDArray[np.int64]], list[float]]:
+    """Pause wherever there is something to read, then go on to the end; what was read, and the second at which each pause was over."""
+    found: dict[int, list[NDArray[np.int64]]] = {group: [] for group in wanted.read}
+    config, done = Loihi2SimCfg(select_tag="fixed_pt", select_sub_proc_model=True), 0
+    readings, clock = wanted.readings(), list[float]()
+    for step in sorted({*readings, wanted.steps}):
+        network.run(condition=RunSteps(step - done), run_cfg=config, compile_config={"pypy_channel_size": CHANNEL_SLOTS})
+        done = step
+        for group in readings.get(step, ()):
+            found[group].append(np.array(network.read[group].get(), np.int64))
+        clock += [time.perf_counter()] * (step in readings)
+    return {group: np.stack(some) for group, some in found.items()}, clock
 
 
 if __name__ == "__main__":

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from tritspike.runtime.host.program import Program
+
+def wait(adapter_steps: int, period: int) -> int:
+    """Silent steps that the host plays first, so that with the adapter's the delay is whole periods and every reset keeps its phase."""
+    return -adapter_steps % period
 
 
-def wait(adapter_steps: int, steps: int) -> int:
-    """Silent steps that the host plays first, so that with the adapter's the delay is a multiple of T and every reset keeps its phase."""
-    return -adapter_steps % steps
-
-
-def delay(adapter_steps: int, steps: int) -> int:
+def delay(adapter_steps: int, period: int) -> int:
     """Steps by which everything on the chip is later than in a run without adapters."""
-    return wait(adapter_steps, steps) + adapter_steps
+    return wait(adapter_steps, period) + adapter_steps
 
 
-def total_steps(program: Program, samples: int, adapter_steps: int) -> int:
-    """Steps until the last layer's last spike has come back to the host."""
-    return delay(adapter_steps, program.steps) + samples * program.steps + program.depth + adapter_steps
+def total_steps(steps: int, period: int, adapter_steps: int) -> int:
+    """Steps until the last spike of a run of `steps` steps without adapters has come back to the host."""
+    return delay(adapter_steps, period) + steps + adapter_steps

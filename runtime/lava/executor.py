@@ -1,82 +1,63 @@
-"""Run a program on stock Lava: checks before launch, a child process with a time limit, nothing left behind."""
+"""Run a scheduled network on stock Lava: all that it is refused for first, then a child process with a time limit; nothing is left behind."""
 
 from __future__ import annotations
 
-import json
 import os
-import resource
-import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tritspike.runtime.errors import ExecutorError
-from tritspike.runtime.files import read_tensors, write_atomic
-from tritspike.runtime.host import file as program_file
-from tritspike.runtime.host.program import Program, Result
+from tritspike.hw_profiles.errors import listed
+from tritspike.runtime.errors import ExecutorError, InputError
 from tritspike.runtime.kept import Kept, keep
-from tritspike.runtime.lava import TIME_LIMIT
-from tritspike.runtime.lava.plan import Plan, plan
-from tritspike.runtime.lava.room import FILES_A_PROCESS, MOST_PROCESSES, SHM, SPARE_FILES
+from tritspike.runtime.lava import TIME_LIMIT, room
+from tritspike.runtime.lava import job
+from tritspike.runtime.lava.job import Job
+from tritspike.runtime.lava.plan import Part, Plan, findings, plan
 from tritspike.runtime.lava.stock import require_here
-from tritspike.runtime.program import SOURCE, Samples, packed
+from tritspike.runtime.network.inputs import played
+from tritspike.runtime.network.network import Inputs, Probe, Reads, Scheduled
+from tritspike.runtime.network.outcome import Outcome
+from tritspike.runtime.network.ranges import require_ranges
+from tritspike.runtime.network.soundness import require_sound
+
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
-def run(program: Program, samples: Samples, record: bool = False, limit: float = TIME_LIMIT) -> Result:
-    """Stream `samples` through Lava's `fixed_pt` models. `limit`: seconds before the child is killed. Raises `ExecutorError`."""
-    return clocked(program, samples, record, limit)[0]
+def run(program: Scheduled, inputs: Inputs, record: bool = False, limit: float = TIME_LIMIT) -> Outcome:
+    """As `literal.run`. Lava says nothing where a current wraps or a membrane that is read fires: it is asked of every input before.
+
+    limit: seconds before the child is killed. Raises `ExecutorError`, `RangeError` where some input could leave a register, and `InputError`
+    where the program is not sound or there is nothing to play.
+    """
+    return clocked(program, inputs, record, limit)[0]
 
 
-def clocked(program: Program, samples: Samples, record: bool = False, limit: float = TIME_LIMIT) -> tuple[Result, NDArray[np.float64]]:
-    """`run`, and (samples,) seconds on the child's clock at which each answer was read: T steps lie between two, and no start-up."""
+def clocked(program: Scheduled, inputs: Inputs, record: bool = False, limit: float = TIME_LIMIT) -> tuple[Outcome, NDArray[np.float64]]:
+    """`run`, and the seconds on the child's clock at which membranes were read: a period lies between two, and no start-up."""
     require_here()
-    fused = plan(program)
-    _preflight(fused, record)
+    require_sound(program)
+    if not len(inputs):
+        raise InputError("no windows to play")
+    planned = plan(program)
+    wanted = _job(program, planned, len(inputs), record)
+    _require_room(program, planned, wanted)
+    require_ranges(program)
     with keep("tritspike-lava-", environment(), ExecutorError) as kept:
-        _write_job(kept.folder, program, samples, fused, record)
+        job.write(wanted, planned, kept.folder)
+        parts, played_steps = planned.parts, steps_played(program, inputs)
+        del planned  # its weights, which the child has now
+        for name, steps in played_steps.items():
+            job.play(kept.folder, parts[name][0].group, steps)
         run_child(kept, limit, "tritspike.runtime.lava.child")
-        read = _read(kept.folder, program, samples)
-        spikes = _spikes(kept.folder, program, samples, fused) if record else None
-        clock = read_tensors(kept.folder / "answer.safetensors")[0]["clock"]
-    return Result(program, samples.lengths, read, spikes), clock
-
-
-def _preflight(fused: Plan, record: bool) -> None:
-    """Refuse what would die of SIGBUS or hang; raise the soft file limit where that is allowed."""
-    processes, memory = fused.processes(record), fused.shared_memory(record)
-    if processes > MOST_PROCESSES:
-        raise ExecutorError(
-            f"Lava would need {processes} processes, at most {MOST_PROCESSES} are started", "share thresholds and leaks between populations"
-        )
-    free = shutil.disk_usage(SHM).free
-    if memory > free:
-        raise ExecutorError(
-            f"Lava needs {memory >> 20} MiB of {SHM}, {free >> 20} MiB are free", "mount a larger one, or compile for a shorter --length"
-        )
-    wanted = processes * FILES_A_PROCESS + SPARE_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted:
-        if hard != resource.RLIM_INFINITY and hard < wanted:
-            raise ExecutorError(f"Lava needs {wanted} open files for {processes} processes, the hard limit is {hard}", f"ulimit -n {wanted}")
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _write_job(job: Path, program: Program, samples: Samples, fused: Plan, record: bool) -> None:
-    program_file.save(program, job / "program.tsp")
-    write_atomic(job / "job.json", json.dumps({"samples": len(samples), "record": record}).encode())
-    for p in program.populations:
-        if p.role == SOURCE:
-            spikes = samples.source(p.name)
-            packed(spikes.reshape(-1, spikes.shape[-1])).tofile(job / f"{p.name}.bits")
-    recorded = {g.name: g.size for g in fused.groups if record and g.key.role != SOURCE}
-    if program.readout is None:
-        recorded["last"] = program.size(program.last)
-    steps = len(samples) * program.steps + program.depth
-    for name, size in recorded.items():
-        with open(job / f"{name}.bits", "wb") as out:
-            out.truncate(steps * ((size + 7) // 8))
+        done = _Done(program, wanted, parts, kept.folder, played_steps, *job.answered(kept.folder))
+        spikes = {p.name: done.spikes(p.name) for p in program.network.populations} if record else None
+        return Outcome({probe.name: done.read(probe) for probe in program.network.probes}, spikes), done.clock
 
 
 def run_child(kept: Kept, limit: float, module: str) -> None:
@@ -99,27 +80,62 @@ def environment() -> dict[str, str]:
     }
 
 
-def _read(job: Path, program: Program, samples: Samples) -> NDArray[np.int64]:
-    """`Result.read`: the readout's membranes, or the last layer's recorded spikes counted over each sample's window."""
-    if program.readout is not None:
-        membranes = read_tensors(job / "answer.safetensors")[0]["membranes"]
-        return samples.real_rows(membranes) if program.each else membranes
-    steps = len(samples) * program.steps
-    rows = np.fromfile(job / "last.bits", np.uint8).reshape(steps + program.depth, -1)[program.last.latency :][:steps]
-    bits = np.unpackbits(rows, axis=1, count=program.size(program.last))
-    return samples.real_rows(bits.reshape(len(samples), program.steps, -1).sum(1, dtype=np.int64))
+def _job(program: Scheduled, planned: Plan, windows: int, record: bool) -> Job:
+    network = program.network
+    counted, members = ({p.population for p in network.probes if p.reads is reads} for reads in (Reads.COUNT, Reads.MEMBRANE))
+    recorded = planned.homes(p.name for p in network.populations if p.neuron is not None and (record or p.name in counted))
+    read = {part.group: program.latency[name] for name in sorted(members) for part in planned.parts[name]}
+    return Job(windows, program.timing.period, program.depth, recorded, read)
 
 
-def _spikes(job: Path, program: Program, samples: Samples, fused: Plan) -> dict[str, NDArray[np.uint8]]:
-    """Recorded spikes cut into each sample's window at each population's latency, every relay stage at its own."""
-    found = {p.name: packed(samples.source(p.name)) for p in program.populations if p.role == SOURCE}
-    steps = len(samples) * program.steps
-    for group in fused.groups:
-        if group.key.role == SOURCE:
-            continue
-        bits = np.unpackbits(np.fromfile(job / f"{group.name}.bits", np.uint8).reshape(steps + program.depth, -1), axis=1, count=group.size)
-        for p in group.members:
-            n, at = program.dims.size(p.axes), group.offsets[p.name]
-            windows = [bits[p.latency + k : p.latency + k + steps, at + k * n : at + (k + 1) * n] for k in range(p.stages)]
-            found[p.name] = np.packbits(np.concatenate(windows, 1), axis=-1).reshape(len(samples), program.steps, -1)
-    return {p.name: found[p.name] for p in program.populations}
+def _require_room(program: Scheduled, planned: Plan, wanted: Job) -> None:
+    """Raises `ExecutorError` with everything that Lava or this machine has no room for; raises the soft file limit where that is allowed."""
+    processes, memory = planned.processes(wanted.recorded), planned.shared_memory(wanted.recorded)
+    found = (*findings(program), *room.findings(processes, memory))
+    if found:
+        raise ExecutorError(listed(found))
+    room.raise_files(processes)
+
+
+def steps_played(program: Scheduled, inputs: Inputs) -> dict[str, Bools]:
+    """(steps, neurons) by population: windows end to end, silent after their last step with input."""
+    found = {}
+    for port in program.network.ports:
+        p = program.network.by_name[port.population]
+        found[p.name] = played(program, inputs, port).reshape(-1, p.size)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Done:
+    """A job's folder after its run. parts, played: by population; membranes: by group."""
+
+    program: Scheduled
+    wanted: Job
+    parts: dict[str, tuple[Part, ...]]
+    folder: Path
+    played: dict[str, Bools]
+    membranes: dict[int, Ints]
+    clock: NDArray[np.float64]
+
+    def spikes(self, name: str) -> Bools:
+        """(windows, steps, neurons), each window as the population saw it."""
+        steps = self.wanted.windows * self.wanted.period
+        found, latency = self.played.get(name), self.program.latency[name]
+        if found is None:
+            found = self._of(name, steps, np.bool_)
+            for part in self.parts[name]:
+                found[:, part.neurons] = job.recorded(self.folder, part.group, self.wanted, part.seats)[latency : latency + steps]
+        return found.reshape(self.wanted.windows, self.wanted.period, -1)
+
+    def read(self, probe: Probe) -> Ints:
+        """(windows, neurons)."""
+        if probe.reads is Reads.COUNT:
+            return self.spikes(probe.population).sum(1, dtype=np.int64)
+        found = self._of(probe.population, self.wanted.windows, np.int64)
+        for part in self.parts[probe.population]:
+            found[:, part.neurons] = self.membranes[part.group][:, part.seats]
+        return found
+
+    def _of(self, name: str, rows: int, kind: Any) -> Any:
+        return np.zeros((rows, self.program.network.by_name[name].size), kind)

@@ -24,6 +24,9 @@ class Ask:
         return self.record if isinstance(self.record, bool) else name in self.record
 
 
+ANSWERS = Ask()  # what probes read, and nothing more
+
+
 @dataclass(frozen=True)
 class Activity:
     """What a chip would have had to do for some windows: spikes by population, synaptic events by synapse.

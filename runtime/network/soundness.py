@@ -32,13 +32,17 @@ def require_sound(program: Scheduled, error: type[TritspikeError] = InputError, 
 
 def findings(program: Scheduled) -> Iterator[Finding]:
     """What is wrong. Later questions are asked only where earlier ones were answered."""
-    network = program.network
+    found = list(network_findings(program.network))
+    yield from found or _timing(program)
+
+
+def network_findings(network: Network) -> Iterator[Finding]:
+    """The same of a network that has no timing yet."""
     for rules in ((_names, _populations), (_synapses, _ends), (_wirings,)):
         found = [finding for rule in rules for finding in rule(network)]
         yield from found
         if found:
             return
-    yield from _timing(program)
 
 
 def _names(network: Network) -> Iterator[Finding]:

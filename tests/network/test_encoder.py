@@ -10,8 +10,8 @@ import random_checkpoint
 
 from tritspike.compiler.frontend.checkpoint import read_checkpoint
 from tritspike.compiler.lower import lower as lowered
-from tritspike.compiler.networks.encoder import network
-from tritspike.compiler.networks.lower import lower
+from tritspike.compiler.frontend.encoder import network
+from tritspike.compiler.lower import lower_network as lower
 from tritspike.runtime.fast import run as fast
 from tritspike.runtime.fast.plan import plan
 from tritspike.runtime.host.text import Encoder

@@ -11,7 +11,7 @@ import random_checkpoint
 import random_network
 
 from tritspike.compiler.lower import lower
-from tritspike.compiler.networks.schedule import schedule
+from tritspike.compiler.schedule import schedule
 from tritspike.runtime.errors import InputError, RangeError
 from tritspike.runtime.fast.plan import GENERIC, plan
 from tritspike.runtime.fast.run import packed, run

@@ -16,13 +16,13 @@ import random_network
 from random_network import require_same
 
 from tritspike.compiler.lower import lower
-from tritspike.compiler.networks.schedule import schedule
+from tritspike.compiler.schedule import schedule
 from tritspike.runtime import arith
 from tritspike.runtime.errors import ExecutorError, InputError
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.lava import plan as before
 from tritspike.runtime.lava import room
-from tritspike.runtime.lava.scheduled.plan import findings, plan
+from tritspike.runtime.lava.plan import findings, plan
 from tritspike.runtime.network import literal
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.legacy import converted
@@ -35,7 +35,7 @@ pytest.importorskip("lava.magma", reason="lava-nc is not installed")
 
 import lava_network
 
-from tritspike.runtime.lava.scheduled import executor
+from tritspike.runtime.lava import executor
 
 from lava.proc.lif.process import LIF  # isort: skip  (after the remedy in stock.py)
 
@@ -300,7 +300,7 @@ _USER = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).resolve().parents[1])!r})
 import random_network
-from tritspike.runtime.lava.scheduled import executor
+from tritspike.runtime.lava import executor
 program, _ = random_network.drawn(68)
 executor.run(program, random_network.Played(3000, program.timing.steps, 0), record=True)
 """

@@ -28,7 +28,7 @@ from tritspike.compiler.networks.mapping.slicing import slices_heard
 from tritspike.compiler.networks.mapping.stacking import stacked
 from tritspike.compiler.networks.mapping.storage import bound, projections, stored
 from tritspike.compiler.networks.mapping.traffic import measured_rates, slice_messages, uniform_rates
-from tritspike.compiler.networks.schedule import schedule
+from tritspike.compiler.schedule import schedule
 from tritspike.hw_profiles.profile import load
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network import literal

@@ -16,7 +16,7 @@ from tritspike.runtime.network.grid import Grid, Index
 from tritspike.runtime.network.neuron import Register
 from tritspike.runtime.network.wiring import reach, tables
 from tritspike.runtime.network.wiring.apply import by_matrix, product
-from tritspike.runtime.network.wiring.maps import Map, followed, meetings
+from tritspike.runtime.network.wiring.maps import Map, followed, meetings, shown
 from tritspike.runtime.network.wiring.reach import Between, Extents, Lists, Stage, Ties
 
 if TYPE_CHECKING:
@@ -108,6 +108,29 @@ class Dense:
         """Which slices of the source reach which of the target, with how many neurons."""
         wanted = self.sources_of(senders.grid, hearers.grid, hearers.boxes)
         return reach.between(senders, wanted, self.steps(senders.grid))
+
+    @property
+    def shared(self) -> None:
+        """Its synapses have weights of their own."""
+
+    def weighing(self, weight: int) -> Dense:
+        """A matrix has no one weight."""
+        raise NotImplementedError(f"a matrix cannot weigh {weight}")
+
+    def behind(self, along: str) -> bool:
+        """Whether a target neuron hears source neurons that come before it along an axis."""
+        return reach.behind(self.read, along)
+
+    @property
+    def learned(self) -> tuple[int, int]:
+        """How many numbers it holds: (codes, gains)."""
+        return self.codes.size, len(self.gain)
+
+    def shown(self, checksum: Callable[[NDArray[Any]], str]) -> str:
+        """In a line."""
+        rows, columns = self.codes.shape
+        gain = f"gain {self.gain.min(initial=0)}..{self.gain.max(initial=0)} {checksum(self.gain)}"
+        return f"dense {rows}x{columns} {shown(self.read)} {checksum(self.codes)} {gain}"
 
     def weight_range(self) -> tuple[int, int]:
         """(smallest, largest) weight mantissa, or 0."""

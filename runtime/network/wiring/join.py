@@ -15,7 +15,7 @@ from tritspike.runtime.network.grid import Grid, Index
 from tritspike.runtime.network.neuron import Register
 from tritspike.runtime.network.wiring import reach, tables
 from tritspike.runtime.network.wiring.apply import gather
-from tritspike.runtime.network.wiring.maps import Follow, Map, followed, meetings
+from tritspike.runtime.network.wiring.maps import Follow, Map, followed, meetings, shown
 from tritspike.runtime.network.wiring.reach import Between, Extents, Lists, Stage, Ties
 
 if TYPE_CHECKING:
@@ -85,6 +85,28 @@ class Join:
         """Which slices of the source reach which of the target, with how many neurons."""
         wanted = self.sources_of(senders.grid, hearers.grid, hearers.boxes)
         return reach.between(senders, wanted, self.steps(senders.grid))
+
+    @property
+    def shared(self) -> int:
+        """The one weight mantissa of all its synapses."""
+        return self.weight
+
+    def weighing(self, weight: int) -> Join:
+        """The same synapses of another weight."""
+        return replace(self, weight=weight)
+
+    def behind(self, along: str) -> bool:
+        """Whether a target neuron hears source neurons that come before it along an axis."""
+        return reach.behind(self.read, along)
+
+    @property
+    def learned(self) -> tuple[int, int]:
+        """How many numbers it holds: (weights, gains)."""
+        return 1, 0
+
+    def shown(self, checksum: Callable[[NDArray[np.int64]], str]) -> str:
+        """In a line."""
+        return f"join {shown(self.read)} * {self.weight}"
 
     def weight_range(self) -> tuple[int, int]:
         """(smallest, largest) weight mantissa, or 0."""

@@ -68,3 +68,14 @@ def _read(rule: Rule, name: str, over: Coordinates, at: Coordinates, row: Index)
     if isinstance(rule, Follow):
         return at[rule.target][row] * rule.stride + rule.offset
     return over[name] if rule is SUM else np.full(len(row), rule.value, np.int64)
+
+
+def shown(read: Map) -> str:
+    """As `position=position-1 key=sum`."""
+    return " ".join(f"{name}={_rule(rule)}" for name, rule in read.items())
+
+
+def _rule(rule: Rule) -> str:
+    if isinstance(rule, Follow):
+        return f"{rule.target}{f'*{rule.stride}' if rule.stride > 1 else ''}{f'{rule.offset:+d}' if rule.offset else ''}"
+    return str(rule.value)

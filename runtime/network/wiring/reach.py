@@ -58,6 +58,12 @@ class Stage:
         return Follow(self.axis, self.sources, self.tap)
 
 
+def behind(read: Map, along: str) -> bool:
+    """Whether a target neuron hears source neurons that come before it along an axis."""
+    rule = read.get(along)
+    return isinstance(rule, Follow) and rule.target == along and rule.offset < 0
+
+
 def sources_of(read: Map, source: Grid, target: Grid, boxes: Boxes) -> Boxes:
     """(slices, source coordinates, 2): the smallest box around the source neurons that reach each box; empty for empty ones.
 

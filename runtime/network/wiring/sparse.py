@@ -93,6 +93,27 @@ class Sparse:
         """Which slices of the source reach which of the target, with how many neurons."""
         return reach.listed_between(self.rows, self.columns, senders, hearers)
 
+    @property
+    def shared(self) -> None:
+        """Its synapses have weights of their own."""
+
+    def weighing(self, weight: int) -> Sparse:
+        """A list of synapses has no one weight."""
+        raise NotImplementedError(f"listed synapses cannot weigh {weight}")
+
+    def behind(self, along: str) -> bool:
+        """A list knows no axes; none of its ends grows."""
+        return False
+
+    @property
+    def learned(self) -> tuple[int, int]:
+        """How many numbers it holds: (weights, gains)."""
+        return len(self.weights), 0
+
+    def shown(self, checksum: Callable[[NDArray[Any]], str]) -> str:
+        """In a line."""
+        return f"sparse {self.shape[0]}x{self.shape[1]} of {len(self.weights)} {checksum(self.weights)}"
+
     def weight_range(self) -> tuple[int, int]:
         """(smallest, largest) weight mantissa, or 0."""
         return int(self.weights.min(initial=0)), int(self.weights.max(initial=0))

@@ -20,12 +20,14 @@ from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.host.told import told_warnings
 from tritspike.runtime.kept import keep
-from tritspike.runtime.program import LIF, Synapse
-from tritspike.runtime.spike_rates import MASK, spike_counts
+from tritspike.runtime.network.network import Population
+from tritspike.runtime.network.neuron import numbers
+from tritspike.runtime.network.rows import PADDING
+from tritspike.runtime.tables import LIF, READOUT, kind
+from tritspike.runtime.spike_rates import spike_counts
 from tritspike.runtime.tasks.versus import side as side_file
 from tritspike.runtime.tasks.versus.side import Side
 from tritspike.runtime.tasks.versus.sources import PROGRAM, Asked, digest, files_of, kind_of
-from tritspike.runtime.wiring import Along, Matrix, Pool
 
 _ROOT = Path(__file__).absolute().parents[3]  # where `tritspike` is
 _MODULE = "tritspike.models.predict"
@@ -69,18 +71,19 @@ def guesses(program: Program, answers: Answers) -> NDArray[np.float64]:
 
 def parameters(program: Program) -> int:
     """Learned numbers, as the checkpoint has them: tables, codes, gains, biases, one weight a score, context or skip, and the logits' scale."""
-    front = program.host.front
+    front, network = program.host.front, program.network
     total = sum(a.size for a in (front.token, front.position, front.segment, front.projection, front.bias, program.host.class_bias)) + 1
-    total += sum(len(p.bias.mantissa) for p in program.populations if p.bias is not None)
-    gains = {s.target: len(s.wiring.gain) for s in program.synapses if isinstance(s.wiring, Matrix)}  # one a neuron, however many matrices
-    codes = sum(s.wiring.codes.size for s in program.synapses if isinstance(s.wiring, Matrix | Pool))
-    return total + sum(gains.values()) + codes + sum(_is_learned_weight(program, s) for s in program.synapses)
+    learned = [p for p in network.populations if kind(program.scheduled, p) in (LIF, READOUT)]  # not a mask's, a relay's or a coincidence's
+    return total + sum(_learned(program, p) for p in learned)
 
 
-def _is_learned_weight(program: Program, synapse: Synapse) -> bool:
-    """Whether it is one weight that was trained: not a mask's, not a relay's or a coincidence's."""
-    source, target = program.by_name[synapse.source], program.by_name[synapse.target]
-    return isinstance(synapse.wiring, Along) and target.role == LIF and source.axes != MASK
+def _learned(program: Program, p: Population) -> int:
+    """Biases, codes, and a gain a neuron, however many matrices it hears; a pooled readout has none."""
+    assert p.neuron is not None
+    masks = {port.population for port in program.network.ports if port.plays == PADDING}
+    held = [s.wiring.learned for s in program.network.inputs(p.name) if s.source not in masks]
+    gains = max((gains for _, gains in held), default=0) if p is not program.answering or program.each else 0
+    return sum(codes for codes, _ in held) + gains + (0 if p.neuron.bias is None else numbers(p.neuron.bias.mantissa).size)
 
 
 def run_child(source: Path, asked: Asked) -> Side:

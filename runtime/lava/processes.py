@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from tritspike.runtime.lava import stock
-from tritspike.runtime.lava.scheduled.plan import Group, Link, Plan
+from tritspike.runtime.lava.plan import Group, Link, Plan
 
 stock.require()
 
 from lava.magma.core.decorator import implements
 from lava.magma.core.model.sub.model import AbstractSubProcessModel
-from lava.magma.core.process.ports.ports import InPort
+from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.process.variable import Var
 from lava.proc.lif.process import LIF, LIFReset
@@ -38,14 +38,18 @@ class Whole(AbstractProcess):
     """All of a plan as one Lava process, so that parts which no synapse joins run together too.
 
     heard: an InPort for each group that the host plays and any synapse hears. read: a Var for each group in `read`, its membranes.
-    recorded: by group, the file that its spikes of every step go to. Run with `Loihi2SimCfg(select_tag="fixed_pt", select_sub_proc_model=True)`.
+    recorded: by group, the file that its spikes of every step go to. spoken: an OutPort for each of these groups, its spikes. Run with `Loihi2SimCfg(select_tag="fixed_pt", select_sub_proc_model=True)`.
     """
 
-    def __init__(self, plan: Plan, read: tuple[int, ...] = (), recorded: dict[int, Path] | None = None, steps: int = 0) -> None:
+    def __init__(
+        self, plan: Plan, read: tuple[int, ...] = (), recorded: dict[int, Path] | None = None, steps: int = 0, spoken: tuple[int, ...] = ()
+    ) -> None:
         super().__init__(plan=plan, recorded=recorded or {}, steps=steps)
         self.heard = {n: InPort(shape=(plan.groups[n].size,)) for n in plan.played}
         self.read = {n: Var(shape=(plan.groups[n].size,), init=0) for n in read}
-        for prefix, members in (("heard", self.heard), ("read", self.read)):
+        self.spoken = {n: OutPort(shape=(plan.groups[n].size,)) for n in spoken}
+        everything: dict[str, dict[int, Any]] = {"heard": self.heard, "read": self.read, "spoken": self.spoken}
+        for prefix, members in everything.items():
             for n, member in members.items():
                 setattr(self, f"{prefix}_{n}", member)  # Lava finds ports and variables among the attributes
 
@@ -63,6 +67,8 @@ class WholeModel(AbstractSubProcessModel):
             setattr(self, f"process_{n}", process)  # as above
         for n, var in proc.read.items():
             var.alias(made[n].vars.v)
+        for n, port in proc.spoken.items():
+            made[n].s_out.connect(port)
 
     def _synapses(self, proc: Any, made: dict[int, Any], link: Link) -> Any:
         process = synapses(link)

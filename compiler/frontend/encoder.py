@@ -1,24 +1,23 @@
-"""The spiking encoder and language model of a version 2 checkpoint (`runtime/checkpoint.py`) as a network, written by hand.
-
-Padding follows a text. At a padded position every input but bias, mask and matrices that hear earlier positions is silent, by induction from the
-host's silent x; the mask outweighs the most that these can bring, so that v <= 0 there at every step, whatever the leak.
-"""
+"""The spiking encoder and language model of a version 2 checkpoint (`runtime/checkpoint.py`) as a network, with numbers as they are stored."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from numpy.typing import NDArray
 
 from tritspike.compiler.errors import CompileError
 from tritspike.compiler.frontend.checkpoint import Checkpoint
-from tritspike.runtime import arith
 from tritspike.runtime.checkpoint import EACH
+from tritspike.runtime.host.program import TOKENS, FrontEnd, Host
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis
-from tritspike.runtime.network.network import Network
-from tritspike.runtime.network.neuron import RELAY
+from tritspike.runtime.network.network import Network, Windows
+from tritspike.runtime.network.neuron import RELAY, Bias, Values
 from tritspike.runtime.network.terms import Handle, Sum, Term, linear, onto, same, summed
 
-PADDING = "pad"
+HEADS = ("host", "chip")
 
 
 def network(ck: Checkpoint, length: int | None = None, head: str = "host") -> Network:
@@ -28,7 +27,7 @@ def network(ck: Checkpoint, length: int | None = None, head: str = "host") -> Ne
     if not 1 <= positions <= c.max_length:
         raise CompileError(f"length {positions} is outside 1..{c.max_length}, what the checkpoint's position table holds")
     made = _Encoder(ck, Axis("position", positions, grows=True))
-    at = made.net.input("x", made.position, Axis("hidden", c.hidden))
+    at = made.net.input("x", made.position, Axis("hidden", c.hidden), plays=TOKENS)
     for n in range(c.layers):
         at = made.layer(f"layer.{n}", at)
     if c.readout == EACH and head == "host":
@@ -38,22 +37,43 @@ def network(ck: Checkpoint, length: int | None = None, head: str = "host") -> Ne
     return made.net.network()
 
 
+def timing(ck: Checkpoint) -> Windows:
+    """A window a text."""
+    return Windows(ck.config.steps)
+
+
+def host(ck: Checkpoint, head: str = "host") -> Host:
+    """What stays off the chip."""
+    c, t = ck.config, ck.tensors
+    tables = {name: t[f"embedding.{name}"] for name in ("token", "position", "segment", "projection", "bias")}
+    front = FrontEnd(**tables, shift=c.embedding_shift, keep=c.keep["encoder"], vth=ck.scalar("embedding.vth"), tokenizer=ck.tokenizer)
+    return Host(
+        front=front,
+        class_bias=ck.integers("head.bias" if c.readout == EACH else "readout.bias"),
+        first_position_only=c.readout == "first",
+        task=c.task,
+        labels=c.labels,
+        logit_scale=c.logit_scale,
+        weights=c.weights,
+        head=t["head.weight"] if c.readout == EACH and head == "host" else None,
+    )
+
+
 class _Encoder:
     """One checkpoint's populations."""
 
     def __init__(self, ck: Checkpoint, position: Axis) -> None:
         self.ck, self.c, self.position, self.net = ck, ck.config, position, Net()
         self.heads = (Axis("head", ck.config.heads), Axis("channel", ck.config.head_dim))
-        self.pad = self.net.input("mask", position, plays=PADDING)
 
     def layer(self, at: str, x: Handle) -> Handle:
         """Attention by coincidence, then an FFN that hears a window, each beside a skip."""
         query, key, value = (self.linear(f"{at}.{name}", [x], self.heads, "query_key_value") for name in ("query", "key", "value"))
         met = self.net.coincide(f"{at}.score.and", query, key, causal=self.c.causal)
-        score = self.lif(f"{at}.score", summed(met, ["channel"]).weighing(self.ck.scalar(f"{at}.score.gain")), "score")
+        score = self.lif(f"{at}.score", _weighing(summed(met, ["channel"]), self.ck.scalar(f"{at}.score.gain")), "score")
         carried = onto(score, met.grid) + onto(value, met.grid, renamed={"position": "key"})
         gathered = self.net.population(f"{at}.context.and", carried, RELAY)
-        context = self.lif(f"{at}.context", onto(gathered, query.grid).weighing(self.ck.scalar(f"{at}.context.gain")), "context")
+        context = self.lif(f"{at}.context", _weighing(onto(gathered, query.grid), self.ck.scalar(f"{at}.context.gain")), "context")
         attended = self.linear(f"{at}.attended", [context], (Axis("hidden", self.c.hidden),), "residual", skip=x)
         hidden = self.linear(f"{at}.hidden", [attended] * self.c.window, (Axis("ffn", self.c.ffn),), "hidden")
         return self.linear(f"{at}.output", [hidden], (Axis("hidden", self.c.hidden),), "residual", skip=attended)
@@ -64,25 +84,14 @@ class _Encoder:
         parts, gain = np.split(self.ck.codes(name, columns), len(heard), 1), self.ck.integers(f"{name}.gain")
         way = -1 if self.c.causal else 1
         taps = [linear(h, part, gain, into=into, shift={"position": way * n}) for n, (h, part) in enumerate(zip(heard, parts))]
-        terms = Sum(tuple(taps)) if skip is None else Sum(tuple(taps)) + same(skip).weighing(self.ck.scalar(f"{name}.skip"))
-        return self.lif(name, terms, kind, self.ck.integers(f"{name}.bias"), taps[1:] if self.c.causal else [])
+        terms = Sum(tuple(taps)) if skip is None else Sum(tuple(taps)) + _weighing(same(skip), self.ck.scalar(f"{name}.skip"))
+        return self.lif(name, terms, kind, self.ck.integers(f"{name}.bias"))
 
-    def lif(self, name: str, hears: Term | Sum, kind: str, bias: np.ndarray | None = None, earlier: list[Term] | None = None) -> Handle:
-        """With a mask that outweighs its largest positive bias and all that earlier positions can add."""
-        shaped = None if bias is None else bias.reshape([axis.cells for axis in (Sum(()) + hears).grid[1:]])
-        need = 0 if bias is None else -(-max(int(bias.max()), 0) // arith.ONE)
-        need += sum(t.wiring.bounds(t.source.grid, t.grid)[0] for t in earlier or [])
-        masked = hears + self.mask(need, (Sum(()) + hears)) if need else hears
-        return self.net.lif(name, masked, keep=self.c.keep[kind], vth=self.ck.scalar(f"{name}.vth"), bias=shaped)
-
-    def mask(self, need: int, hears: Sum) -> Sum:
-        """Inhibition of at least `need` synaptic units, in as many synapses as it takes: one weight holds 127 << 7."""
-        most = arith.WEIGHT_LIMIT << arith.EXPONENT_LIMIT
-        return Sum(tuple(self._mask(min(need - at, most), hears) for at in range(0, need, most)))
-
-    def _mask(self, need: int, hears: Sum) -> Term:
-        exponent = next(e for e in range(arith.EXPONENT_LIMIT + 1) if need <= arith.WEIGHT_LIMIT << e)
-        return onto(self.pad, hears.grid, -need >> exponent).scaled(exponent)
+    def lif(self, name: str, hears: Term | Sum, kind: str, bias: NDArray[np.int64] | None = None) -> Handle:
+        """A population; its biases, one a channel, as they are stored."""
+        axes = [axis for axis in hears.grid[1:] if isinstance(axis, Axis)]
+        own = None if bias is None else Bias(Values(tuple(a.name for a in axes), bias.reshape([a.size for a in axes])))
+        return self.net.lif(name, hears, keep=self.c.keep[kind], vth=self.ck.scalar(f"{name}.vth"), bias=own)
 
     def readout(self, last: Handle) -> Term:
         """One class for all positions together, or each position's logits over the vocabulary."""
@@ -94,3 +103,8 @@ class _Encoder:
             if self.c.readout == "first"
             else linear(last, codes, into="class", pool=["position"])
         )
+
+
+def _weighing(term: Term, weight: int) -> Term:
+    """With a weight of any size, which fold-registers writes as the chip does."""
+    return replace(term, wiring=term.wiring.weighing(weight))

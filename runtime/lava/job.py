@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.runtime.files import Arrays, read_json, read_tensors, write_atomic, write_tensors
-from tritspike.runtime.lava.scheduled.plan import Group, Link, Plan, Registers
+from tritspike.runtime.lava.plan import Group, Link, Plan, Registers
 
+_CLOCK = "clock"
 _LINK = ("data", "indices", "indptr")
 
 
@@ -92,11 +93,13 @@ def recorded(folder: Path, group: int, job: Job, part: slice) -> NDArray[np.bool
     return bits[:, part.start % 8 :][:, : part.stop - part.start].view(np.bool_)
 
 
-def answer(folder: Path, membranes: Mapping[int, NDArray[np.int64]]) -> None:
-    """(windows, neurons) by group."""
-    write_tensors(folder / "answer.safetensors", {str(group): found for group, found in membranes.items()})
+def answer(folder: Path, membranes: Mapping[int, NDArray[np.int64]], clock: Sequence[float]) -> None:
+    """(windows, neurons) by group, and the second at which each was read."""
+    write_tensors(folder / "answer.safetensors", {str(group): found for group, found in membranes.items()} | {_CLOCK: np.array(clock)})
 
 
-def answered(folder: Path) -> dict[int, NDArray[np.int64]]:
+def answered(folder: Path) -> tuple[dict[int, NDArray[np.int64]], NDArray[np.float64]]:
     """What `answer` wrote."""
-    return {int(group): found for group, found in read_tensors(folder / "answer.safetensors")[0].items()}
+    found = read_tensors(folder / "answer.safetensors")[0]
+    clock = found.pop(_CLOCK)
+    return {int(group): membranes for group, membranes in found.items()}, clock

@@ -21,20 +21,25 @@ def schedule(network: Network, timing: Timing) -> Scheduled:
 
     Raises `CompileError` for a loop without delay, and for delays where windows are of different texts.
     """
-    _require_schedulable(network, timing)
-    latency = order.latencies(network)
+    require_schedulable(network, timing)
+    whole, latency = relayed(network, timing, order.latencies(network))
+    return Scheduled(network=whole, timing=timing, latency=latency)
+
+
+def relayed(network: Network, timing: Timing, latency: dict[str, int]) -> tuple[Network, dict[str, int]]:
+    """The network with relays, and everybody's latency."""
     waits: dict[str, int] = {}
     for s in network.synapses:
         waits[s.source] = max(waits.get(s.source, 0), _gap(s, latency, timing))
     relays = [r for p in network.populations for r in _relays(p, waits.get(p.name, 0))]
     ours = [replace(s, source=_tap(s, latency, timing), delay=0) for s in network.synapses]
     led = [s for p in network.populations for s in _leads(p, waits.get(p.name, 0))]
-    latency |= {_name(p.name, n): latency[p.name] + 1 + n for p in network.populations for n in range(waits.get(p.name, 0))}
-    whole = replace(network, populations=(*network.populations, *relays), synapses=(*ours, *led))
-    return Scheduled(network=whole, timing=timing, latency=latency)
+    theirs = {_name(p.name, n): latency[p.name] + 1 + n for p in network.populations for n in range(waits.get(p.name, 0))}
+    return replace(network, populations=(*network.populations, *relays), synapses=(*ours, *led)), latency | theirs
 
 
-def _require_schedulable(network: Network, timing: Timing) -> None:
+def require_schedulable(network: Network, timing: Timing) -> None:
+    """Raises `CompileError` for a loop without delay, and for delays where windows are of different texts."""
     if (loop := order.loop(network)) is not None:
         raise CompileError(f"{' -> '.join((*loop, loop[0]))}: a loop without delay", "delay=1 on one of its synapses")
     delayed = next((s for s in network.synapses if s.delay), None)

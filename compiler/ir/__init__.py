@@ -1,1 +1,0 @@
-"""The intermediate graph: frozen records in execution order."""
