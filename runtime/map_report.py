@@ -1,79 +1,119 @@
-"""A mapping's figures as tables. They were computed when the program was lowered with --map; here they are only laid out."""
+"""A mapping's figures, and their tables. They are computed when a program is lowered with --map; here they are only laid out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from rich.table import Table
 
 from tritspike.hw_profiles.errors import Finding
+from tritspike.runtime import records
 from tritspike.runtime.errors import InputError
 
-Report = dict[str, Any]
-EACH = object()  # in place of a name: any number of entries, each of that form
-_COUNTS = dict.fromkeys(("accumulates", "multiplies", "arithmetic pJ", "with movement pJ"), float)
-_FORM: dict[Any, Any] = {  # float: a finite number; int: a whole one of 0 or more
-    "profile": str,
-    "length": int,
-    "slices": int,
-    "cores": [int, int],
-    "chips": [int, int],
-    "resources": {EACH: {"used": int, "allowed": int, "core": [int, float, int, int]}},
-    "workload": str,
-    "tokens": float,
-    "traffic": dict.fromkeys(("messages", "optimised", "program order", "random"), float),
-    "events": {EACH: float},
-    "energy pJ": {EACH: float},
-    "seconds": dict.fromkeys(("step", "latency", "sentences a second"), float),
-    "static": dict.fromkeys(("W", "streamed pJ", "alone pJ"), float),
-    "45 nm": {EACH: _COUNTS},
-    "host": {EACH: float},
-    "NeuroBench": {EACH: float},
-    "sample reset": str,
-}
-_LARGEST = 1e60  # so that sums and products of figures stay finite
-_LONGEST = 300  # characters of a name or sentence
+
+@dataclass(frozen=True)
+class Share:
+    """Of a board."""
+
+    used: int
+    allowed: int
+
+
+@dataclass(frozen=True)
+class Resource:
+    """Used on the board and allowed; of the cores in use the least, median and most, and the limit of one."""
+
+    used: int
+    allowed: int
+    least: int
+    median: float
+    most: int
+    limit: int
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Messages a window; and messages times weighed hops as placed, in order of latency, and at random."""
+
+    messages: float
+    optimised: float
+    program_order: float
+    random: float
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Of one step, and of one window from its first step to where the last population has seen it; windows a second when streamed."""
+
+    step: float
+    latency: float
+    windows_a_second: float
+
+
+@dataclass(frozen=True)
+class Static:
+    """What the board draws whatever it computes, in watts; what that adds to a window where they stream, and to one alone, in picojoules."""
+
+    watts: float
+    streamed_pj: float
+    alone_pj: float
+
+
+@dataclass(frozen=True)
+class Priced:
+    """Operations in 45 nm and their energy, without and with data movement."""
+
+    accumulates: float
+    multiplies: float
+    arithmetic_pj: float
+    movement_pj: float
+
+
+@dataclass(frozen=True)
+class OfTexts:
+    """What only a program of texts has. length: most tokens; tokens: mean of those assumed or measured; host: 8-bit multiplies of each part."""
+
+    length: int
+    tokens: float
+    host: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All figures of one mapped network. workload: where its spike rates are from, in words. operations: of this program and of others."""
+
+    profile: str
+    slices: int
+    cores: Share
+    chips: Share
+    resources: dict[str, Resource]
+    workload: str
+    traffic: Traffic
+    events: dict[str, float]
+    energy_pj: dict[str, float]
+    static: Static
+    seconds: Seconds
+    operations: dict[str, Priced]
+    neurobench: dict[str, float]
+    sample_reset: str
+    texts: OfTexts | None
 
 
 def findings(report: Any) -> Iterator[Finding]:
-    """What of a report that was read from a file `tables` could not print."""
-    found = list(_differences(report, _FORM, "report"))
+    """What of a report that was read from a file is none, or `tables` could not print."""
+    found = list(records.findings(report, Report, "report"))
     yield from found
     if not found:
-        allowed = {"tokens": report["tokens"]} | {f"resources: {name}: allowed": r["allowed"] for name, r in report["resources"].items()}
-        yield from (Finding("report", name, number, "more than 0") for name, number in allowed.items() if number == 0)
+        allowed = {f"resources: {name}: allowed": r["allowed"] for name, r in report["resources"].items()}
+        allowed |= {"texts: tokens": report["texts"]["tokens"]} if report["texts"] is not None else {}
+        yield from (Finding("report", name, number, "more than 0") for name, number in allowed.items() if number <= 0)
 
 
-def _differences(value: Any, form: Any, where: str) -> Iterator[Finding]:
-    if isinstance(form, dict):
-        yield from _entry_differences(value, form, where)
-    elif isinstance(form, list):
-        if not isinstance(value, list) or len(value) != len(form):
-            yield Finding("report", where, value, f"a list of {len(form)} numbers")
-            return
-        for n, (inner, inner_form) in enumerate(zip(value, form)):
-            yield from _differences(inner, inner_form, f"{where}[{n}]")
-    elif form is str:
-        if not (isinstance(value, str) and len(value) <= _LONGEST and value.isprintable()):
-            yield Finding("report", where, value, f"up to {_LONGEST} printable characters")
-    elif not (type(value) in (int, form) and (0 if form is int else -_LARGEST) <= value <= _LARGEST):  # NaN is neither
-        yield Finding("report", where, value, "a whole number of 0 or more" if form is int else "a finite number")
-
-
-def _entry_differences(value: Any, form: dict[Any, Any], where: str) -> Iterator[Finding]:
-    wanted = [name for name in form if name is not EACH]
-    if not isinstance(value, dict) or (EACH not in form and set(wanted) != value.keys()):
-        yield Finding("report", where, list(value) if isinstance(value, dict) else value, f"entries {', '.join(wanted) or 'by name'}")
-        return
-    for name, inner in value.items():
-        yield from _differences(name, str, f"a name in {where}")
-        yield from _differences(inner, form.get(name, form.get(EACH)), name if where == "report" else f"{where}: {name}")
-
-
-def tables(report: Report) -> Iterator[Table | str]:
+def tables(report: Report | None) -> Iterator[Table | str]:
     """Everything that there is to print, in order. Raises `InputError` for a mapping that was written without figures."""
-    if not report:
+    if report is None:
         raise InputError("the mapping holds no figures", "lower it again with --map")
     yield _headline(report)
     yield _resources(report)
@@ -83,71 +123,76 @@ def tables(report: Report) -> Iterator[Table | str]:
 
 
 def _headline(r: Report) -> str:
-    (cores, all_cores), (chips, all_chips) = r["cores"], r["chips"]
+    length = f", {r.texts.length} tokens" if r.texts else ""
     return (
-        f"{r['profile']}, {r['length']} tokens: {r['slices']:,} slices on {cores:,} of {all_cores:,} cores, {chips:,} of {all_chips:,} chips; "
-        f"sample reset {r['sample reset']}; spike rates {r['workload']}"
+        f"{r.profile}{length}: {r.slices:,} slices on {r.cores.used:,} of {r.cores.allowed:,} cores, {r.chips.used:,} of {r.chips.allowed:,} chips; "
+        f"sample reset {r.sample_reset}; spike rates {r.workload}"
     )
 
 
+def _table(title: str, *columns: str) -> Table:
+    """Of columns of numbers behind one of names."""
+    table = Table(title=title)
+    for n, name in enumerate(columns):
+        table.add_column(name, justify="right" if n else "left")
+    return table
+
+
 def _resources(r: Report) -> Table:
-    table = Table(title="what is used")
-    for name in ("resource", "used", "allowed", "share", "a core: least", "median", "most", "limit"):
-        table.add_column(name, justify="left" if name == "resource" else "right")
-    for name, found in r["resources"].items():
-        least, median, most, limit = found["core"]
-        share = f"{found['used'] / found['allowed']:.1%}"
-        table.add_row(name, f"{found['used']:,}", f"{found['allowed']:,}", share, f"{least:,}", f"{median:,.0f}", f"{most:,}", f"{limit:,}")
+    table = _table("what is used", "resource", "used", "allowed", "share", "a core: least", "median", "most", "limit")
+    for name, found in r.resources.items():
+        share, core = f"{found.used / found.allowed:.1%}", (f"{found.least:,}", f"{found.median:,.0f}", f"{found.most:,}", f"{found.limit:,}")
+        table.add_row(name, f"{found.used:,}", f"{found.allowed:,}", share, *core)
     return table
 
 
 def _costs(r: Report) -> Table:
     """Traffic, energy and time."""
-    table = Table(title=f"a sentence of {r['tokens']:.1f} tokens, streamed; modelled, not measured")
-    for name in ("figure", "a sentence", "a token"):
-        table.add_column(name, justify="left" if name == "figure" else "right")
-    t, s, tokens = r["traffic"], r["seconds"], r["tokens"]
-    table.add_row("messages", *_both(t["messages"], tokens, "{:,.0f}"))
-    table.add_row("messages x weighed hops", *_both(t["optimised"], tokens, "{:,.0f}"))
-    for other in ("random", "program order"):
-        table.add_row(f"of {other} placement", f"{t['optimised'] / t[other]:.3f}" if t[other] else "no hops", "")
-    for cause, picojoules in r["energy pJ"].items():
-        table.add_row(f"energy, uJ: {cause}", *_both(picojoules * 1e-6, tokens, "{:,.2f}"))
-    for name, picojoules in _totals(r):
-        table.add_row(name, *_both(picojoules * 1e-6, tokens, "{:,.2f}"))
-    table.add_row("a step, us", f"{s['step'] * 1e6:,.1f}", "")
-    table.add_row("latency, us", *_both(s["latency"] * 1e6, tokens, "{:,.1f}"))
-    table.add_row("throughput, a second", f"{s['sentences a second']:,.0f}", f"{s['sentences a second'] * tokens:,.0f}")
+    if r.texts:
+        table = _table(f"a sentence of {r.texts.tokens:.1f} tokens, streamed; modelled, not measured", "figure", "a sentence", "a token")
+    else:
+        table = _table("a window, streamed; modelled, not measured", "figure", "a window")
+    for name, value, form in _cost_rows(r):
+        table.add_row(name, form.format(value), *([form.format(value / r.texts.tokens)] if r.texts else []))
+    for other, weighed in (("random", r.traffic.random), ("program order", r.traffic.program_order)):
+        table.add_row(f"traffic, of {other} placement", f"{r.traffic.optimised / weighed:.3f}" if weighed else "no hops")
+    table.add_row("a step, us", f"{r.seconds.step * 1e6:,.1f}")
+    a_second = r.seconds.windows_a_second
+    table.add_row("throughput, a second", f"{a_second:,.0f}", *([f"{a_second * r.texts.tokens:,.0f}"] if r.texts else []))
     return table
 
 
+def _cost_rows(r: Report) -> Iterator[tuple[str, float, str]]:
+    """(name, value of a window, how it is written) of what a token has a share of."""
+    yield "messages", r.traffic.messages, "{:,.0f}"
+    yield "messages x weighed hops", r.traffic.optimised, "{:,.0f}"
+    for cause, picojoules in r.energy_pj.items():
+        yield f"energy, uJ: {cause}", picojoules * 1e-6, "{:,.2f}"
+    for name, picojoules in _totals(r):
+        yield name, picojoules * 1e-6, "{:,.2f}"
+    yield "latency, us", r.seconds.latency * 1e6, "{:,.1f}"
+
+
 def _totals(r: Report) -> Iterator[tuple[str, float]]:
-    """Picojoules a sentence: of all events, of the board's static power, and of both."""
-    dynamic, static = sum(r["energy pJ"].values()), r["static"]
+    """Picojoules a window: of all events, of the board's static power, and of both."""
+    dynamic = sum(r.energy_pj.values())
     yield "energy, uJ: dynamic, all of these", dynamic
-    yield f"energy, uJ: static, {static['W']:,.4g} W", static["streamed pJ"]
-    yield "energy, uJ: dynamic and static", dynamic + static["streamed pJ"]
-    yield "the same of a sentence alone", dynamic + static["alone pJ"]
-
-
-def _both(value: float, tokens: float, form: str) -> tuple[str, str]:
-    return form.format(value), form.format(value / tokens)
+    yield f"energy, uJ: static, {r.static.watts:,.4g} W", r.static.streamed_pj
+    yield "energy, uJ: dynamic and static", dynamic + r.static.streamed_pj
+    yield f"the same of a {'sentence' if r.texts else 'window'} alone", dynamic + r.static.alone_pj
 
 
 def _counts(r: Report) -> Table:
-    table = Table(title="a sentence in 45 nm operations: 0.9 pJ an accumulate, 4.6 pJ a multiply, 5 pJ a 32-bit access")
-    for name in ("model", "accumulates", "multiplies", "uJ", "uJ with data movement"):
-        table.add_column(name, justify="left" if name == "model" else "right")
-    for name, found in r["45 nm"].items():
-        numbers = (f"{found['accumulates']:,.0f}", f"{found['multiplies']:,.0f}")
-        table.add_row(name, *numbers, f"{found['arithmetic pJ'] * 1e-6:,.2f}", f"{found['with movement pJ'] * 1e-6:,.2f}")
+    title = f"a {'sentence' if r.texts else 'window'} in 45 nm operations: 0.9 pJ an accumulate, 4.6 pJ a multiply, 5 pJ a 32-bit access"
+    table = _table(title, "model", "accumulates", "multiplies", "uJ", "uJ with data movement")
+    for name, found in r.operations.items():
+        numbers = (f"{found.accumulates:,.0f}", f"{found.multiplies:,.0f}")
+        table.add_row(name, *numbers, f"{found.arithmetic_pj * 1e-6:,.2f}", f"{found.movement_pj * 1e-6:,.2f}")
     return table
 
 
 def _neurobench(r: Report) -> Table:
-    table = Table(title="NeuroBench, of what is on the chip")
-    table.add_column("metric")
-    table.add_column("value", justify="right")
-    for name, value in r["NeuroBench"].items():
+    table = _table("NeuroBench, of what is on the chip", "metric", "value")
+    for name, value in r.neurobench.items():
         table.add_row(name, f"{value:.4f}" if "Sparsity" in name else f"{value:,.0f}")
     return table

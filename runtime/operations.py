@@ -7,14 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tritspike.runtime.fast import facts
 from tritspike.runtime.host.program import Program
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.grid import Pairs
+from tritspike.runtime.network.network import Population, Scheduled
 from tritspike.runtime.network.outcome import Activity
-from tritspike.runtime.program import COINCIDENCE, LIF, RELAY, SOURCE
-from tritspike.runtime.wiring import Matrix
+from tritspike.runtime.network.ranges import forgets
+from tritspike.runtime.network.wiring import Dense
 
 ACCUMULATE_PJ, MULTIPLY_PJ = 0.9, 4.6  # 45 nm, 32-bit float: Horowitz, ISSCC 2014; what papers on spiking models count with
 ACCESS_PJ = 5.0  # 32 bits from a local memory of 8 KB, half of a 64-bit access: Horowitz, ISSCC 2014
-MEMORYLESS = (COINCIDENCE, RELAY)  # no membrane that lasts: nothing to leak, and nothing to do where nothing arrives
+INNER = "ffn"  # the axis by which a population is known to be an FFN's inner one, whose widths a float model takes over
+HEADS = ("head", "channel")  # those of attention
 
 Operations = dict[str, float]
 
@@ -45,22 +50,33 @@ class FloatModel:
 TEACHER = FloatModel("float teacher, all-MiniLM-L6-v2", 6, 384, 384, 1536)  # its published config
 
 
-def same_size(program: Program) -> FloatModel:
-    """A float model with the program's own widths."""
-    d, inner = program.dims, [p.name for p in program.populations if p.axes == "if" and p.role == LIF]
-    window = max(sum(isinstance(s.wiring, Matrix) for s in program.inputs(name)) for name in inner)
-    words = d.classes if program.each else 0
-    return FloatModel("float model of the same size", len(inner), d.hidden, d.heads * d.head_dim, d.ffn, window, d.causal, words)
+def same_size(program: Program) -> FloatModel | None:
+    """A float model with the program's own widths, as the axes of its grids tell them; None where they do not."""
+    network = program.network
+    inner = [p for p in network.populations if p.neuron is not None and INNER in grids.names(p.grid) and facts.repeats(network, p) is None]
+    sizes = {name: size for p in network.populations for name, size in grids.extents(p.grid).items()}
+    if not inner or not {INNER, *HEADS} <= sizes.keys():
+        return None
+    window = max(sum(isinstance(s.wiring, Dense) for s in network.inputs(p.name)) for p in inner)
+    causal = any(isinstance(axis, Pairs) and axis.causal for p in network.populations for axis in p.grid)
+    words, attention = program.classes if program.each else 0, sizes[HEADS[0]] * sizes[HEADS[1]]
+    return FloatModel("float model of the same size", len(inner), program.hidden, attention, sizes[INNER], window, causal, words)
 
 
-def neuron_updates(program: Program) -> dict[str, int]:
-    """Updates a sentence by population: every neuron on the chip at every step, coincidence neurons and relays too."""
-    return {p.name: program.size(p) * program.steps for p in program.populations if p.role != SOURCE}
+def neuron_updates(program: Scheduled) -> dict[str, int]:
+    """Updates a window by population: every neuron on the chip at every step, coincidence neurons and relays too."""
+    return {p.name: p.size * program.timing.period for p in program.network.populations if p.neuron is not None}
 
 
-def leaky_updates(program: Program) -> int:
-    """How many of them are of a membrane that lasts."""
-    return sum(updates for name, updates in neuron_updates(program).items() if program.by_name[name].role not in MEMORYLESS)
+def leaky_updates(program: Scheduled) -> int:
+    """How many of them are of a current or a membrane that lasts."""
+    by_name = program.network.by_name
+    return sum(updates for name, updates in neuron_updates(program).items() if not forgets(program, by_name[name]))
+
+
+def lasts(program: Scheduled, p: Population) -> bool:
+    """Whether a neuron has anything to do in a step in which nothing arrives: a current or a membrane that lasts, or a bias."""
+    return p.neuron is not None and (p.neuron.bias is not None or not forgets(program, p))
 
 
 def operations(synaptic: float, updates: float, leaky: float) -> Operations:
@@ -71,14 +87,14 @@ def operations(synaptic: float, updates: float, leaky: float) -> Operations:
 
 def synaptic_events(program: Program, activity: Activity) -> float:
     """A sentence's: on the chip and, where the host has the head, its row of weights, zeros too, for every spike of the last layer."""
-    head = 0 if program.host.head is None else activity.spikes[program.last.name] * program.dims.classes
+    head = 0 if program.host.head is None else activity.spikes[program.last.name] * program.classes
     return (sum(activity.events.values()) + head) / activity.samples
 
 
 def program_operations(program: Program, activity: Activity) -> Operations:
     """The same of a program, from events that were counted at its compiled length; a head on the host is priced as the chip's synapses."""
-    synaptic = synaptic_events(program, activity)
-    return operations(synaptic, sum(neuron_updates(program).values()), leaky_updates(program))
+    updates, leaky = sum(neuron_updates(program.scheduled).values()), leaky_updates(program.scheduled)
+    return operations(synaptic_events(program, activity), updates, leaky)
 
 
 def float_operations(model: FloatModel, tokens: Sequence[int]) -> Operations:

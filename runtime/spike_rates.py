@@ -2,7 +2,7 @@
 
 A rate is the share of (neuron, step) cells that spike; a score is counted where both of its positions hold a token, causal or not. The
 mean is over populations, each counted once whatever its size; coincidence neurons and relays, which no spiking model has off the chip,
-are not in it. `models/fold.py` counts the same in torch.
+are not in it. Which populations those are is proved (`fast/facts.py`). `models/fold.py` counts the same in torch.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from tritspike.runtime.fast import facts
 from tritspike.runtime.host.program import Program
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.grid import Grid, Pairs
+from tritspike.runtime.network.network import Network, Population, Reads
 from tritspike.runtime.network.outcome import Activity
-from tritspike.runtime.program import COINCIDENCE, LIF, RELAY, Population
-
-MASK = "i"  # a population over positions alone says where the padding is
+from tritspike.runtime.network.rows import PADDING
 
 
 @dataclass(frozen=True)
@@ -32,23 +34,47 @@ class Count:
         """Share of cells that spike."""
         return self.spikes / max(self.cells, 1)
 
+    def __add__(self, other: Count) -> Count:
+        return Count(self.spikes + other.spikes, self.cells + other.cells)
+
 
 Counts = dict[str, Count]
 
 
 def spike_counts(program: Program, activity: Activity, lengths: NDArray[np.int64]) -> tuple[Counts, Counts]:
-    """(of x and the LIF populations, of coincidence neurons and relays) by name, in program order; `lengths`: tokens of each text."""
-    cells = {p.name: _cells(program, p, lengths) for p in program.populations if p.axes != MASK}
-    found = {name: Count(activity.spikes[name], count) for name, count in cells.items()}
-    roles = {p.name: p.role for p in program.populations}
-    own = {name: count for name, count in found.items() if roles[name] == LIF or name == "x"}
-    return own, {name: count for name, count in found.items() if roles[name] in (COINCIDENCE, RELAY)}
+    """(of what the host plays and of populations with a rule of their own, of coincidence neurons and relays) by name, in the network's order.
+
+    All relays of one population are counted together, as `NAME.relay`. What says where the padding is, and membranes that are read, are in
+    neither. lengths: tokens of each text.
+    """
+    network = program.network
+    own: Counts = {}
+    apart: Counts = {}
+    quiet = {port.population for port in network.ports if port.plays == PADDING} | {p.population for p in network.probes if p.reads is Reads.MEMBRANE}
+    for p in network.populations:
+        origin = repeated(network, p)
+        if origin not in quiet:
+            name = p.name if origin == p.name else f"{origin}.relay"
+            counts = apart if origin != p.name or facts.coincides(network, p) else own
+            counts[name] = counts.get(name, Count(0, 0)) + Count(activity.spikes[p.name], _cells(program, p, lengths))
+    return own, apart
 
 
-def _cells(program: Program, population: Population, lengths: NDArray[np.int64]) -> int:
-    every = replace(program.dims, causal=False)
-    sizes = {n: every.at_length(n).size(population.axes) for n in set(lengths.tolist())}
-    return sum(sizes[n] for n in lengths.tolist()) * population.stages * program.steps
+def repeated(network: Network, p: Population) -> str:
+    """The population that this one repeats, through others maybe; itself where it repeats none."""
+    while (name := facts.repeats(network, p)) is not None:
+        p = network.by_name[name]
+    return p.name
+
+
+def _cells(program: Program, p: Population, lengths: NDArray[np.int64]) -> int:
+    every = _not_causal(p.grid)
+    sizes = {n: grids.size(grids.at_length(every, n)) for n in set(lengths.tolist())}
+    return sum(sizes[n] for n in lengths.tolist()) * program.steps
+
+
+def _not_causal(grid: Grid) -> Grid:
+    return tuple(replace(axis, causal=False) if isinstance(axis, Pairs) else axis for axis in grid)
 
 
 def mean(counts: Mapping[str, Count]) -> float | None:

@@ -101,21 +101,17 @@ def on_cores(program: Scheduled, profile: str = "auto", spikes: Mapping[str, Arr
     profile: a board's name, a .toml file, or "auto": the smallest real board that holds it. spikes: what to count events on; without, a rate is
     assumed. Energy and time are a model (README, On cores). Raises `DoesNotFit`, which says what is short and which board would do.
     """
-    from tritspike.compiler.errors import DoesNotFit
-    from tritspike.compiler.networks.mapping.fit import map_network
-    from tritspike.compiler.networks.mapping.report import report
-    from tritspike.compiler.networks.mapping.traffic import measured_rates, uniform_rates
+    from tritspike.compiler.mapping.auto import smallest
+    from tritspike.compiler.mapping.fit import fit, placed
+    from tritspike.compiler.mapping.report import report
+    from tritspike.compiler.mapping.workload import assumed_of, counted_on
     from tritspike.hw_profiles import profile as profiles
+    from tritspike.runtime.records import to_json
 
     _scheduled(program)
-    rates = uniform_rates(program) if spikes is None else measured_rates(program, Spikes.of(spikes))
-    *smaller, last = list(profiles.boards()) if profile == profiles.AUTO else [profiles.load(profile)]
-    for board in smaller:
-        try:
-            return report(map_network(program, board, rates), rates)
-        except DoesNotFit:
-            continue
-    return report(map_network(program, last, rates), rates)
+    work = assumed_of(program) if spikes is None else counted_on(program, Spikes.of(spikes))
+    found = smallest(program)[1] if profile == profiles.AUTO else fit(program, profiles.load(profile))
+    return to_json(report(placed(found, work.rates), work))  # type: ignore[no-any-return]
 
 
 def explain(program: Scheduled) -> str:

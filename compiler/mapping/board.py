@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tritspike.hw_profiles.profile import HardwareProfile
-from tritspike.runtime.tiling import Index
+from tritspike.runtime.network.grid import Index
 
 
 @dataclass(frozen=True, eq=False)

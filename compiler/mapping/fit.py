@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from tritspike.compiler.errors import DoesNotFit
+from tritspike.compiler.errors import CompileError, DoesNotFit
 from tritspike.compiler.mapping import place
-from tritspike.compiler.mapping.packing import pack
-from tritspike.compiler.mapping.partition import Partition, measured, partition
+from tritspike.compiler.mapping.packing import packed
 from tritspike.compiler.mapping.rates import Rates
-from tritspike.compiler.mapping.slicing import RESOURCES, Grain, limits
+from tritspike.compiler.mapping import resources
+from tritspike.compiler.mapping.partition import Partition, partition
+from tritspike.compiler.mapping.slicing import Grain
+from tritspike.compiler.mapping.stacking import Stacked, stacked
+from tritspike.compiler.mapping.storage import Projection, projections
 from tritspike.compiler.mapping.traffic import Traffic, traffic
 from tritspike.hw_profiles.profile import HardwareProfile, boards
-from tritspike.runtime.mapping import Mapping
-from tritspike.runtime.program import Program
-from tritspike.runtime.tiling import Index
+from tritspike.runtime.map_report import Report
+from tritspike.runtime.mapping import Mapping, Stack
+from tritspike.runtime.network.grid import Index
+from tritspike.runtime.network.network import Scheduled
 
 # From few messages to few cores; the first that fits is taken. Found on the shipped program: 56 tokens on one Loihi 2 need the third.
 GRAINS = (Grain(0.25, 2), Grain(0.1, 4), Grain(0.02, 4))
-_HOPELESS = 1.1  # times the cores there are: then only the last grain is worth a try; from the first to the second gains at most 10 %
+_HOPELESS = 1.1  # times the cores there are: then only the last grain is worth a try
+_ADDED = tuple(name for name in resources.WAY_OUT if name != resources.CONFIGURATIONS)  # slices of one core may share those
 
 
 @dataclass(frozen=True, eq=False)
-class Mapped:
-    """A partition whose slices have groups, numbered in program order, and whose groups have cores of the board."""
+class Packed:
+    """A partition whose slices have groups, numbered in order of latency. A group is a core's slices."""
 
     partition: Partition
     group: Index
+
+    @property
+    def cores(self) -> int:
+        """Groups."""
+        return int(self.group.max()) + 1
+
+    @cached_property
+    def uses(self) -> resources.Uses:
+        """(groups,) of each resource."""
+        sums = {name: np.bincount(self.group, self.partition.uses[name]).astype(np.int64) for name in _ADDED}
+        held: list[set[int]] = [set() for _ in range(self.cores)]
+        for group, some in zip(self.group.tolist(), self.partition.held):
+            held[group] |= some
+        return sums | {resources.CONFIGURATIONS: np.array([len(some) for some in held], np.int64)}
+
+
+@dataclass(frozen=True, eq=False)
+class Mapped(Packed):
+    """Groups with cores of the board. core: (groups,)."""
+
     core: Index
     traffic: Traffic
 
@@ -37,40 +64,53 @@ class Mapped:
         """(slices,) core of each slice."""
         return self.core[self.group]
 
-    def used(self) -> Index:
-        """(groups, RESOURCES) what each core that is used holds."""
-        return _per_group(self.partition, self.group)
-
-    def mapping(self, report: dict | None = None) -> Mapping:
+    def mapping(self, report: Report | None = None) -> Mapping:
         """The same for the runtime."""
         p, at = self.partition, self.slice_core
-        cores = {t.population.name: at[p.offsets[t.population.name] :][: len(t)] for t in p.tilings}
-        return Mapping(p.program, p.profile.name, p.tilings, cores, p.forms, report or {})
+        stacks = tuple(Stack(p.stacked.members[name], tiling, at[p.offsets[name] :][: len(tiling)]) for name, tiling in p.tilings.items())
+        forms = {name: p.forms[stack] for stack, some in p.stacked.synapses.items() for name in some}
+        return Mapping(p.stacked.original, p.profile.name, stacks, forms, report)
+
+    def used(self) -> dict[int, dict[str, resources.Used]]:
+        """By core that is used, each resource's use and limit."""
+        return {int(core): resources.used(self.uses, n, self.partition.profile) for n, core in enumerate(self.core)}
 
 
-def fit(program: Program, profile: HardwareProfile) -> tuple[Partition, Index]:
-    """Slices, and the group of each. Raises `DoesNotFit`."""
-    refused: list[tuple[Partition, Index]] = []
-    projections = measured(program)
+def fit(program: Scheduled, profile: HardwareProfile) -> Packed:
+    """Slices, and the group of each. Raises `DoesNotFit`, and `CompileError` where a host plays all there is."""
+    if not program.network.neurons():
+        raise CompileError("no population is on the chip: a host plays all there is", "net.lif(...)")
+    refused: list[Packed] = []
+    stacks = stacked(program)
+    measured = projections(stacks.program.network)
     for grain in GRAINS:
-        if refused and grain != GRAINS[-1] and int(refused[0][1].max()) > _HOPELESS * profile.cores:
+        if refused and grain != GRAINS[-1] and refused[0].cores > _HOPELESS * profile.cores:
             continue
-        found = partition(program, profile, grain, projections)
-        group = _in_program_order(pack(found))
-        if int(group.max()) < profile.cores:
-            return found, group
-        refused.append((found, group))
-    raise DoesNotFit(*_shortage(*min(refused, key=lambda r: int(r[1].max())), program))
+        found = pack(partition(stacks, profile, grain, measured))
+        if found.cores <= profile.cores:
+            return found
+        refused.append(found)
+    raise DoesNotFit(*_shortage(min(refused, key=lambda r: r.cores), stacks, measured))
 
 
-def map_program(program: Program, profile: HardwareProfile, rates: Rates) -> Mapped:
+def map_network(program: Scheduled, profile: HardwareProfile, rates: Rates) -> Mapped:
     """Put `program` on `profile`. `rates` weigh the traffic. Raises `DoesNotFit`."""
-    found, group = fit(program, profile)
-    messages = traffic(found, group, rates)
-    return Mapped(found, group, place.optimised(messages), messages)
+    return placed(fit(program, profile), rates)
 
 
-def _in_program_order(group: Index) -> Index:
+def placed(found: Packed, rates: Rates) -> Mapped:
+    """On cores of its profile's board, so that messages go few hops."""
+    messages = traffic(found.partition, found.group, rates)
+    return Mapped(found.partition, found.group, place.optimised(messages), messages)
+
+
+def pack(found: Partition) -> Packed:
+    """Onto as few cores as may be."""
+    group = packed(resources.shares(found.uses, found.profile, _ADDED), found.held, found.profile.configurations_per_core)
+    return Packed(found, _in_order(group))
+
+
+def _in_order(group: Index) -> Index:
     """The same groups, numbered by the middle of their slices."""
     sums, sizes = np.bincount(group, np.arange(len(group))), np.bincount(group)
     number = np.empty(len(sizes), np.int64)
@@ -78,37 +118,28 @@ def _in_program_order(group: Index) -> Index:
     return number[group]
 
 
-def _shortage(tried: Partition, group: Index, program: Program) -> tuple[str, str]:
+def _shortage(tried: Packed, stacks: Stacked, measured: dict[str, Projection]) -> tuple[str, str]:
     """Cores needed against available, what fills them, and the smallest known board that would do."""
-    profile = tried.profile
-    fullest = np.argmax(_per_group(tried, group) / limits(profile), 1)
-    filled = np.bincount(fullest, minlength=len(RESOURCES))
-    what = ", ".join(f"{RESOURCES[n]} on {filled[n]}" for n in np.argsort(-filled, kind="stable") if filled[n])
-    larger = _board_that_does(program, profile)
-    message = f"{profile.name}: {len(fullest)} cores needed, {profile.cores} available; what fills a core: {what}"
-    return message, f"--profile {larger}" if larger else "a shorter --length, or a smaller model: no known board would do"
+    profile = tried.partition.profile
+    filled = Counter(resources.scarcest(resources.used(tried.uses, n, profile)) for n in range(tried.cores))
+    what = ", ".join(f"{name} on {number}" for name, number in filled.most_common())
+    larger = _board_that_does(stacks, measured, profile)
+    message = f"{profile.name}: {tried.cores} cores needed, {profile.cores} available; what fills a core: {what}"
+    return message, f"--profile {larger}" if larger else "a smaller network: no known board would do"
 
 
-def _per_group(found: Partition, group: Index) -> Index:
-    """(groups, RESOURCES) sums over slices."""
-    out = np.zeros((int(group.max()) + 1, len(RESOURCES)), np.int64)
-    np.add.at(out, group, found.uses)
-    return out
-
-
-def _board_that_does(program: Program, profile: HardwareProfile) -> str | None:
-    """The smallest real board beyond `profile` that holds the program."""
+def _board_that_does(stacks: Stacked, measured: dict[str, Projection], profile: HardwareProfile) -> str | None:
+    """The smallest real board beyond `profile` that holds the network."""
     for board in boards():
-        if board.neurons > profile.neurons and _fits(program, board):
+        if board.neurons > profile.neurons and _fits(stacks, measured, board):
             return board.name
     return None
 
 
-def _fits(program: Program, board: HardwareProfile) -> bool:
-    if program.neurons() > board.neurons:
+def _fits(stacks: Stacked, measured: dict[str, Projection], board: HardwareProfile) -> bool:
+    if stacks.program.network.neurons() > board.neurons:
         return False
     try:
-        found = partition(program, board, GRAINS[0])
+        return pack(partition(stacks, board, GRAINS[0], measured)).cores <= board.cores
     except DoesNotFit:
         return False
-    return int(pack(found).max()) < board.cores

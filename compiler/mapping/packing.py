@@ -7,21 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tritspike.compiler.mapping.partition import Partition
-from tritspike.compiler.mapping.slicing import limits
-from tritspike.runtime.tiling import Index
+from tritspike.runtime.network.grid import Index
 
 _OPEN = 256  # cores that may still take a slice; a bound on each slice's search, so that packing is linear in slices
 
 
-def pack(partition: Partition) -> Index:
-    """(slices,) core of each slice, numbered from 0 without gaps."""
-    held = [frozenset([int(n)]) for n in partition.configuration]
-    return packed(partition.uses / limits(partition.profile), held, partition.profile.configurations_per_core)
-
-
 def packed(share: NDArray[np.float64], held: Sequence[frozenset[int]], configurations: int) -> Index:
-    """The same of shares (slices, resources) and each slice's neuron configurations, of which a core holds so many."""
+    """(slices,) core of each slice, numbered from 0 without gaps.
+
+    share: (slices, resources) of a core's limits. held: each slice's neuron configurations, of which a core holds so many.
+    """
     largest = share.max(1)
     order = np.argsort(-largest, kind="stable")
     alone = 1 - largest.min()  # beyond this nothing fits beside it

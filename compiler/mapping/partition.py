@@ -6,15 +6,21 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tritspike.compiler.mapping.slicing import Fan, Grain, choose
-from tritspike.compiler.mapping.storage import SHARED, Projection, projection, stored
+from tritspike.compiler.mapping import resources
+from tritspike.compiler.mapping.settings import Numbered, Settings
+from tritspike.compiler.mapping.slicing import Fan, Grain, choose, refuse, slices_heard
+from tritspike.compiler.mapping.stacking import Stacked
+from tritspike.compiler.mapping.storage import Projection, stored
 from tritspike.hw_profiles.profile import HardwareProfile
-from tritspike.runtime.program import SOURCE, Population, Program
-from tritspike.runtime.tiling import Index, Tiling, grid_axes, overlaps, preimage, read_axes
+from tritspike.runtime.mapping import Form
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.boxes import Tiling, even
+from tritspike.runtime.network.grid import Index
+from tritspike.runtime.network.network import Population, Scheduled
 
-HOST = -1  # in place of a slice: the host, which plays the sources
+HOST = -1  # in place of a slice: the host, which plays what ports hear
+_ROUNDS = 4  # of cutting what hears itself by way of others, whose cuts are not known before
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,120 +35,134 @@ class Edges:
 
 @dataclass(frozen=True, eq=False)
 class Partition:
-    """Slices numbered through all populations on the chip, in order. uses: (slices, RESOURCES). forms: storage format by synapse name.
-
-    `configuration` numbers each slice's neuron parameters: slices of one number share one configuration of their core.
+    """Slices numbered through all stacks on the chip, in order. tilings: by stack. forms: storage format by synapse. uses: by resource, of each
+    slice. held: neuron configurations of each slice.
     """
 
-    program: Program
+    stacked: Stacked
     profile: HardwareProfile
-    tilings: tuple[Tiling, ...]
-    forms: dict[str, str]
-    uses: Index
-    configuration: Index
+    tilings: dict[str, Tiling]
+    forms: dict[str, Form]
+    uses: resources.Uses
+    held: list[frozenset[int]]
     edges: Edges
+
+    @property
+    def program(self) -> Scheduled:
+        """Over stacks."""
+        return self.stacked.program
 
     @cached_property
     def offsets(self) -> dict[str, int]:
-        """Number of each population's first slice."""
-        ends = np.cumsum([len(t) for t in self.tilings])
-        return {t.population.name: int(end) - len(t) for t, end in zip(self.tilings, ends)}
+        """Number of each stack's first slice."""
+        return _offsets(self.tilings)
 
     @cached_property
-    def population(self) -> Index:
-        """(slices,) number of each slice's population, in the order of `tilings`."""
-        return np.repeat(np.arange(len(self.tilings)), [len(t) for t in self.tilings])
+    def owner(self) -> list[str]:
+        """The stack of each slice."""
+        return [name for name, tiling in self.tilings.items() for _ in range(len(tiling))]
 
     def __len__(self) -> int:
-        return len(self.uses)
+        return len(self.held)
 
 
-def measured(program: Program) -> dict[str, Projection]:
-    """Every projection's weights measured, by synapse name: once for all attempts."""
-    return {s.name: projection(s, program.dims.causal) for s in program.synapses}
-
-
-def partition(program: Program, profile: HardwareProfile, grain: Grain, projections: dict[str, Projection] | None = None) -> Partition:
-    """Cut `program` for cores of `profile`. Raises `DoesNotFit` naming the population that no cut helps."""
-    projections = projections or measured(program)
+def partition(stacked: Stacked, profile: HardwareProfile, grain: Grain, projections: dict[str, Projection]) -> Partition:
+    """Cut for cores of `profile`. Raises `DoesNotFit` naming the population that no cut helps."""
+    program, numbered = stacked.program, Numbered()
+    ours = [p for p in program.network.populations if p.neuron is not None]
+    settings = {p.name: numbered.settings(program, p) for p in ours}
     tilings: dict[str, Tiling] = {}
-    forms: dict[str, str] = {}
-    for p in reversed([p for p in program.populations if p.role != SOURCE]):  # targets first: their cuts say how far a source must fan out
-        inputs = [projections[s.name] for s in program.inputs(p.name)]
-        found = choose(program, p, inputs, _fans(program, p, tilings, forms, profile), profile, grain)
-        tilings[p.name] = found.tiling
-        forms |= found.forms
-    ordered = tuple(tilings[p.name] for p in program.populations if p.role != SOURCE)
-    return _measured(program, profile, ordered, forms, projections)
+    forms: dict[str, Form] = {}
+    again = {p.name for p in ours}
+    for _ in range(_ROUNDS):
+        for p in reversed([p for p in ours if p.name in again]):  # targets first: their cuts say how far a source must fan out
+            inputs = [projections[s.name] for s in program.network.inputs(p.name)]
+            found = choose(program, p, inputs, _fans(program, p, tilings, forms, projections, profile), settings[p.name], profile, grain)
+            tilings[p.name] = found.tiling
+            forms |= found.forms
+        ordered = {p.name: tilings[p.name] for p in ours}
+        out = _measured(stacked, profile, ordered, forms, projections, settings)
+        over = resources.shares(out.uses, profile).max(1) > 1
+        again = {out.owner[n] for n in np.flatnonzero(over)}
+        if not again:
+            return out
+    worst = int(np.argmax(resources.shares(out.uses, profile).max(1)))
+    refuse(program.network.by_name[out.owner[worst]], profile, out.uses, worst)
+    raise AssertionError("refused above")
 
 
-def _fans(program: Program, p: Population, tilings: dict[str, Tiling], forms: dict[str, str], profile: HardwareProfile) -> list[Fan]:
-    """Output slots a neuron of `p`, for each projection that leaves it for another population."""
+def _fans(
+    program: Scheduled,
+    p: Population,
+    tilings: dict[str, Tiling],
+    forms: dict[str, Form],
+    projections: dict[str, Projection],
+    profile: HardwareProfile,
+) -> list[Fan]:
+    """Projections that leave `p` for another population that is cut already."""
     out = []
-    for s in program.synapses:
-        if s.source == p.name and s.target != p.name:
-            target, read = tilings[s.target], read_axes(s, p)
-            slices = int(np.prod([n for n, a in zip(target.shape, target.axes) if a != "s" and a not in read]))
-            stage = s.source_stage if p.stages > 1 else None
-            out.append(Fan(stage, slices * (profile.population_axon_slots if forms[s.name] == SHARED else 1)))
+    for s in program.network.synapses:
+        if s.source == p.name and s.target != p.name and s.target in tilings:
+            tiling, q = tilings[s.target], projections[s.name]
+            pieces = {name: np.array([n]) for name, n in zip(grids.names(tiling.grid), tiling.shape)}
+            out.append(Fan(s.wiring, tiling.grid, int(slices_heard(q, pieces)[0]) * forms[s.name].slots(profile)))
     return out
 
 
 def _measured(
-    program: Program, profile: HardwareProfile, tilings: tuple[Tiling, ...], forms: dict[str, str], projections: dict[str, Projection]
+    stacked: Stacked,
+    profile: HardwareProfile,
+    tilings: dict[str, Tiling],
+    forms: dict[str, Form],
+    projections: dict[str, Projection],
+    settings: dict[str, Settings],
 ) -> Partition:
-    """Exact uses of every slice, and the edges."""
-    starts = dict(zip((t.population.name for t in tilings), np.cumsum([0, *(len(t) for t in tilings)]).tolist()))
-    synapse_bytes, axons, slots = (np.zeros(sum(map(len, tilings)), np.int64) for _ in range(3))
+    """Uses of every slice, and the edges."""
+    network, starts = stacked.program.network, _offsets(tilings)
+    synapse_bytes, axons, slots = (np.zeros(sum(map(len, tilings.values())), np.int64) for _ in range(3))
     edges = []
-    for t in tilings:
-        rows = slice(starts[t.population.name], starts[t.population.name] + len(t))
-        for s in program.inputs(t.population.name):
-            cost = stored(program, projections[s.name], t.boxes, forms[s.name], profile)
-            synapse_bytes[rows] += cost.bits // 8
-            axons[rows] += cost.axons
-            edges.append(_edges(program, s.name, t, {u.population.name: u for u in tilings}, starts))
-            np.add.at(slots, edges[-1].source, edges[-1].neurons * cost.slots * (edges[-1].source != HOST))
-    uses = np.stack([*_neurons(tilings, profile), synapse_bytes, axons, slots], 1)
-    uses[:, 1] += synapse_bytes
-    return Partition(program, profile, tilings, forms, uses, _configurations(program, tilings), _joined(edges))
+    for number, s in enumerate(network.synapses):
+        hearers = tilings[s.target]
+        rows = slice(starts[s.target], starts[s.target] + len(hearers))
+        (cost,) = stored(projections[s.name], hearers, [forms[s.name]], profile)
+        synapse_bytes[rows] += cost.bits // 8
+        axons[rows] += cost.axons
+        edges.append(_edges(network.by_name[s.source], projections[s.name], number, tilings, starts))
+        ours = edges[-1].source != HOST
+        np.add.at(slots, edges[-1].source[ours], edges[-1].neurons[ours] * forms[s.name].slots(profile))
+    held = [held for name, tiling in tilings.items() for held in settings[name].held(tiling)]
+    neurons = np.concatenate([t.sizes for t in tilings.values()])
+    uses = {
+        resources.NEURONS: neurons,
+        resources.MEMORY: neurons * _state_bytes(network.by_name, tilings, profile) + synapse_bytes,
+        resources.SYNAPSES: synapse_bytes,
+        resources.INPUT_AXONS: axons,
+        resources.OUTPUT_AXONS: slots,
+        resources.CONFIGURATIONS: np.array([len(some) for some in held], np.int64),
+    }
+    return Partition(stacked, profile, tilings, dict(forms), uses, held, _joined(edges))
 
 
-def _neurons(tilings: tuple[Tiling, ...], profile: HardwareProfile) -> tuple[Index, Index]:
-    """(slices,) neurons and bytes of their state."""
-    sizes = np.concatenate([t.sizes for t in tilings])
-    each = [profile.state_bytes + profile.bias_bytes * (t.population.bias is not None) for t in tilings]
-    return sizes, sizes * np.repeat(each, [len(t) for t in tilings])
+def _state_bytes(by_name: dict[str, Population], tilings: dict[str, Tiling], profile: HardwareProfile) -> Index:
+    """(slices,) of one neuron of each."""
+    neurons = [by_name[name].neuron for name in tilings]
+    each = [profile.state_bytes + profile.bias_bytes * (neuron is not None and neuron.bias is not None) for neuron in neurons]
+    return np.repeat(np.array(each, np.int64), [len(t) for t in tilings.values()])
 
 
-def _edges(program: Program, name: str, target: Tiling, tilings: dict[str, Tiling], starts: dict[str, int]) -> Edges:
+def _edges(source: Population, p: Projection, number: int, tilings: dict[str, Tiling], starts: dict[str, int]) -> Edges:
     """Edges of one projection, the host as one slice."""
-    number = next(n for n, s in enumerate(program.synapses) if s.name == name)
-    s = program.synapses[number]
-    source = program.by_name[s.source]
-    tiling = tilings.get(s.source) or whole(source, program)
-    to, of, shared = overlaps(tiling, preimage(program, s, target.boxes))
-    at = np.full_like(of, HOST) if source.role == SOURCE else of + starts[s.source]
-    return Edges(at, to + starts[s.target], shared, np.full_like(to, number))
+    senders = tilings.get(source.name) or even(source.grid, [1] * len(grids.names(source.grid)))
+    to, of, shared = p.synapse.wiring.between(senders, tilings[p.synapse.target])
+    at = np.full_like(of, HOST) if source.neuron is None else of + starts[source.name]
+    return Edges(at, to + starts[p.synapse.target], shared, np.full_like(to, number))
 
 
-def whole(population: Population, program: Program) -> Tiling:
-    """One slice of everything."""
-    sizes = [population.stages, *(program.dims.axis(a) for a in grid_axes(population.axes)[1:])]
-    return Tiling(population, program.dims, tuple((0, n) for n in sizes))
+def _offsets(tilings: dict[str, Tiling]) -> dict[str, int]:
+    ends = np.cumsum([len(t) for t in tilings.values()])
+    return {name: int(end) - len(t) for (name, t), end in zip(tilings.items(), ends)}
 
 
 def _joined(edges: list[Edges]) -> Edges:
-    return Edges(*(np.concatenate([getattr(e, name) for e in edges]) for name in ("source", "target", "neurons", "synapse")))
-
-
-def _configurations(program: Program, tilings: tuple[Tiling, ...]) -> NDArray[np.int64]:
-    """Numbers of distinct (decay, threshold, bias exponent, reset phase): what a core stores once for all neurons that share it."""
-    keys = [configuration(program, t.population) for t in tilings]
-    numbers = {key: n for n, key in enumerate(dict.fromkeys(keys))}
-    return np.repeat([numbers[k] for k in keys], [len(t) for t in tilings])
-
-
-def configuration(program: Program, p: Population) -> tuple[int, int, int | None, int | None]:
-    """What neurons must share to share a configuration."""
-    return p.keep, p.vth, p.bias.exponent if p.bias else None, p.latency % program.steps if p.resets else None
+    none = np.zeros(0, np.int64)  # of a network whose populations hear nothing
+    return Edges(*(np.concatenate([none, *(getattr(e, name) for e in edges)]) for name in ("source", "target", "neurons", "synapse")))

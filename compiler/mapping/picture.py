@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tritspike.compiler.mapping import resources
 from tritspike.compiler.mapping.board import places
 from tritspike.compiler.mapping.fit import Mapped
-from tritspike.compiler.mapping.slicing import limits
 from tritspike.compiler.mapping.traffic import HOST_CORE
 from tritspike.hw_profiles.profile import HardwareProfile
-from tritspike.runtime.tiling import Index
+from tritspike.runtime.network.grid import Index
 
 _GAP, _CHIP_GAP = 0.35, 0.65  # between tiles and between chips, in tiles
 _DRAWN = 8  # chips along each side that are drawn core by core; of more, the first ones, and the title says so
@@ -28,7 +28,7 @@ _STYLE: Any = {"svg.hashsalt": "tritspike", "svg.fonttype": "none"}  # the same 
 
 
 def picture(mapped: Mapped) -> str:
-    """An SVG document. Dark blue: full; the thicker a red line, the more messages of a sentence pass that link (first along x, then y)."""
+    """An SVG document. Dark blue: full; the thicker a red line, the more messages of a window pass that link (first along x, then y)."""
     with _undisturbed():
         from matplotlib import style
         from matplotlib.figure import Figure
@@ -70,7 +70,7 @@ def _title(mapped: Mapped) -> str:
     chips = min(profile.chips_x, _DRAWN) * min(profile.chips_y, _DRAWN)
     part = "" if chips >= profile.chips else f", the first {chips} of {profile.chips} chips"
     part = part if shown >= chips * profile.cores_per_chip else f", {shown:,} of {profile.cores:,} cores"
-    return f"{profile.name}{part}: {mapped.partition.program.neurons():,} neurons on {len(mapped.core):,} cores; red: messages on links"
+    return f"{profile.name}{part}: {mapped.partition.program.network.neurons():,} neurons on {len(mapped.core):,} cores; red: messages on links"
 
 
 def _tiles(profile: HardwareProfile) -> tuple[int, int]:
@@ -99,7 +99,7 @@ def _cores(mapped: Mapped) -> Any:
 
     profile, core = mapped.partition.profile, _shown(mapped.partition.profile)
     full = np.zeros(profile.cores)
-    full[mapped.core] = (mapped.used() / limits(profile)).max(1)
+    full[mapped.core] = resources.shares(mapped.uses, profile).max(1)
     across = int(np.ceil(np.sqrt(profile.cores_per_tile)))
     at = places(profile, core)
     slot = core % profile.cores_per_chip % profile.cores_per_tile
@@ -125,7 +125,7 @@ def _links(mapped: Mapped) -> Any:
 
 
 def link_loads(mapped: Mapped) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Messages a sentence on each link: ([y, x] to the tile on its right, [y, x] to the one below). A message goes along x, then along y."""
+    """Messages a window on each link: ([y, x] to the tile on its right, [y, x] to the one below). A message goes along x, then along y."""
     profile, t = mapped.partition.profile, mapped.traffic
     source, target, messages = t.listed
     start = np.concatenate([mapped.core[source], np.repeat(HOST_CORE, len(t.host))])

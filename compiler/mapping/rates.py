@@ -1,34 +1,52 @@
-"""How often populations spike on real text, and how many synapses that reaches: what placement and cost ask."""
+"""How often populations spike, and how many synapses that reaches: what placement and cost ask."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tritspike.runtime.program import Program, Samples
-from tritspike.runtime.simulator import fast
+import numpy as np
+
+from tritspike.runtime.network import generic
+from tritspike.runtime.network.network import Inputs, Scheduled
+from tritspike.runtime.network.neuron import each
+from tritspike.runtime.network.outcome import Activity
 
 ASSUMED = 0.1  # spikes a neuron and step where nothing was measured; reports say so
 
 
 @dataclass(frozen=True)
 class Rates:
-    """spikes: a neuron and step by population, the mean over neurons, steps and samples, padded positions included.
-    events: synaptic events a sentence by synapse."""
+    """spikes: a neuron and step by population, the mean over neurons, steps and windows, padded positions included.
+    events: synaptic events a window by synapse."""
 
     spikes: dict[str, float]
     events: dict[str, float]
 
 
-def measured_rates(program: Program, samples: Samples) -> Rates:
-    """Counted by the fast simulator."""
-    counted = fast.run(program, samples, count=True).activity
-    assert counted is not None
-    cells = len(samples) * program.steps
-    spikes = {p.name: counted.spikes[p.name] / (cells * program.size(p)) for p in program.populations}
-    return Rates(spikes, {name: count / len(samples) for name, count in counted.events.items()})
+def uniform_rates(program: Scheduled, rate: float = ASSUMED) -> Rates:
+    """One rate for every population, of a window: for networks too large to run here."""
+    network, steps = program.network, program.timing.period
+    events = {s.name: rate * steps * s.wiring.count(*network.grids(s)) for s in network.synapses}
+    return Rates({p.name: rate for p in network.populations}, events)
 
 
-def uniform_rates(program: Program, rate: float = ASSUMED) -> Rates:
-    """One rate for every population: for programs too large to run here."""
-    events = {s.name: rate * program.steps * program.synapse_count(s) for s in program.synapses}
-    return Rates({p.name: rate for p in program.populations}, events)
+def rates_of(program: Scheduled, activity: Activity) -> Rates:
+    """Means of windows that were counted."""
+    cells = activity.samples * program.timing.period
+    spikes = {p.name: activity.spikes[p.name] / (cells * p.size) for p in program.network.populations}
+    return Rates(spikes, {s.name: activity.events[s.name] / activity.samples for s in program.network.synapses})
+
+
+def measured_rates(program: Scheduled, inputs: Inputs) -> Rates:
+    """Means of windows, counted by running them."""
+    return rates_of(program, counted(program, inputs))
+
+
+def counted(program: Scheduled, inputs: Inputs) -> Activity:
+    """What windows make of a network, from every spike of every population."""
+    network = program.network
+    spikes = generic.run(program, inputs, record=True).spikes
+    assert spikes is not None, "they were asked for"
+    often = {name: found.sum((0, 1), dtype=np.int64) for name, found in spikes.items()}
+    events = {s.name: int((often[s.source] * each(s.wiring.fan_out(*network.grids(s)), network.grids(s)[0])).sum()) for s in network.synapses}
+    return Activity(len(inputs), {name: int(found.sum()) for name, found in often.items()}, events)

@@ -1,35 +1,29 @@
-"""Where to cut one population: of all even cuts along its axes, those whose slices fit a core and need the fewest cores, then messages."""
+"""Where to cut one population: of all even cuts along its coordinates, those whose slices fit a core and need the fewest cores, then messages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.compiler.errors import DoesNotFit
-from tritspike.compiler.mapping.storage import FORMATS, Projection, Stored, stored
+from tritspike.compiler.mapping import resources
+from tritspike.compiler.mapping.settings import Settings
+from tritspike.compiler.mapping.storage import Projection, Stored, bound
 from tritspike.hw_profiles.profile import HardwareProfile
-from tritspike.runtime.program import SOURCE, Population, Program
-from tritspike.runtime.tiling import Boxes, Index, Tiling, even_cuts, extent, grid_axes
-from tritspike.runtime.wiring import Shift
+from tritspike.runtime.mapping import Form
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.boxes import Tiling, even
+from tritspike.runtime.network.grid import Grid, Index
+from tritspike.runtime.network.network import Population, Scheduled
+from tritspike.runtime.network.neuron import numbers
+from tritspike.runtime.network.wiring import Wiring
+from tritspike.runtime.network.wiring.reach import Extents
 
-_MOST_CANDIDATES = 500_000  # beyond this, every other length along the axis with the most is left out: a bound on memory
-RESOURCES = ("neurons", "bytes of memory", "bytes of synapses", "input axons", "output axons")
-_WAY_OUT = {
-    "neurons": "a profile with larger cores",
-    "bytes of memory": "a narrower layer, or a profile with larger cores",
-    "bytes of synapses": "a narrower layer, or a profile with larger cores",
-    "input axons": "a shorter --length, or a profile with more axons",
-    "output axons": "a shorter --length, or a profile with more axons",
-}
-
-
-def limits(profile: HardwareProfile) -> Index:
-    """What a core has of each of `RESOURCES`."""
-    p = profile
-    return np.array([p.neurons_per_core, p.core_memory_bytes, p.synapse_memory_bytes, p.input_axons_per_core, p.output_axons_per_core])
+_MOST_CANDIDATES = 500_000  # beyond this, every other length along the coordinate with the most is left out: a bound on memory
+_TIE = 0.5  # found on the shipped widths at 14 to 715 tokens: at 0.2 14 tokens take 20 cores, from 0.5 on 16
 
 
 @dataclass(frozen=True)
@@ -43,12 +37,18 @@ class Grain:
     per_core: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fan:
-    """Output slots that each source neuron of one stage (None: of every stage) takes at most for one projection."""
+    """A projection that leaves a population: `slots` at each neuron that it leaves from, at most."""
 
-    stage: int | None
+    wiring: Wiring
+    target: Grid
     slots: int
+
+    def used(self, extents: Extents) -> Index:
+        """(slices,) slots of slices of these extents."""
+        most = self.wiring.most_senders(self.target, extents)
+        return self.slots * np.prod(list(most.values()), axis=0, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,97 +56,168 @@ class Choice:
     """A population's cuts and the format of each projection into it, by synapse name."""
 
     tiling: Tiling
-    forms: dict[str, str]
+    forms: dict[str, Form]
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Ways to cut a grid evenly, each (candidates,) by coordinate: pieces, and extents of the largest slice."""
+
+    grid: Grid
+    pieces: Extents
+    extents: Extents
+
+    @property
+    def slices(self) -> Index:
+        """(candidates,)."""
+        return _product(self.pieces)
+
+    @property
+    def sizes(self) -> Index:
+        """(candidates,) neurons of a slice, at most."""
+        return _product(self.extents)
+
+    def tiling(self, number: int) -> Tiling:
+        """One of them."""
+        return even(self.grid, [int(n[number]) for n in self.pieces.values()])
+
+
+def candidates(grid: Grid) -> Candidates:
+    """Every length that an even cut has, along each coordinate."""
+    sizes = grids.extents(grid)
+    options = {name: np.unique(-(-n // np.arange(1, n + 1))) for name, n in sizes.items()}
+    while np.prod([len(o) for o in options.values()]) > _MOST_CANDIDATES:
+        longest = max(options, key=lambda name: len(options[name]))
+        options[longest] = np.append(options[longest][:-1:2], options[longest][-1])
+    lengths = [g.ravel() for g in np.meshgrid(*options.values(), indexing="ij")]
+    return Candidates(grid, {name: -(-size // n) for (name, size), n in zip(sizes.items(), lengths)}, dict(zip(sizes, lengths)))
 
 
 def choose(
-    program: Program, population: Population, inputs: Sequence[Projection], fans: Sequence[Fan], profile: HardwareProfile, grain: Grain
+    program: Scheduled,
+    population: Population,
+    inputs: Sequence[Projection],
+    fans: Sequence[Fan],
+    settings: Settings,
+    profile: HardwareProfile,
+    grain: Grain,
 ) -> Choice:
     """The best cuts.
 
     Raises `DoesNotFit` where even a single neuron is too much for a core.
     """
-    pieces, boxes = _candidates(program, population)
-    slices = pieces.prod(1)
-    found = [_cheapest(program, p, _variants(population, boxes), slices, profile) for p in inputs]
-    uses, forms = _uses(population, inputs, found, fans, profile, boxes), [f.form for f in found]
-    share = (uses / limits(profile)).max(1)
+    tried = candidates(population.grid)
+    spare = _spare(population, len(inputs), tried, profile)
+    found = [_cheapest(program, p, tried, spare, profile) for p in inputs]
+    uses = _uses(population, inputs, found, fans, settings, profile, tried)
+    share = resources.shares(uses, profile).max(1)
     if not (share <= 1).any():
-        _refuse(population, profile, uses[np.argmin(share)])
-    burden = sum((f.burden for f in found), np.zeros(len(slices)))
-    best = _best(slices, share, burden, sum((f.reached for f in found), np.zeros_like(slices)), grain)
-    cuts = tuple(even_cuts(extent(a, population, program.dims), int(n)) for a, n in zip(grid_axes(population.axes), pieces[best]))
-    return Choice(Tiling(population, program.dims, cuts), {p.synapse.name: FORMATS[f[best]] for p, f in zip(inputs, forms)})
+        refuse(population, profile, uses, int(np.argmin(share)))
+    burden = sum((f.burden for f in found), np.zeros(len(share)))
+    best = _best(tried.slices, share, burden, sum((f.reached for f in found), np.zeros_like(tried.slices)), grain)
+    return Choice(tried.tiling(best), {p.synapse.name: p.forms[f.form[best]] for p, f in zip(inputs, found)})
 
 
-def _candidates(program: Program, population: Population) -> tuple[Index, Boxes]:
-    """(candidates, axes) pieces along each axis, and the largest box of each candidate, at the origin."""
-    sizes = [extent(a, population, program.dims) for a in grid_axes(population.axes)]
-    options = [np.unique(-(-n // np.arange(1, n + 1))) for n in sizes]
-    while np.prod([len(o) for o in options]) > _MOST_CANDIDATES:
-        longest = int(np.argmax([len(o) for o in options]))
-        options[longest] = np.append(options[longest][:-1:2], options[longest][-1])
-    lengths = np.stack([g.ravel() for g in np.meshgrid(*options, indexing="ij")], 1)
-    return -(-np.array(sizes) // lengths), np.stack([np.zeros_like(lengths), lengths], 2)
+def slices_heard(p: Projection, pieces: Extents) -> Index:
+    """(candidates,) slices that one source neuron reaches, at most."""
+    found = _product({name: pieces[name] for name in p.reached} or {"": np.ones(1, np.int64)})
+    if p.ties.alike or not p.source:
+        return found
+    most = int(numbers(p.synapse.wiring.fan_out(p.source, p.target)).max(initial=0))
+    return np.minimum(found, most)
 
 
-def _variants(population: Population, boxes: Boxes) -> tuple[Boxes, ...]:
-    """A relay's first stage has other synapses than the later ones, so a slice of either is costed."""
-    later = boxes.copy()
-    later[:, 0] += 1
-    return (boxes, later) if population.stages > 1 else (boxes,)
-
-
-def _uses(
-    population: Population, inputs: Sequence[Projection], found: Sequence[_Cheapest], fans: Sequence[Fan], profile: HardwareProfile, boxes: Boxes
-) -> Index:
-    """(candidates, RESOURCES) at most."""
-    size = boxes[:, :, 1].prod(1)
-    state = size * (profile.state_bytes + profile.bias_bytes * (population.bias is not None))
-    stored_bytes, axons = (sum((part for part in parts), np.zeros_like(size)) for parts in ([f.bits for f in found], [f.axons for f in found]))
-    stored_bytes //= 8
-    slots = sum((f.slots * (size if f.stage is None else size // boxes[:, 0, 1]) for f in fans), np.zeros_like(size))
-    slots = slots + sum((f.slots * size for f, p in zip(found, inputs) if isinstance(p.synapse.wiring, Shift)), np.zeros_like(size))
-    return np.stack([size, state + stored_bytes, stored_bytes, axons, slots], 1)
+def refuse(population: Population, profile: HardwareProfile, uses: resources.Uses, number: int) -> None:
+    """The resource that even this slice has too little of."""
+    of = resources.used(uses, number, profile)
+    what = resources.scarcest(of)
+    message = f"{profile.name}: {population.name}: its smallest slice needs {of[what].used} {what}, a core has {of[what].limit}"
+    raise DoesNotFit(message, resources.WAY_OUT[what])
 
 
 @dataclass(frozen=True, eq=False)
 class _Cheapest:
-    """Each candidate's best format and its costs, all (candidates,)."""
+    """Each candidate's best format, by its number, and its costs, all (candidates,)."""
 
     form: Index
     bits: Index
     axons: Index
-    reached: Index
     slots: Index
+    reached: Index
     burden: NDArray[np.float64]
 
 
-def _cheapest(program: Program, p: Projection, variants: Sequence[Boxes], slices: Index, profile: HardwareProfile) -> _Cheapest:
+def _cheapest(program: Scheduled, p: Projection, tried: Candidates, spare: NDArray[np.float64], profile: HardwareProfile) -> _Cheapest:
     """The format that takes the fewest cores' worth: of memory or input axons in the slices, and of output slots at the source."""
-    square = replace(program, dims=replace(program.dims, causal=False))  # below the diagonal a slice is a full rectangle
-    costs = [_most([stored(square, p, boxes, form, profile, exact=False) for boxes in variants]) for form in FORMATS]
-    here = [np.maximum(c.bits / 8 / profile.synapse_memory_bytes, c.axons / profile.input_axons_per_core) for c in costs]
-    there = [_burden(program, p, c, slices, profile) for c in costs]
-    form = np.argmin([np.where(a <= 1, a * slices + b, np.inf) for a, b in zip(here, there)], 0)
-    bits, axons, burden = (np.choose(form, parts) for parts in ([c.bits for c in costs], [c.axons for c in costs], there))
-    return _Cheapest(form, bits, axons, costs[0].reached, np.array([c.slots for c in costs])[form], burden)
+    costs = bound(p, tried.pieces, tried.extents, p.forms, profile)
+    reached = _product(p.synapse.wiring.most_sources(p.source, tried.extents))
+    here = [_worth(c, profile) for c in costs]
+    there = [_burden(program, p, form.slots(profile), tried.slices, reached, profile) for form in p.forms]
+    form = np.argmin([np.where(a <= 1, _beyond(a, spare) * tried.slices + b, np.inf) for a, b in zip(here, there)], 0)
+    of = np.arange(len(form))
+    bits, axons, burden = (np.stack(parts)[form, of] for parts in ([c.bits for c in costs], [c.axons for c in costs], there))
+    return _Cheapest(form, bits, axons, np.array([f.slots(profile) for f in p.forms])[form], reached, burden)
 
 
-def _most(costs: Sequence[Stored]) -> Stored:
-    bits, axons, reached = (np.max([getattr(c, name) for c in costs], axis=0) for name in ("bits", "axons", "reached"))
-    return Stored(bits, axons, reached, costs[0].slots)
+def _beyond(share: NDArray[np.float64], spare: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What of a share makes a core's slices smaller than its neurons do; half of the rest, so that of two that do not the smaller is taken."""
+    return np.maximum(share - spare, 0) + _TIE * share
 
 
-def _burden(program: Program, p: Projection, found: Stored, slices: Index, profile: HardwareProfile) -> NDArray[np.float64]:
+def _spare(population: Population, inputs: int, tried: Candidates, profile: HardwareProfile) -> NDArray[np.float64]:
+    """(candidates,) share of a core's memory that its neurons leave to each input before they are what fills it."""
+    state = profile.state_bytes + profile.bias_bytes * (population.neuron is not None and population.neuron.bias is not None)
+    return np.maximum(tried.sizes / profile.neurons_per_core - tried.sizes * state / profile.core_memory_bytes, 0) / max(inputs, 1)
+
+
+def _worth(c: Stored, profile: HardwareProfile) -> NDArray[np.float64]:
+    return np.maximum(c.bits / 8 / profile.synapse_memory_bytes, c.axons / profile.input_axons_per_core)
+
+
+def _burden(program: Scheduled, p: Projection, slots: int, slices: Index, reached: Index, profile: HardwareProfile) -> NDArray[np.float64]:
     """Cores' worth of output slots that the source needs beyond its even share, since it must reach every slice that hears it."""
-    source = program.by_name[p.synapse.source]
-    if source.role == SOURCE or isinstance(p.synapse.wiring, Shift):
+    source = program.network.by_name[p.synapse.source]
+    if source.neuron is None or source.name == p.synapse.target:
         return np.zeros(len(slices))
-    size, leaving = program.dims.size(source.axes), sum(s.source == source.name for s in program.synapses)
-    fan = found.slots * np.maximum(slices * found.reached / size, 1)
-    even = profile.output_axons_per_core / profile.neurons_per_core / leaving
-    return np.asarray(np.maximum(fan - even, 0) * size / profile.output_axons_per_core)
+    leaving = sum(s.source == source.name for s in program.network.synapses)
+    fan = slots * np.maximum(slices * reached / source.size, 1)
+    even_share = profile.output_axons_per_core / profile.neurons_per_core / leaving
+    return np.asarray(np.maximum(fan - even_share, 0) * source.size / profile.output_axons_per_core)
+
+
+def _uses(
+    population: Population,
+    inputs: Sequence[Projection],
+    found: Sequence[_Cheapest],
+    fans: Sequence[Fan],
+    settings: Settings,
+    profile: HardwareProfile,
+    tried: Candidates,
+) -> resources.Uses:
+    """(candidates,) at most."""
+    assert population.neuron is not None, "a host plays it"
+    size, none = tried.sizes, np.zeros_like(tried.sizes)
+    state = size * (profile.state_bytes + profile.bias_bytes * (population.neuron.bias is not None))
+    stored_bytes = sum((f.bits for f in found), none) // 8
+    slots = sum((fan.used(tried.extents) for fan in fans), none)
+    own = [(p, f) for p, f in zip(inputs, found) if p.synapse.source == population.name]
+    slots = slots + sum((f.slots * slices_heard(p, tried.pieces) * size for p, f in own), none)
+    return {
+        resources.NEURONS: size,
+        resources.MEMORY: state + stored_bytes,
+        resources.SYNAPSES: stored_bytes,
+        resources.INPUT_AXONS: sum((f.axons for f in found), none),
+        resources.OUTPUT_AXONS: slots,
+        resources.CONFIGURATIONS: _configurations(settings, tried),
+    }
+
+
+def _configurations(settings: Settings, tried: Candidates) -> Index:
+    """(candidates,) of the slice that has most."""
+    if settings.numbers.size == 1:
+        return np.ones_like(tried.sizes)
+    cuts, which = np.unique(np.stack([tried.pieces[name] for name in settings.along], 1), axis=0, return_inverse=True)
+    return np.array([settings.most(cut) for cut in cuts.tolist()], np.int64)[which.ravel()]
 
 
 def _best(slices: Index, share: NDArray[np.float64], burden: NDArray[np.float64], reached: Index, grain: Grain) -> int:
@@ -158,10 +229,5 @@ def _best(slices: Index, share: NDArray[np.float64], burden: NDArray[np.float64]
     return int(near[order[0]])
 
 
-def _refuse(population: Population, profile: HardwareProfile, uses: Index) -> None:
-    """The resource that even the smallest slice has too little of."""
-    over = int(np.argmax(uses / limits(profile)))
-    what = RESOURCES[over]
-    raise DoesNotFit(
-        f"{profile.name}: {population.name}: its smallest slice needs {uses[over]} {what}, a core has {limits(profile)[over]}", _WAY_OUT[what]
-    )
+def _product(extents: Extents) -> Index:
+    return np.prod(list(extents.values()), axis=0, dtype=np.int64)

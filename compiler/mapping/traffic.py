@@ -13,14 +13,14 @@ from tritspike.compiler.mapping.board import Hops, hops, places
 from tritspike.compiler.mapping.partition import HOST, Partition
 from tritspike.compiler.mapping.rates import Rates
 from tritspike.hw_profiles.profile import HardwareProfile
-from tritspike.runtime.tiling import Index
+from tritspike.runtime.network.grid import Index
 
 HOST_CORE = np.zeros(1, np.int64)  # where the host's spikes enter the board: assumed at the first core of the first chip
 
 
 @dataclass(frozen=True, eq=False)
 class Traffic:
-    """Expected messages a sample. between: (groups, groups) from row to column. host: (groups,) from the host. A group is a core's slices."""
+    """Expected messages a window. between: (groups, groups) from row to column. host: (groups,) from the host. A group is a core's slices."""
 
     profile: HardwareProfile
     between: sp.csr_matrix
@@ -39,7 +39,7 @@ class Traffic:
         return float(inside.sum() + (self.host * self._hops(HOST_CORE, core).weighed(self.profile)).sum())
 
     def hop_counts(self, core: Index) -> tuple[float, float, float]:
-        """Hops a sample of all messages, host's included: tile hops along x, along y, links between chips."""
+        """Hops a window of all messages, host's included: tile hops along x, along y, links between chips."""
         source, target, messages = self.listed
         inside, outside = self._hops(core[source], core[target]), self._hops(HOST_CORE, core)
         x, y, chips = (float((messages * a).sum() + (self.host * b).sum()) for a, b in zip(_parts(inside), _parts(outside)))
@@ -47,7 +47,7 @@ class Traffic:
 
     @property
     def messages(self) -> float:
-        """Messages a sample, the host's included."""
+        """Messages a window, the host's included."""
         return float(self.between.sum() + self.host.sum())
 
     def _hops(self, source: Index, target: Index) -> Hops:
@@ -59,10 +59,10 @@ def _parts(found: Hops) -> tuple[Index, Index, Index]:
 
 
 def slice_messages(partition: Partition, rates: Rates) -> NDArray[np.float64]:
-    """(edges,) messages a sample: source neurons times their population's mean spikes."""
-    program = partition.program
-    each = np.array([rates.spikes[s.source] * program.steps for s in program.synapses])
-    return partition.edges.neurons * each[partition.edges.synapse]
+    """(edges,) messages a window: source neurons times their populations' mean spikes."""
+    carried = [partition.stacked.sources[s.name] for s in partition.program.network.synapses]
+    often = np.array([np.mean([rates.spikes[name] for name in names]) * partition.program.timing.period for names in carried])
+    return partition.edges.neurons * often[partition.edges.synapse]
 
 
 def traffic(partition: Partition, group: Index, rates: Rates) -> Traffic:

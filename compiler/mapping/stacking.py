@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Grid
 from tritspike.runtime.network.network import Network, Population, Scheduled, Stream, Synapse
 from tritspike.runtime.network.neuron import Neuron, Register, Resets, Values
+from tritspike.runtime.network.stacks import stage_axis
 from tritspike.runtime.network.wiring.reach import Stage
 
 Phase = tuple[Resets, int]
@@ -30,10 +30,7 @@ class Stacked:
 
 def stacked(program: Scheduled) -> Stacked:
     """Every population in a stack, in order of latency; of stacks that are not chains there is one stage."""
-    network = program.network
-    axis = "stage"
-    while any(axis in grids.names(p.grid) for p in network.populations):
-        axis += "'"
+    network, axis = program.network, stage_axis(program.network)
     onward = _onward(program)
     members = {chain[0]: chain for chain in _chains(program, onward)}
     stages = {first: len(chain) for first, chain in members.items()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tritspike.compiler.networks.mapping.stacking import phase
+from tritspike.compiler.mapping.stacking import phase
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.boxes import Tiling, even_cuts
 from tritspike.runtime.network.grid import Axis, Grid, Index
