@@ -148,29 +148,33 @@ def _resources(r: Report) -> Table:
 
 def _costs(r: Report) -> Table:
     """Traffic, energy and time."""
-    if r.texts:
-        table = _table(f"a sentence of {r.texts.tokens:.1f} tokens, streamed; modelled, not measured", "figure", "a sentence", "a token")
-    else:
+    if r.texts is None:
         table = _table("a window, streamed; modelled, not measured", "figure", "a window")
-    for name, value, form in _cost_rows(r):
-        table.add_row(name, form.format(value), *([form.format(value / r.texts.tokens)] if r.texts else []))
-    for other, weighed in (("random", r.traffic.random), ("program order", r.traffic.program_order)):
-        table.add_row(f"traffic, of {other} placement", f"{r.traffic.optimised / weighed:.3f}" if weighed else "no hops")
-    table.add_row("a step, us", f"{r.seconds.step * 1e6:,.1f}")
-    a_second = r.seconds.windows_a_second
-    table.add_row("throughput, a second", f"{a_second:,.0f}", *([f"{a_second * r.texts.tokens:,.0f}"] if r.texts else []))
+    else:
+        table = _table(f"a sentence of {r.texts.tokens:.1f} tokens, streamed; modelled, not measured", "figure", "a sentence", "a token")
+    for row in _cost_rows(r, r.texts.tokens if r.texts else 1.0):
+        table.add_row(*row[: len(table.columns)])
     return table
 
 
-def _cost_rows(r: Report) -> Iterator[tuple[str, float, str]]:
-    """(name, value of a window, how it is written) of what a token has a share of."""
-    yield "messages", r.traffic.messages, "{:,.0f}"
-    yield "messages x weighed hops", r.traffic.optimised, "{:,.0f}"
+def _cost_rows(r: Report, tokens: float) -> Iterator[tuple[str, str, str]]:
+    """(figure, of a window, of a token)."""
+    t, s = r.traffic, r.seconds
+    yield "messages", *_both(t.messages, tokens, "{:,.0f}")
+    yield "messages x weighed hops", *_both(t.optimised, tokens, "{:,.0f}")
+    for other, weighed in (("random", t.random), ("program order", t.program_order)):
+        yield f"of {other} placement", f"{t.optimised / weighed:.3f}" if weighed else "no hops", ""
     for cause, picojoules in r.energy_pj.items():
-        yield f"energy, uJ: {cause}", picojoules * 1e-6, "{:,.2f}"
+        yield f"energy, uJ: {cause}", *_both(picojoules * 1e-6, tokens, "{:,.2f}")
     for name, picojoules in _totals(r):
-        yield name, picojoules * 1e-6, "{:,.2f}"
-    yield "latency, us", r.seconds.latency * 1e6, "{:,.1f}"
+        yield name, *_both(picojoules * 1e-6, tokens, "{:,.2f}")
+    yield "a step, us", f"{s.step * 1e6:,.1f}", ""
+    yield "latency, us", *_both(s.latency * 1e6, tokens, "{:,.1f}")
+    yield "throughput, a second", f"{s.windows_a_second:,.0f}", f"{s.windows_a_second * tokens:,.0f}"
+
+
+def _both(value: float, tokens: float, form: str) -> tuple[str, str]:
+    return form.format(value), form.format(value / tokens)
 
 
 def _totals(r: Report) -> Iterator[tuple[str, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,23 @@ def run(program: Scheduled, inputs: Inputs, record: bool = False) -> Outcome:
     """
     require_sound(program)
     require_stepped(program, len(inputs), record)
-    chip, windows = _Chip(program, inputs), len(inputs)
+    return drive(_Chip(program, inputs), program, len(inputs), record)
+
+
+class Chip(Protocol):
+    """Anything that steps a network. spikes: of every population after the last step."""
+
+    spikes: dict[str, Bools]
+
+    def advance(self, step: int) -> None:
+        """All populations from step - 1 to step, which counts from 1."""
+
+    def membranes(self, name: str) -> Ints:
+        """(neurons,) v of one population."""
+
+
+def drive(chip: Chip, program: Scheduled, windows: int, record: bool) -> Outcome:
+    """Step until the last window has passed the last population. Raises `RangeError` where a neuron fires whose membrane is read."""
     kept = {p.name: np.zeros((windows, program.timing.period, p.size), np.bool_) for p in program.network.populations} if record else None
     readers = [_Reader(program, probe, windows) for probe in program.network.probes]
     for step in range(1, windows * program.timing.period + program.depth + 1):
@@ -39,14 +56,19 @@ def run(program: Scheduled, inputs: Inputs, record: bool = False) -> Outcome:
 
 def _keep(kept: dict[str, Bools], program: Scheduled, step: int, spikes: dict[str, Bools]) -> None:
     for name, now in spikes.items():
-        window, phase = _when(program, name, step)
+        window, phase = when(program, name, step)
         if 0 <= window < len(kept[name]):
             kept[name][window, phase] = now
 
 
-def _when(program: Scheduled, name: str, step: int) -> tuple[int, int]:
+def when(program: Scheduled, name: str, step: int) -> tuple[int, int]:
     """(window, step in it) that a population sees at `step`; steps count from 1."""
     return divmod(step - 1 - program.latency[name], program.timing.period)
+
+
+def of_line(line: Bools, window: int, phase: int) -> Bools:
+    """(neurons,) of (windows, steps, neurons) that a port plays; silence behind the last window."""
+    return line[window, phase] if window < len(line) else np.zeros(line.shape[2], np.bool_)
 
 
 @dataclass(eq=False)
@@ -68,14 +90,16 @@ class _Chip:
         """From step - 1 to step."""
         self.spikes = {name: self._play(name, step) if name in self.played else self._fire(name, step) for name in self.spikes}
 
+    def membranes(self, name: str) -> Ints:
+        """(neurons,)."""
+        return self.states[name].v
+
     def _play(self, name: str, step: int) -> Bools:
-        window, phase = _when(self.program, name, step)
-        line = self.played[name]
-        return line[window, phase] if window < len(line) else np.zeros(line.shape[2], np.bool_)
+        return of_line(self.played[name], *when(self.program, name, step))
 
     def _fire(self, name: str, step: int) -> Bools:
         state = self.states[name]
-        if begins(self.program.timing, state.resets, *_when(self.program, name, step)):
+        if begins(self.program.timing, state.resets, *when(self.program, name, step)):
             state.start(state.v.shape)
         total = np.zeros(len(state.v), np.int64)
         for s in self.program.network.inputs(name):
@@ -95,14 +119,14 @@ class _Reader:
     def __post_init__(self) -> None:
         self.found = np.zeros((self.windows, self.program.network.by_name[self.probe.population].size), np.int64)
 
-    def take(self, step: int, chip: _Chip) -> None:
+    def take(self, step: int, chip: Chip) -> None:
         """Look at the chip after `step`. Raises `RangeError` where a neuron fires whose membrane is read."""
         name = self.probe.population
-        window, phase = _when(self.program, name, step)
+        window, phase = when(self.program, name, step)
         if self.probe.reads is Reads.COUNT:
             if 0 <= window < self.windows:
                 self.found[window] += chip.spikes[name]
             return
-        require_read(name, chip.spikes[name], chip.states[name].v)
+        require_read(name, chip.spikes[name], chip.membranes(name))
         if 0 <= window < self.windows and phase == self.program.timing.period - 1:
-            self.found[window] = chip.states[name].v
+            self.found[window] = chip.membranes(name)
