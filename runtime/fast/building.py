@@ -10,7 +10,7 @@ from tritspike.runtime import arith
 from tritspike.runtime.fast import facts
 from tritspike.runtime.fast.rows import Place, channels, row_axis
 from tritspike.runtime.fast.stages import Attention, Lanes, Linear, Reader
-from tritspike.runtime.network.grid import Grid, Pairs
+from tritspike.runtime.network.grid import Axis, Grid, Pairs
 from tritspike.runtime.network.network import Network, Population, Scheduled, Synapse
 from tritspike.runtime.network.neuron import Neuron, Values, numbers
 from tritspike.runtime.network.rows import PADDING
@@ -20,10 +20,20 @@ from tritspike.runtime.network.wiring.maps import Follow
 
 @dataclass(frozen=True, eq=False)
 class Product:
-    """An AND that no population stores: by how its sides are found along rows, the populations that it meets."""
+    """An AND that no population stores: by how its sides are found along rows, the populations that it meets. inner: perhaps heads, and channels."""
 
     query: str
     key: str
+    pairs: Pairs
+    inner: tuple[Axis, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """What sums a product over channels: the product, and (gain, keep, threshold, bounded)."""
+
+    product: str
+    how: Lanes
 
 
 @dataclass(eq=False)
@@ -35,7 +45,7 @@ class Building:
     places: dict[str, Place] = field(default_factory=dict)
     repeats: dict[str, str] = field(default_factory=dict)
     products: dict[str, Product] = field(default_factory=dict)
-    scores: dict[str, tuple[Product, Lanes]] = field(default_factory=dict)
+    scores: dict[str, Score] = field(default_factory=dict)
     summed: set[str] = field(default_factory=set)
     stages: list[Linear | Attention] = field(default_factory=list)
     readers: dict[str, Reader] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from tritspike.runtime.fast.rows import Buffers
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Pairs
 from tritspike.runtime.network.network import Population, Scheduled, Synapse
+from tritspike.runtime.network.outcome import Ask
 from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.network.wiring import Join
 from tritspike.runtime.network.wiring.maps import meetings
@@ -20,10 +21,10 @@ from tritspike.runtime.network.wiring.maps import meetings
 Bools = NDArray[np.bool_]
 
 
-def windows(program: Scheduled, plan: Plan, rows: Rows, buffers: Buffers) -> dict[str, Bools]:
-    """(windows, steps, neurons) of every population."""
+def windows(program: Scheduled, plan: Plan, rows: Rows, buffers: Buffers, ask: Ask) -> dict[str, Bools]:
+    """(windows, steps, neurons) of every population that was asked for."""
     known = _Known(program, plan, rows, buffers)
-    return {p.name: known.of(p.name) for p in program.network.populations}
+    return {p.name: known.of(p.name) for p in program.network.populations if ask.wants(p.name)}
 
 
 @dataclass(frozen=True, eq=False)

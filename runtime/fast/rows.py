@@ -37,3 +37,9 @@ def channels(grid: Grid, along: str | None) -> Grid | None:
     if along is None:
         return grid
     return grid[1:] if grid and grid[0].names == (along,) else None
+
+
+def longest(network: Network) -> int:
+    """Rows of a window, at most."""
+    along = row_axis(network)
+    return max((axis.cells for p in network.populations for axis in p.grid if axis.names == (along,)), default=1)

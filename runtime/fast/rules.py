@@ -10,15 +10,15 @@ import numpy as np
 from tritspike.runtime import arith, bits
 from tritspike.runtime.bits import PLANES
 from tritspike.runtime.fast import facts
-from tritspike.runtime.fast.building import Building, Product, membranes
+from tritspike.runtime.fast.attention import KeepProduct, SpikingAttention
+from tritspike.runtime.fast.building import Building, membranes
 from tritspike.runtime.fast.rows import Place, channels
-from tritspike.runtime.fast.stages import OWN, Attention, Counts, Lanes, Linear, Pooled, Reader
+from tritspike.runtime.fast.stages import OWN, Counts, Linear, Pooled, Reader
 from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network.grid import Axis, Pairs
 from tritspike.runtime.network.network import Population, Probe, Reads, Synapse
 from tritspike.runtime.network.neuron import Neuron
 from tritspike.runtime.network.ranges import bounded
-from tritspike.runtime.network.wiring import Dense, Join
+from tritspike.runtime.network.wiring import Dense
 from tritspike.runtime.network.wiring.maps import SUM, At, Follow
 from tritspike.runtime.simulator import weights
 
@@ -67,97 +67,6 @@ class SkipRepeater:
             return "not proved to repeat a source"
         b.repeats[p.name] = b.origin(source)
         return None
-
-
-@dataclass(frozen=True)
-class KeepProduct:
-    """What fires where two inputs meet is a product inside the kernel that sums it."""
-
-    name: str = "keep-product"
-
-    def take(self, b: Building, p: Population) -> str | None:
-        """By `facts.coincides`, of a query and a key of the same rows."""
-        if not facts.coincides(b.network, p):
-            return "not proved to fire where two inputs meet"
-        pairs = [axis for axis in p.grid if isinstance(axis, Pairs)]
-        sides = {self._along(b, s, pairs[0]): b.origin(s.source) for s in b.network.inputs(p.name)} if len(pairs) == 1 else {}
-        if sides.keys() != {"query", "key"}:
-            return "its sides are not a query and a key of pairs of rows"
-        b.products[p.name] = Product(sides["query"], sides["key"])
-        return None
-
-    @staticmethod
-    def _along(b: Building, s: Synapse, pairs: Pairs) -> str:
-        """Which side of the pairs a source is found at: a source over pairs itself is found at their query."""
-        source, target = b.network.grids(s)
-        assert isinstance(s.wiring, Join)  # or it would be no product
-        read = s.wiring.read
-        if any(isinstance(axis, Pairs) for axis in source):
-            return "query" if facts.follows(read, source, target) else "neither"
-        sides = {pairs.query.name: "query", pairs.key.name: "key"}
-        rule = read.get(b.along or "")
-        others = {name: r for name, r in read.items() if name != b.along}
-        if not isinstance(rule, Follow) or (rule.stride, rule.offset) != (1, 0) or others != {name: Follow(name) for name in others}:
-            return "neither"
-        return sides.get(rule.target, "neither")
-
-
-@dataclass(frozen=True)
-class SpikingAttention:
-    """Scores that sum a product over channels, and contexts that sum scores times values over keys, in one kernel."""
-
-    name: str = "spiking-attention"
-
-    def take(self, b: Building, p: Population) -> str | None:
-        """A score waits for the context that hears it."""
-        _, heard = b.masks(p)
-        if len(heard) != 1 or heard[0].source not in b.products or not isinstance(heard[0].wiring, Join):
-            return "it does not hear one product"
-        if p.neuron is None or not facts.unbiased(p.neuron):
-            return "a product and a bias"
-        if (why := membranes(b, p)) is not None:
-            return why
-        (s,) = heard
-        how = np.array([facts.weight(s), p.neuron.keep, int(p.neuron.vth) << arith.INPUT_SHIFT, bounded(b.program, p)], np.int32)  # type: ignore[arg-type]
-        return (self._score if any(isinstance(axis, Pairs) for axis in p.grid) else self._context)(b, p, s, how)
-
-    def _score(self, b: Building, p: Population, s: Synapse, how: Lanes) -> str | None:
-        product = b.products[s.source]
-        if not {product.query, product.key} <= b.places.keys() or _heads(b, s.source, p) is None:
-            return "its product is not one of two populations of heads of channels"
-        b.summed.add(s.source)
-        b.scores[p.name] = (product, how)
-        return None
-
-    def _context(self, b: Building, p: Population, s: Synapse, how: Lanes) -> str | None:
-        product = b.products[s.source]
-        shape = _heads(b, s.source, None)
-        if product.query not in b.scores or product.key not in b.places or shape is None or b.channels(p) is None:
-            return "its product is not one of scores and values"
-        heads, width, causal = shape
-        scored, score = b.scores[product.query]
-        sides = (b.places[scored.query], b.places[scored.key], b.places[product.key])
-        b.summed.add(s.source)
-        b.stages.append(
-            Attention(sides=sides, score=score, context=how, scores=product.query, buffer=p.name, heads=heads, width=width, causal=causal)
-        )
-        b.places[product.query], b.places[p.name] = Place(product.query, 0, heads), Place(p.name, 0, heads * width)
-        return None
-
-
-def _heads(b: Building, product: str, score: Population | None) -> tuple[int, int, bool] | None:
-    """(heads, channels of each, causal) of a product over pairs, perhaps heads, and channels, which a score sums over the last of."""
-    over = b.network.by_name[product].grid
-    pairs, others = [a for a in over if isinstance(a, Pairs)], [a for a in over if isinstance(a, Axis)]
-    if len(pairs) != 1 or len(others) not in (1, 2):
-        return None
-    *heads, channel = others
-    if score is not None:
-        wiring = b.network.inputs(score.name)[0].wiring
-        summed = isinstance(wiring, Join) and wiring.read.get(channel.name) is SUM
-        if not summed or set(grids.names(score.grid)) != {*pairs[0].names, *(h.name for h in heads)}:
-            return None
-    return (heads[0].size if heads else 1), channel.size, pairs[0].causal
 
 
 @dataclass(frozen=True)

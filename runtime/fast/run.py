@@ -2,49 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from tritspike.runtime import bits
+from tritspike.runtime.fast.counting import Counter
 from tritspike.runtime.fast.plan import Plan, plan
 from tritspike.runtime.fast.recorded import windows
 from tritspike.runtime.fast.rows import Buffers
 from tritspike.runtime.network import generic
+from tritspike.runtime.network.activity import counted
 from tritspike.runtime.network.network import Inputs, Scheduled
-from tritspike.runtime.network.outcome import Outcome
+from tritspike.runtime.network.outcome import Ask, Outcome
 from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.simulator import chosen
 
 
-def run(program: Scheduled, inputs: Inputs, record: bool = False, plainly: bool | None = None) -> Outcome:
-    """What `literal.run` gives. plainly: in numpy instead of compiled kernels, or not; by default for a little work (`simulator/chosen.py`).
+def run(program: Scheduled, inputs: Inputs, record: bool | Collection[str] = False, count: bool = False, plainly: bool | None = None) -> Outcome:
+    """What `literal.run` gives, in the calling thread; with `record` the spikes of all populations or of those named, with `count` how many.
 
+    plainly: in numpy instead of compiled kernels, or not; by default for a little work (`simulator/chosen.py`).
     Raises `RangeError` where some input could leave a register, whether this one does or not.
     """
-    found, _ = plan(program)
+    (found, _), ask = plan(program), Ask(record, count)
     if isinstance(inputs, Rows):
         inputs.require(program)
-    if found is None or not isinstance(inputs, Rows):
-        return generic.run(program, inputs, record)
-    buffers = _run(program, found, inputs, record, plainly)
-    using = chosen.module(0, plainly)
-    read = {name: reader.read(inputs, buffers, using) for name, reader in found.readers.items()}
-    return Outcome(read, windows(program, found, inputs, buffers) if record else None)
+        if found is not None:
+            return _packed(program, found, inputs, ask, plainly)
+    return _generic(program, inputs, ask)
 
 
-def _run(program: Scheduled, found: Plan, rows: Rows, record: bool, plainly: bool | None) -> Buffers:
+def _generic(program: Scheduled, inputs: Inputs, ask: Ask) -> Outcome:
+    whole = generic.run(program, inputs, bool(ask.record) or ask.count)
+    spikes = whole.spikes or {}
+    kept = {name: some for name, some in spikes.items() if ask.wants(name)} if ask.record else None
+    return Outcome(whole.read, kept, counted(program, spikes) if ask.count else None)
+
+
+def _packed(program: Scheduled, found: Plan, rows: Rows, ask: Ask, plainly: bool | None) -> Outcome:
+    """Stage after stage; a buffer goes after its last use, unless spikes are recorded."""
     steps, count = program.timing.steps, len(rows.window)
     using = chosen.module(found.weights() * count * steps, plainly)
-    ports = {port.population: rows.words[port.plays] for port in program.network.ports if port.population in found.places}
-    buffers, used, longest = dict(ports), found.last_use(), int(rows.lengths.max(initial=0))
+    buffers, used, longest = played(program, found, rows.words), found.last_use(), int(rows.lengths.max(initial=0))
+    counter = Counter(program, found, rows, buffers, chosen.counting(using)) if ask.count else None
     for n, stage in enumerate(found.stages):
-        for name, words in stage.writes(longest).items():
-            buffers[name] = np.zeros((count, steps, words), np.uint64)
+        buffers |= {name: np.zeros((count, steps, *words), np.uint64) for name, words in stage.writes(longest).items()}
         stage.run(rows, buffers, using)
-        if not record:
+        if counter:
+            counter.take(stage, buffers)
+        if not ask.record:
             buffers = {name: words for name, words in buffers.items() if used.get(name, -1) > n}
-    return buffers
+    read = {name: reader.read(rows, buffers, using) for name, reader in found.readers.items()}
+    spikes = windows(program, found, rows, buffers, ask) if ask.record else None
+    return Outcome(read, spikes, counter.activity() if counter else None)
+
+
+def played(program: Scheduled, found: Plan, words: Mapping[str, bits.Words]) -> Buffers:
+    """Words by what a port plays, as the buffers of populations; padding has none."""
+    return {port.population: words[port.plays] for port in program.network.ports if port.population in found.places}
 
 
 def packed(spikes: Mapping[str, np.ndarray]) -> Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Protocol
@@ -26,11 +27,20 @@ class Stage(Protocol):
     def reads(self) -> tuple[Place, ...]:
         """What must be there."""
 
-    def writes(self, longest: int) -> dict[str, int]:
-        """Words a row and step, by buffer, for windows of up to `longest` rows."""
+    def writes(self, longest: int) -> dict[str, tuple[int, ...]]:
+        """Words of a row and step, by buffer, for windows of up to `longest` rows."""
 
-    def run(self, rows: Rows, buffers: Buffers, using: ModuleType) -> None:
-        """Fill the buffers that it writes."""
+    def copies(self) -> int:
+        """Words of a row and step that it makes for itself."""
+
+    def reach(self) -> tuple[int | None, int]:
+        """How many rows before its own each row hears, and how many behind it; None: all before it."""
+
+    def run(self, rows: Rows, buffers: Buffers, using: ModuleType, begin: int = 0) -> None:
+        """Fill the buffers that it writes, rows from `begin` on of each window."""
+
+    def coincidences(self, rows: Rows, buffers: Buffers, counting: ModuleType) -> dict[str, int]:
+        """Spikes of the products that it sums, over all windows and steps; `counting` has the kernels that count."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,9 +67,17 @@ class Linear:
         """Source, and what it skips from."""
         return self.source, self.skip
 
-    def writes(self, longest: int) -> dict[str, int]:
+    def writes(self, longest: int) -> dict[str, tuple[int, ...]]:
         """Its own buffer."""
-        return {self.buffer: len(self.keep)}
+        return {self.buffer: (len(self.keep),)}
+
+    def copies(self) -> int:
+        """The words of its source, once for each offset."""
+        return 0 if self.offsets == OWN else bits.words(self.source.width) * len(self.offsets)
+
+    def reach(self) -> tuple[int | None, int]:
+        """By its offsets; its own row is skipped from too."""
+        return max(-min(self.offsets), 0), max(*self.offsets, 0)
 
     def run(self, rows: Rows, buffers: Buffers, using: ModuleType, begin: int = 0) -> None:
         """Rows from `begin` on, from all rows of its sources."""
@@ -70,6 +88,10 @@ class Linear:
         lanes = (self.gain, self.bias, self.keep, self.vth)
         skip = (buffers[self.skip.buffer][begin:], self.skip.first, self.skip_gain)
         using.linear(heard[begin:], first, inputs, self.table, self.signs, *lanes, *skip, self.bounded, buffers[self.buffer][begin:])
+
+    def coincidences(self, rows: Rows, buffers: Buffers, counting: ModuleType) -> dict[str, int]:
+        """None."""
+        return {}
 
     def alike(self, other: Linear) -> bool:
         """Whether both hear the same alone, through the same kind of weights."""
@@ -105,7 +127,10 @@ def side_by_side(words: bits.Words, offsets: tuple[int, ...], window: Ints) -> b
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Attention:
-    """Scores and contexts of one layer; `score` and `context` are (gain, keep, threshold, bounded). heads of `width` channels each."""
+    """Scores and contexts of one layer; `score` and `context` are (gain, keep, threshold, bounded). heads of `width` channels each.
+
+    products: the populations that scores and contexts sum.
+    """
 
     sides: tuple[Place, Place, Place]
     score: Lanes
@@ -115,23 +140,39 @@ class Attention:
     heads: int
     width: int
     causal: bool
+    products: tuple[str, str]
 
     def reads(self) -> tuple[Place, ...]:
         """Query, key and value."""
         return self.sides
 
-    def writes(self, longest: int) -> dict[str, int]:
-        """A row's scores for every key, and its context."""
-        return {self.scores: self.heads * bits.words(longest), self.buffer: bits.words(self.heads * self.width)}
+    def writes(self, longest: int) -> dict[str, tuple[int, ...]]:
+        """A row's scores for every key, head by head, and its context."""
+        return {self.scores: (self.heads, bits.words(longest)), self.buffer: (bits.words(self.heads * self.width),)}
+
+    def copies(self) -> int:
+        """None."""
+        return 0
+
+    def reach(self) -> tuple[int | None, int]:
+        """All of a window or, where causal, up to its own row."""
+        return None, 0 if self.causal else sys.maxsize
 
     def run(self, rows: Rows, buffers: Buffers, using: ModuleType, begin: int = 0) -> None:
         """Rows from `begin` on of every window, which hear all of it (where causal, up to themselves)."""
-        scores = buffers[self.scores]
-        buffers[self.scores] = scores = scores.reshape(*scores.shape[:2], self.heads, -1)
         query, key, value = (buffers[side.buffer] for side in self.sides)
         firsts = np.array([side.first for side in self.sides], np.int64)
-        how = (self.score, self.context, scores, buffers[self.buffer])
+        how = (self.score, self.context, buffers[self.scores], buffers[self.buffer])
         using.attend(query, key, value, firsts, rows.starts, self.width, self.causal, begin, *how)
+
+    def coincidences(self, rows: Rows, buffers: Buffers, counting: ModuleType) -> dict[str, int]:
+        """Queries that meet keys, and scores that meet values."""
+        query, key, value = self.sides
+        met, carried = np.zeros(1, np.int64), np.zeros(1, np.int64)
+        firsts = np.array([query.first, key.first], np.int64)
+        counting.meet(buffers[query.buffer], buffers[key.buffer], firsts, query.width, rows.starts, self.causal, met)
+        counting.carry(buffers[self.scores], buffers[value.buffer], value.first, self.width, rows.starts, carried)
+        return dict(zip(self.products, (int(met[0]), int(carried[0]))))
 
 
 class Reader(Protocol):
@@ -140,6 +181,10 @@ class Reader(Protocol):
     @property
     def source(self) -> Place:
         """The population whose spikes it needs."""
+
+    @property
+    def by_row(self) -> bool:
+        """Whether each row is read by itself."""
 
     def read(self, rows: Rows, buffers: Buffers, using: ModuleType) -> Ints:
         """(windows or rows, neurons)."""
@@ -153,6 +198,11 @@ class Pooled:
     positive: bits.Words
     negative: bits.Words
     only_first: bool
+
+    @property
+    def by_row(self) -> bool:
+        """Rows are summed."""
+        return False
 
     def read(self, rows: Rows, buffers: Buffers, using: ModuleType) -> Ints:
         """(windows, neurons)."""
@@ -168,6 +218,11 @@ class Counts:
 
     source: Place
     weights: NDArray[np.float32] | None
+
+    @property
+    def by_row(self) -> bool:
+        """Each has its own."""
+        return True
 
     def read(self, rows: Rows, buffers: Buffers, using: ModuleType) -> Ints:
         """(rows, neurons)."""

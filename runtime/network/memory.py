@@ -18,9 +18,14 @@ def require_stepped(program: Scheduled, windows: int, record: bool) -> None:
 
 def require_at_once(program: Scheduled, windows: int) -> None:
     """Of `generic`: all cells, and of the largest population what computing takes. Raises `ExecutorError`."""
-    steps = windows * program.timing.period + program.depth
+    cells = at_once(program, windows * program.timing.period + program.depth)
+    _require(program, cells, "play fewer windows at once, or the reference executor")
+
+
+def at_once(program: Scheduled, steps: int) -> int:
+    """Bytes of the cells of so many steps."""
     sizes = [p.size for p in program.network.populations]
-    _require(program, steps * (_CELL * sum(sizes) + _WORK * max(sizes)), "play fewer windows at once, or the reference executor")
+    return steps * (_CELL * sum(sizes) + _WORK * max(sizes))
 
 
 def _require(program: Scheduled, cells: int, way_out: str) -> None:
