@@ -49,9 +49,7 @@ def run(
     return go_on(Lowering(network=network, timing=timing), profile, passes, dump, dumped(passes))
 
 
-def go_on(
-    given: Lowering, profile: HardwareProfile | None, passes: Sequence[Pass], dump: Path | None = None, names: Sequence[str] = ()
-) -> Lowering:
+def go_on(given: Lowering, profile: HardwareProfile | None, passes: Sequence[Pass], dump: Path | None = None, names: Sequence[str] = ()) -> Lowering:
     """The same from where some passes have been. names: of the files in `dump`, one before the first pass unless some have been."""
     files = list(names[len(names) - len(passes) :])
     if not given.holds:

@@ -12,11 +12,11 @@ from tritspike.models.bispikclm import SpikingLM
 from tritspike.models.data import Batch, Corpus, pack
 from tritspike.models.load import load_language_model, load_student
 from tritspike.models.spiking_bert import SpikingBert
+from tritspike.runtime.executors.table import DEFAULT
 from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.batches import at_length, run
 from tritspike.runtime.host.program import Program, Result
 from tritspike.runtime.host.text import Encoder, Tokens
-from tritspike.runtime.executors.table import DEFAULT
-from tritspike.runtime.host.batches import at_length, run
 from tritspike.runtime.network.outcome import Ask
 from tritspike.runtime.tasks import glue
 from tritspike.runtime.tasks.sampling import file_windows

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tritspike.compiler.networks.schedule import schedule
+from tritspike.compiler.schedule import schedule
 from tritspike.runtime import bits
 from tritspike.runtime.fast.run import run
 from tritspike.runtime.network import literal

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import random_checkpoint
 
 from tritspike.compiler.frontend.checkpoint import Checkpoint, read_checkpoint
-from tritspike.compiler.networks.encoder import network
-from tritspike.compiler.networks.lower import lower
+from tritspike.compiler.frontend.encoder import network
+from tritspike.compiler.lower import lower_network as lower
 from tritspike.runtime.checkpoint import EACH
 from tritspike.runtime.host.program import TOKENS, FrontEnd, Host, Program
 from tritspike.runtime.network.network import Windows
@@ -52,7 +52,7 @@ def of_texts(p: Program, seed: int, count: int, longest: int) -> Rows:
 
 
 if find_spec("tritspike.runtime.host.text") is None:  # until it is there: the encoder of programs of version 2, as it will be
-    from tritspike.runtime import text as old
+    from tritspike.runtime.host import text as old
 
     class _Encoder:
         def __init__(self, p: Program) -> None:

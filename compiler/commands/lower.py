@@ -15,12 +15,12 @@ from tritspike.compiler.passes.base import Pass
 from tritspike.compiler.pipeline import DEFAULT, dumped, named
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime import outputs
-from tritspike.runtime.host import file as program_file
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import write_all
-from tritspike.runtime.outputs import GRAPH, PROGRAM, Output
+from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.map_report import Report
+from tritspike.runtime.outputs import GRAPH, PROGRAM, Output
 from tritspike.runtime.tables import plan_table
 
 

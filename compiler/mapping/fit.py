@@ -9,11 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from tritspike.compiler.errors import CompileError, DoesNotFit
-from tritspike.compiler.mapping import place
+from tritspike.compiler.mapping import place, resources
 from tritspike.compiler.mapping.packing import packed
-from tritspike.compiler.mapping.rates import Rates
-from tritspike.compiler.mapping import resources
 from tritspike.compiler.mapping.partition import Partition, partition
+from tritspike.compiler.mapping.rates import Rates
 from tritspike.compiler.mapping.slicing import Grain
 from tritspike.compiler.mapping.stacking import Stacked, stacked
 from tritspike.compiler.mapping.storage import Projection, projections

@@ -12,9 +12,9 @@ from tritspike.hw_profiles.reading import read_regular, reason
 from tritspike.runtime import glue
 from tritspike.runtime.errors import DataError
 from tritspike.runtime.host.program import Program
+from tritspike.runtime.host.tokenizer import Text
 from tritspike.runtime.network.network import Inputs, Scheduled
 from tritspike.runtime.network.outcome import Activity
-from tritspike.runtime.tokenizer import Text
 
 _TEXTS = 64  # as many as `verify` compares by default; rates settle well before
 

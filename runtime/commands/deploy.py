@@ -16,11 +16,11 @@ from tritspike.runtime.executors.table import DEFAULT
 from tritspike.runtime.host.batches import at_length
 from tritspike.runtime.host.batches import run as run_texts
 from tritspike.runtime.host.program import Program
-from tritspike.runtime.network.outcome import Ask
-from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.lava import on_board
 from tritspike.runtime.lava.board import preflight
+from tritspike.runtime.network.outcome import Ask
+from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.option_values import whole
 from tritspike.runtime.outputs import BUNDLE, Output
 from tritspike.runtime.tasks.sampling import chosen_tokens
@@ -76,9 +76,7 @@ def _samples(o: argparse.Namespace, encoder: Encoder) -> tuple[Program, Rows]:
 def _pack(o: argparse.Namespace, chosen: tuple[Program, Rows], profile: HardwareProfile, out: Console) -> None:
     program, rows = chosen
     files = bundle.write(program, rows, profile.name, o.bundle)
-    out.print(
-        f"{o.bundle}: {len(files)} files, {len(rows)} samples of {program.positions} tokens; unpack it and see README.txt", soft_wrap=True
-    )
+    out.print(f"{o.bundle}: {len(files)} files, {len(rows)} samples of {program.positions} tokens; unpack it and see README.txt", soft_wrap=True)
 
 
 def _run(o: argparse.Namespace, program: Program, rows: Rows, out: Console) -> int:

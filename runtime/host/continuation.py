@@ -15,9 +15,7 @@ from tritspike.runtime.host.text import Encoder
 _BROKEN = "\ufffd"  # what a decoder shows for half a character
 
 
-def pieces(
-    encoder: Encoder, prompt: str, tokens: int, sampling: Sampling, executor: str = DEFAULT, how: How | None = None
-) -> Iterator[str]:
+def pieces(encoder: Encoder, prompt: str, tokens: int, sampling: Sampling, executor: str = DEFAULT, how: How | None = None) -> Iterator[str]:
     """Text that follows `prompt`, up to `tokens` tokens. Nothing is read before the first is asked for.
 
     Raises `InputError` for a prompt that is empty or, where `how.strict`, longer than the window; otherwise a warning says what is forgotten.

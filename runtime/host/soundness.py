@@ -15,12 +15,12 @@ from tritspike.runtime import arith
 from tritspike.runtime.checkpoint import BITS, INT32, SIZES
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.host.program import TOKENS, FrontEnd, Host, Program
+from tritspike.runtime.kinds import FLAG, LINE, TEXT, Exactly, Finite, Kind, OneOf, Whole, array, held
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network import soundness
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.network import Population, Reads, Windows
 from tritspike.runtime.network.rows import PADDING
-from tritspike.runtime.kinds import FLAG, LINE, TEXT, Exactly, Finite, Kind, OneOf, Whole, array, held
 
 _WEIGHT = Whole(-arith.WEIGHT_LIMIT, arith.WEIGHT_LIMIT)
 _INT32 = Whole(*INT32)  # what a checkpoint can hold; sums over 4,096 positions stay far from int64's end

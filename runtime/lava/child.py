@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tritspike.runtime.lava.host import Player
-from tritspike.runtime.lava.plan import CHANNEL_SLOTS
 from tritspike.runtime.lava import job
+from tritspike.runtime.lava.host import Player
 from tritspike.runtime.lava.job import Job
+from tritspike.runtime.lava.plan import CHANNEL_SLOTS
 from tritspike.runtime.lava.processes import Whole
 
 from lava.magma.core.run_conditions import RunSteps  # isort: skip  (after the remedy in stock.py)

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from tritspike.hw_profiles.errors import listed
 from tritspike.runtime.errors import ExecutorError, InputError
 from tritspike.runtime.kept import Kept, keep
-from tritspike.runtime.lava import TIME_LIMIT, room
-from tritspike.runtime.lava import job
+from tritspike.runtime.lava import TIME_LIMIT, job, room
 from tritspike.runtime.lava.job import Job
 from tritspike.runtime.lava.plan import Part, Plan, findings, plan
 from tritspike.runtime.lava.stock import require_here

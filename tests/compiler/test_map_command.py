@@ -19,8 +19,8 @@ from tritspike.compiler.passes.base import Pass
 from tritspike.compiler.pipeline import DEFAULT
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime import mapping
-from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.operations import same_size
 from tritspike.runtime.simulator import partitioned, reference

@@ -24,8 +24,8 @@ from tritspike.compiler.mapping.slicing import RESOURCES, limits
 from tritspike.compiler.mapping.storage import FORMATS, packed_bits, projection
 from tritspike.hw_profiles.profile import load
 from tritspike.runtime import mapping as mapping_file
-from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.errors import FileError, InputError
+from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.simulator import partitioned, reference
 from tritspike.runtime.tiling import even_cuts

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime import arith
-from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.errors import MismatchError
+from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.program import LIF
 from tritspike.runtime.simulator import fast, reference

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime import arith, limits
-from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host import batches
 from tritspike.runtime.host.batches import How
+from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.simulator import fast, layout, reference
 

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.simulator import fast, reference
 from tritspike.runtime.simulator.growing import Growing

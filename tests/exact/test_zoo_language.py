@@ -11,8 +11,8 @@ from agreement import all_agree
 from command import runtime_main as main
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.simulator import reference
 from tritspike.runtime.simulator.growing import Growing

@@ -13,9 +13,9 @@ import pytest
 import random_checkpoint
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host import batches, language
 from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.language import Sampler, Sampling
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.lava import executor

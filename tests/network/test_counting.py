@@ -12,8 +12,8 @@ import text_network
 from text_network import literally_counted, require_literal
 
 from tritspike.compiler.frontend.checkpoint import read_checkpoint
-from tritspike.compiler.networks.encoder import network
-from tritspike.compiler.networks.lower import lower
+from tritspike.compiler.frontend.encoder import network
+from tritspike.compiler.lower import lower_network as lower
 from tritspike.runtime import bits
 from tritspike.runtime.fast.counting import FanOut
 from tritspike.runtime.fast.plan import plan

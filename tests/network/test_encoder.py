@@ -9,8 +9,8 @@ import pytest
 import random_checkpoint
 
 from tritspike.compiler.frontend.checkpoint import read_checkpoint
-from tritspike.compiler.lower import lower as lowered
 from tritspike.compiler.frontend.encoder import network
+from tritspike.compiler.lower import lower as lowered
 from tritspike.compiler.lower import lower_network as lower
 from tritspike.runtime.fast import run as fast
 from tritspike.runtime.fast.plan import plan

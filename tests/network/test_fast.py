@@ -14,10 +14,11 @@ import text_network
 from text_network import of_texts, require_literal
 
 from tritspike.compiler.lower import lower
-from tritspike.compiler.networks.schedule import schedule
+from tritspike.compiler.schedule import schedule
 from tritspike.runtime.errors import InputError, RangeError
 from tritspike.runtime.fast.plan import GENERIC, plan
 from tritspike.runtime.fast.run import packed
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis
@@ -28,7 +29,6 @@ from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.network.terms import conv2d, linear, same
 from tritspike.runtime.network.wiring import Dense, Join
 from tritspike.runtime.network.wiring.maps import At, Follow
-from tritspike.runtime.text import Encoder
 
 ZOO = sorted(path.parent for path in (Path(__file__).resolve().parents[2] / "models" / "zoo").glob("*/config.json"))
 

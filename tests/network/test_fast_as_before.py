@@ -8,18 +8,18 @@ import random_checkpoint
 from text_network import of_texts
 
 from tritspike.compiler.frontend.checkpoint import read_checkpoint
+from tritspike.compiler.frontend.encoder import network
 from tritspike.compiler.lower import lower as lowered
-from tritspike.compiler.networks.encoder import network
-from tritspike.compiler.networks.lower import lower
+from tritspike.compiler.lower import lower_network as lower
 from tritspike.runtime.fast import run as fast
 from tritspike.runtime.fast.growing import Growing
 from tritspike.runtime.fast.memory import batch_rows, bytes_per_row
+from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network.legacy import converted
 from tritspike.runtime.network.network import Windows
 from tritspike.runtime.simulator import fast as before
 from tritspike.runtime.simulator import layout
 from tritspike.runtime.simulator.growing import Growing as GrowingBefore
-from tritspike.runtime.text import Encoder
 
 KINDS = [("mean", "host"), ("first", "host"), ("each", "host"), ("each", "chip")]
 

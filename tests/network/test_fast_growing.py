@@ -11,8 +11,8 @@ import random_network
 import text_network
 
 from tritspike.compiler.frontend.checkpoint import read_checkpoint
-from tritspike.compiler.networks.encoder import network
-from tritspike.compiler.networks.lower import lower
+from tritspike.compiler.frontend.encoder import network
+from tritspike.compiler.lower import lower_network as lower
 from tritspike.runtime import bits
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.fast.growing import Growing

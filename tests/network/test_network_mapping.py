@@ -15,20 +15,19 @@ import random_network
 
 from tritspike.compiler.errors import CompileError, DoesNotFit
 from tritspike.compiler.lower import lower
-from tritspike.compiler.mapping.cost import events as old_events
-from tritspike.compiler.mapping.fit import fit as fit_program
-from tritspike.compiler.mapping.fit import map_program
-from tritspike.compiler.mapping.rates import Rates
-from tritspike.compiler.mapping.rates import uniform_rates as old_rates
 from tritspike.compiler.mapping import resources
 from tritspike.compiler.mapping.cost import events, lasts, step_ns, timing
-from tritspike.compiler.mapping.fit import fit, map_network
+from tritspike.compiler.mapping.cost import events as old_events
+from tritspike.compiler.mapping.fit import fit, map_network, map_program
+from tritspike.compiler.mapping.fit import fit as fit_program
+from tritspike.compiler.mapping.rates import Rates
+from tritspike.compiler.mapping.rates import uniform_rates as old_rates
 from tritspike.compiler.mapping.report import report
 from tritspike.compiler.mapping.slicing import slices_heard
 from tritspike.compiler.mapping.stacking import stacked
 from tritspike.compiler.mapping.storage import bound, projections, stored
 from tritspike.compiler.mapping.traffic import measured_rates, slice_messages, uniform_rates
-from tritspike.compiler.networks.schedule import schedule
+from tritspike.compiler.schedule import schedule
 from tritspike.hw_profiles.profile import load
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network import literal

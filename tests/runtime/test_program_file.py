@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime.checkpoint import pack_codes
-from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.simulator import fast, reference
 from tritspike.runtime.wiring import Along, Matrix, Pool, Shift

@@ -23,8 +23,8 @@ from tritspike.runtime.kept import keep
 from tritspike.runtime.network.network import Population
 from tritspike.runtime.network.neuron import numbers
 from tritspike.runtime.network.rows import PADDING
-from tritspike.runtime.tables import LIF, READOUT, kind
 from tritspike.runtime.spike_rates import spike_counts
+from tritspike.runtime.tables import LIF, READOUT, kind
 from tritspike.runtime.tasks.versus import side as side_file
 from tritspike.runtime.tasks.versus.side import Side
 from tritspike.runtime.tasks.versus.sources import PROGRAM, Asked, digest, files_of, kind_of
