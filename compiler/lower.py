@@ -24,7 +24,7 @@ from tritspike.compiler.errors import CompileError, VerifyError
 from tritspike.compiler.frontend.checkpoint import Checkpoint
 from tritspike.compiler.frontend.encoder import HEADS
 from tritspike.compiler.frontend.table import source
-from tritspike.compiler.passes.base import Pass
+from tritspike.compiler.passes.base import Lowering, Pass
 from tritspike.compiler.pipeline import DEFAULT, OWN
 from tritspike.hw_profiles.profile import AUTO, HardwareProfile
 from tritspike.hw_profiles.profile import load as load_profile
@@ -74,7 +74,7 @@ def lowered(
     found = source(checkpoint, length, head)
     names = pipeline.dumped(passes)
     first = [step for step in passes if not step.on_profile]
-    state = pipeline.go_on(pipeline.Lowering(network=found.network, timing=found.timing), None, first, dump, names[: len(first) + 1])
+    state = pipeline.go_on(Lowering(network=found.network, timing=found.timing), None, first, dump, names[: len(first) + 1])
     alone = state.scheduled()
     board, packed = _board(profile, alone)
     last = [step for step in passes if step.on_profile]

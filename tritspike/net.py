@@ -64,12 +64,13 @@ __all__ = [
     "verify",
 ]
 
+
 def lower(net: Net | Network, timing: Timing) -> Scheduled:
     """The network with relays where spikes must wait, a latency for each population, and its ranges proved.
 
     Raises `CompileError` for a loop without delay, delays where windows are of different texts, or what some input could push out of a register.
     """
-    from tritspike.compiler.lower import lower_network as lower as lowered
+    from tritspike.compiler.lower import lower_network as lowered
 
     return lowered(net.network() if isinstance(net, Net) else net, timing)
 
@@ -84,7 +85,11 @@ def run(program: Scheduled, spikes: Mapping[str, ArrayLike], executor: str = DEF
 
 
 def verify(
-    program: Scheduled, spikes: Mapping[str, ArrayLike], executors: Sequence[str] | str = (DEFAULT,), against: str = ORACLE, time_limit: float = How.limit
+    program: Scheduled,
+    spikes: Mapping[str, ArrayLike],
+    executors: Sequence[str] | str = (DEFAULT,),
+    against: str = ORACLE,
+    time_limit: float = How.limit,
 ) -> Verified:
     """Compare every spike of every population at every step, of two or more executors. Raises `MismatchError` at the first difference."""
     inputs, how = Spikes.of(spikes), How(limit=time_limit)
@@ -111,7 +116,7 @@ def on_cores(program: Scheduled, profile: str = "auto", spikes: Mapping[str, Arr
     _scheduled(program)
     work = assumed_of(program) if spikes is None else counted_on(program, Spikes.of(spikes))
     found = smallest(program)[1] if profile == profiles.AUTO else fit(program, profiles.load(profile))
-    return to_json(report(placed(found, work.rates), work))  # type: ignore[no-any-return]
+    return to_json(report(placed(found, work.rates), work))
 
 
 def explain(program: Scheduled) -> str:

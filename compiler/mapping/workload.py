@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tritspike.compiler.mapping.rates import ASSUMED, Rates, counted, measured_rates, rates_of, uniform_rates
 from tritspike.hw_profiles.reading import read_regular, reason
-from tritspike.runtime import glue
+from tritspike.runtime.tasks import glue
 from tritspike.runtime.errors import DataError
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.tokenizer import Text

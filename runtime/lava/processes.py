@@ -38,7 +38,8 @@ class Whole(AbstractProcess):
     """All of a plan as one Lava process, so that parts which no synapse joins run together too.
 
     heard: an InPort for each group that the host plays and any synapse hears. read: a Var for each group in `read`, its membranes.
-    recorded: by group, the file that its spikes of every step go to. spoken: an OutPort for each of these groups, its spikes. Run with `Loihi2SimCfg(select_tag="fixed_pt", select_sub_proc_model=True)`.
+    recorded: by group, the file that its spikes of every step go to. spoken: an OutPort for each of these groups, its spikes.
+    Run with `Loihi2SimCfg(select_tag="fixed_pt", select_sub_proc_model=True)`.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ from tritspike.runtime.network.soundness import require_sound
 from tritspike.runtime.network.writing import Writer
 
 FORMAT, VERSION = "tritspike-network", 3
-Version = tuple[object, object]
+Version = tuple[str, int]
 Read = TypeVar("Read")
 
 
