@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tritspike.runtime.fast import facts
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.network.grid import Pairs
-from tritspike.runtime.network.network import Population, Scheduled
+from tritspike.runtime.network.network import Network, Population, Scheduled
 from tritspike.runtime.network.neuron import Register, numbers
 
 if TYPE_CHECKING:
@@ -45,18 +45,32 @@ def population_table(program: Scheduled) -> Table:
 
 
 def rows(program: Scheduled) -> list[tuple[str, ...]]:
-    """A cell a column of `COLUMNS`, a row a population."""
-    return [_row(program, p) for p in program.network.populations]
+    """A cell a column of `COLUMNS`, a row a population; relays of one population, which are alike, in one."""
+    found: dict[str, list[Population]] = {}
+    for p in program.network.populations:
+        found.setdefault(_repeated(program.network, p), []).append(p)
+    return [_row(program, some) for some in found.values()]
 
 
-def _row(program: Scheduled, p: Population) -> tuple[str, ...]:
-    network, latency = program.network, str(program.latency[p.name])
-    first = (p.name, kind(program, p), _grid(p), f"{p.size:,}")
+def _repeated(network: Network, p: Population) -> str:
+    """Its own name; of a relay, that of the first in its chain with it."""
+    heard = facts.repeats(network, p)
+    if heard is None or facts.repeats(network, network.by_name[heard]) is None:
+        return p.name
+    return _repeated(network, network.by_name[heard])
+
+
+def _row(program: Scheduled, alike: list[Population]) -> tuple[str, ...]:
+    network, p, many = program.network, alike[0], len(alike) > 1
+    at = [program.latency[q.name] for q in alike]
+    latency = f"{min(at)}..{max(at)}" if many else str(at[0])
+    name = f"{p.name} and {len(alike) - 1} more" if many else p.name
+    first = (name, kind(program, p), _grid(p), f"{p.size * len(alike):,}")
     if p.neuron is None:
         return (*first, "", latency, "", "", "", "")
     low, high = reversed(network.input_bounds(p.name))
     bias = "" if p.neuron.bias is None else _range(p.neuron.bias.mantissa, p.neuron.bias.exponent)
-    count = sum(s.wiring.count(*network.grids(s)) for s in network.inputs(p.name))
+    count = sum(s.wiring.count(*network.grids(s)) for q in alike for s in network.inputs(q.name))
     return (*first, f"{count:,}", latency, f"{_range(p.neuron.keep)}/4096", _range(p.neuron.vth), bias, f"{low}..{high}")
 
 
