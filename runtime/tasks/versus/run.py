@@ -58,8 +58,14 @@ def run_program(source: Path, asked: Asked) -> Side:
         spikes=spikes,
         apart=apart,
         operations=operations.program_operations(program, answers.activity),
-        same_size=operations.float_operations(operations.same_size(program), answers.lengths.tolist()),
+        same_size=_same_size(program, answers),
     )
+
+
+def _same_size(program: Program, answers: Answers) -> operations.Operations | None:
+    """Of a float model of its widths; None where its axes do not tell them."""
+    rival = operations.same_size(program)
+    return None if rival is None else operations.float_operations(rival, answers.lengths.tolist())
 
 
 def guesses(program: Program, answers: Answers) -> NDArray[np.float64]:
