@@ -65,14 +65,16 @@ __all__ = [
 ]
 
 
-def lower(net: Net | Network, timing: Timing) -> Scheduled:
+def lower(net: Net | Network, timing: Timing, passes: str | None = None) -> Scheduled:
     """The network with relays where spikes must wait, a latency for each population, and its ranges proved.
 
-    Raises `CompileError` for a loop without delay, delays where windows are of different texts, or what some input could push out of a register.
+    passes: by name, as "quantize{bits=4},fold-registers,assign-latencies,insert-relays,prove-ranges"; by default all of these but quantize, which
+    rounds a network whose weights, biases, thresholds and leaks are floats. Raises `CompileError` for a loop without delay, delays where windows are of different texts, or what some input could push out of a register.
     """
+    from tritspike.compiler import pipeline
     from tritspike.compiler.lower import lower_network as lowered
 
-    return lowered(net.network() if isinstance(net, Net) else net, timing)
+    return lowered(net.network() if isinstance(net, Net) else net, timing, pipeline.OWN if passes is None else pipeline.named(passes))
 
 
 def run(program: Scheduled, spikes: Mapping[str, ArrayLike], executor: str = DEFAULT, record: bool = False) -> Outcome:

@@ -122,6 +122,25 @@ class Dense:
         return reach.behind(self.read, along)
 
     @property
+    def numbers(self) -> NDArray[Any]:
+        """Every weight that it holds."""
+        return self.codes * self.gain[:, None]
+
+    @property
+    def largest(self) -> float:
+        """Of all weights, without its sign."""
+        return float(np.abs(self.numbers).max(initial=0))
+
+    def heaviest(self, source: Grid, target: Grid) -> float:
+        """The most that the weights on one target neuron add up to, without their signs."""
+        return tables.most(self._parts(source, target)) * float(np.abs(self.numbers).sum(1).max(initial=0))
+
+    def rounded(self, scale: float, most: int) -> Dense:
+        """Weights times `scale`, as whole numbers of at most `most`."""
+        codes = np.rint(self.numbers * scale).clip(-most, most).astype(np.int8)
+        return replace(self, codes=codes, gain=np.ones(len(codes), np.int64))
+
+    @property
     def learned(self) -> tuple[int, int]:
         """How many numbers it holds: (codes, gains)."""
         return self.codes.size, len(self.gain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +98,24 @@ class Join:
     def behind(self, along: str) -> bool:
         """Whether a target neuron hears source neurons that come before it along an axis."""
         return reach.behind(self.read, along)
+
+    @property
+    def numbers(self) -> NDArray[Any]:
+        """Every weight that it holds."""
+        return np.array([self.weight])
+
+    @property
+    def largest(self) -> float:
+        """Of all weights, without its sign."""
+        return float(np.abs(self.numbers).max(initial=0))
+
+    def heaviest(self, source: Grid, target: Grid) -> float:
+        """The most that the weights on one target neuron add up to, without their signs."""
+        return tables.most(tables.parts(self.read, source, target, ())) * abs(float(self.weight))
+
+    def rounded(self, scale: float, most: int) -> Join:
+        """Weights times `scale`, as whole numbers of at most `most`."""
+        return replace(self, weight=int(np.rint(self.weight * scale).clip(-most, most)))
 
     @property
     def learned(self) -> tuple[int, int]:

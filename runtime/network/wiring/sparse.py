@@ -106,6 +106,26 @@ class Sparse:
         return False
 
     @property
+    def numbers(self) -> NDArray[Any]:
+        """Every weight that it holds."""
+        return self.weights
+
+    @property
+    def largest(self) -> float:
+        """Of all weights, without its sign."""
+        return float(np.abs(self.numbers).max(initial=0))
+
+    def heaviest(self, source: Grid, target: Grid) -> float:
+        """The most that the weights on one target neuron add up to, without their signs."""
+        return float(np.bincount(self.rows, np.abs(self.weights), self.shape[0]).max(initial=0))
+
+    def rounded(self, scale: float, most: int) -> Sparse:
+        """Weights times `scale`, as whole numbers of at most `most`."""
+        weights = np.rint(self.weights * scale).clip(-most, most).astype(np.int32)
+        there = weights != 0
+        return replace(self, weights=weights[there], rows=self.rows[there], columns=self.columns[there])
+
+    @property
     def learned(self) -> tuple[int, int]:
         """How many numbers it holds: (weights, gains)."""
         return len(self.weights), 0
