@@ -5,7 +5,7 @@ Kept are the keys and values of every layer and what windows hear; simply, every
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import ModuleType
 
 import numpy as np
@@ -56,18 +56,22 @@ class Growing:
             raise InputError(f"{last} tokens in a window of {self.positions}", "restart")
         for name, some in played(self.program, self.plan, words).items():
             self.kept[name][first:last] = some
+        texts = {len(new.window): new}
         for stage in self.plan.stages:
-            self._run(stage, first, last)
+            self._run(stage, first, last, texts)
         self.length = last
-        return self._read(new, self._rows(first, last))
+        return self._read(new, self._rows(first, last, self.kept))
 
-    def _run(self, stage: Stage, first: int, last: int) -> None:
+    def _run(self, stage: Stage, first: int, last: int, texts: dict[int, Rows]) -> None:
+        """texts: by their length, made once for all stages."""
         back, _ = stage.reach()
         begin = 0 if back is None else max(first - back, 0)
-        stage.run(self._text({}, last - begin), self._rows(begin, last), self.using, first - begin)
+        names = {place.buffer for place in stage.reads()} | stage.writes(1).keys()
+        text = texts.setdefault(last - begin, self._text({}, last - begin))
+        stage.run(text, self._rows(begin, last, names), self.using, first - begin)
 
-    def _rows(self, first: int, last: int) -> Buffers:
-        return {name: words[first:last] for name, words in self.kept.items()}
+    def _rows(self, first: int, last: int, names: Collection[str]) -> Buffers:
+        return {name: self.kept[name][first:last] for name in names}
 
     def _text(self, words: dict[str, bits.Words], length: int) -> Rows:
         return Rows(words, np.array([length]), self.positions)
@@ -77,7 +81,7 @@ class Growing:
 
     def outcome(self) -> Outcome:
         """Everything so far as if it had been run at once, with every population's spikes."""
-        buffers = self._rows(0, self.length)
+        buffers = self._rows(0, self.length, self.kept)
         ports = {port.plays: buffers[port.population] for port in self.program.network.ports if port.plays != PADDING}
         rows = self._text(ports, self.length)
         return Outcome(self._read(rows, buffers), windows(self.program, self.plan, rows, buffers, Ask(record=True)))
