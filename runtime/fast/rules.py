@@ -185,7 +185,8 @@ class SumReadout:
         return Pooled(source=source, positive=bits.pack(codes > 0), negative=bits.pack(codes < 0), only_first=rule == At(0))
 
 
-RULES: tuple[Rule, ...] = (PlayPort(), SkipRepeater(), KeepProduct(), SpikingAttention(), SharedLinear(), SumReadout())
+# readouts before layers: one that lies in rows is a matrix like any other, but for its membranes being read
+RULES: tuple[Rule, ...] = (PlayPort(), SkipRepeater(), KeepProduct(), SpikingAttention(), SumReadout(), SharedLinear())
 
 
 def counted(b: Building, probe: Probe) -> Reader | None:

@@ -55,6 +55,14 @@ def test_any_network_runs(part):
         require_literal(*random_network.drawn(seed), expected=random_network.expected(seed))
 
 
+@pytest.mark.parametrize("part", range(4))
+def test_random_networks_of_texts_are_the_literal_ones(part):
+    for seed in range(part, 240, 4):
+        program, rows = text_network.drawn(seed)
+        assert plan(program)[0] is not None, seed
+        require_literal(program, rows, plainly=bool(seed // 4 % 2))
+
+
 def mlp(seed: int, keep=3000, resets=Resets.WINDOW, layers: int = 3) -> Net:
     rng, net = np.random.default_rng(seed), Net()
     at = net.input("x", features=70)

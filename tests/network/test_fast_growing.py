@@ -63,6 +63,26 @@ def test_growing_is_a_whole_run(head, plainly, tmp_path):
                 assert (found.spikes[name] == spikes).all(), name
 
 
+def test_random_networks_that_can_grow_do():
+    """Of any names, with several ports and probes. Those whose rows hear no later ones, and are all read by themselves, are not refused."""
+    grown = 0
+    for seed in range(240):
+        program, rows = text_network.drawn(seed)
+        found, _ = plan(program)
+        can = all(stage.reach()[1] == 0 for stage in found.stages) and all(reader.by_row for reader in found.readers.values())
+        if not can:
+            continue
+        growing, (last, *_) = Growing(program, plainly=bool(seed % 2)), rows.lengths
+        words = {name: some[:last] for name, some in rows.words.items()}
+        whole = literal.run(program, Rows(words, np.array([last]), rows.positions), record=True)
+        read = [growing.add({name: some[n : n + 1] for name, some in words.items()}) for n in range(last)]
+        for name, expected in whole.read.items():
+            assert (np.concatenate([part[name] for part in read]) == expected.reshape(rows.positions, -1)[:last]).all(), (seed, name)
+        assert all((found == whole.spikes[name]).all() for name, found in growing.outcome().spikes.items()), seed
+        grown += 1
+    assert grown > 20
+
+
 def test_words_end_where_no_row_does(tmp_path):
     """Lengths and widths around those of a word; too long for the literal simulator, so a whole run of `fast`."""
     for seed, length in enumerate((63, 64, 65, 70)):
