@@ -29,23 +29,26 @@ outcomes: Counter[str] = Counter()
 @pytest.mark.parametrize("part", range(8))
 def test_random_networks_on_drawn_cores(part):
     """Windows, streams, delays, currents that last and registers one a neuron; on cores drawn at random, or of five neurons where those refuse."""
-    for seed in range(part, 120, 8):
+    for seed in range(part, 80, 8):
         program, inputs = random_network.draw(seed)
         program = random_network.varied(program, seed) if seed % 3 == 0 else program
-        mapped = _mapped(program, np.random.default_rng(seed))
+        mapped = _mapped(program, len(inputs) * program.timing.period, np.random.default_rng(seed))
         found = board.run(mapped.mapping(), inputs, record=True)
         random_network.require_same(literal.run(program, inputs, record=True), found)
         outcomes.update(networks=1, cut=len(mapped.partition) > len(mapped.partition.tilings), stacked=_stacked(mapped))
         outcomes.update(varied=seed % 3 == 0, spikes=sum(int(some.sum()) for some in found.spikes.values()))
 
 
-def _mapped(program, rng):
-    for profile in (chip(rng), FEW, load("hala-point")):
+def _mapped(program, steps, rng):
+    """On the first board that has room and is not cut into more slices than there is time to step."""
+    for profile in (chip(rng), FEW, SMALL, load("hala-point")):
         try:
-            return map_network(program, profile, uniform_rates(program))
+            found = map_network(program, profile, uniform_rates(program))
         except DoesNotFit:
             continue
-    raise AssertionError("no board has room")
+        if len(list(found.mapping().slices())) * steps < 10_000:
+            return found
+    return found
 
 
 def _stacked(mapped) -> bool:
@@ -55,7 +58,7 @@ def _stacked(mapped) -> bool:
 def test_the_drawn_networks_were_cut_in_many_ways():
     if not outcomes:
         pytest.fail("the property did not run before this test")
-    assert outcomes["networks"] == 120 and outcomes["cut"] > 60 and outcomes["stacked"] > 10 and outcomes["spikes"] > 100_000, outcomes
+    assert outcomes["networks"] == 80 and outcomes["cut"] > 40 and outcomes["stacked"] > 7 and outcomes["spikes"] > 100_000, outcomes
 
 
 @pytest.mark.parametrize("readout, head", [("mean", "host"), ("first", "host"), ("each", "host"), ("each", "chip")])
