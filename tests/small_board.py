@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tritspike.compiler.networks.schedule import schedule
+from tritspike.compiler.schedule import schedule
 from tritspike.hw_profiles.profile import load
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis

@@ -16,7 +16,7 @@ from tritspike.compiler.mapping.cost import energy, events, static, step_ns, tim
 from tritspike.compiler.mapping.counts import neurobench
 from tritspike.compiler.mapping.fit import map_network
 from tritspike.compiler.mapping.rates import measured_rates, uniform_rates
-from tritspike.compiler.networks.schedule import schedule
+from tritspike.compiler.schedule import schedule
 from tritspike.runtime.map_report import Seconds, Static
 from tritspike.runtime.network import literal
 from tritspike.runtime.network.builder import Net

@@ -24,7 +24,7 @@ from tritspike.compiler.mapping.slicing import slices_heard
 from tritspike.compiler.mapping.stacking import stacked
 from tritspike.compiler.mapping.storage import bound, projections, stored
 from tritspike.compiler.mapping.words import packed_bits
-from tritspike.compiler.networks.schedule import schedule
+from tritspike.compiler.schedule import schedule
 from tritspike.hw_profiles.profile import load
 from tritspike.runtime import mapping as mapping_file
 from tritspike.runtime.network import grid as grids

@@ -12,7 +12,7 @@ from tritspike.compiler.mapping.fit import map_network
 from tritspike.compiler.mapping.rates import Rates, uniform_rates
 from tritspike.compiler.mapping.stacking import stacked
 from tritspike.compiler.mapping.traffic import slice_messages
-from tritspike.compiler.networks.schedule import schedule
+from tritspike.compiler.schedule import schedule
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.network import Windows
 from tritspike.runtime.network.neuron import Resets
