@@ -91,7 +91,8 @@ def test_a_mapping_of_an_earlier_version_is_refused_with_the_way_out(version, wr
         write_tensors(tmp_path / "old.map", arrays, {"tritspike": json.dumps(body | {"version": 1})})
     else:
         closed(tmp_path / "old.map", arrays, body | {"version": 2})
-    with pytest.raises(FileError, match=rf"tritspike-mapping version {version}, this runtime reads (tritspike-mapping )?version 3 \(hint: lower it again with --map\)$"):
+    expected = rf"tritspike-mapping version {version}, this runtime reads (tritspike-mapping )?version 3 \(hint: lower it again with --map\)$"
+    with pytest.raises(FileError, match=expected):
         mapping.load(tmp_path / "old.map", program)
 
 
@@ -153,7 +154,7 @@ FAULTS = {
     "a stack twice": (lambda arrays, body: body["stacks"].append(body["stacks"][0]), "is in 2 of them, allowed one"),
     "a member that is not there": (stack(lambda s: s["members"].append("z")), "stacks: z is there"),
     "members of unlike grids": (
-        lambda arrays, body: (stack(lambda s: s["members"].append("layer.0.query"))(arrays, body)),
+        lambda arrays, body: stack(lambda s: s["members"].append("layer.0.query"))(arrays, body),
         f"stacks: {NAME} is with layer.0.query, allowed with populations of its own grid",
     ),
     "a member that the host plays": (stack(lambda s: s["members"].append("x")), "stacks: x is there"),
