@@ -124,8 +124,8 @@ def _parts(mapping: Mapping) -> dict[str, list[_Part]]:
 
 def _part(one: Slice, own: Index, whole: State) -> _Part:
     """With its neurons' share of a population's registers, at rest."""
-    registers = {name: getattr(whole, name) for name in ("keep", "keep_u", "threshold", "bias")}
-    state = replace(whole, **{name: r if isinstance(r, int) else r[own] for name, r in registers.items()})
+    keep, keep_u, threshold, bias = (r if isinstance(r, int) else r[own] for r in (whole.keep, whole.keep_u, whole.threshold, whole.bias))
+    state = replace(whole, keep=keep, keep_u=keep_u, threshold=threshold, bias=bias)
     state.start(own.shape)
     return _Part(one.population, one.core, own, state, [], np.zeros(len(own), np.bool_))
 
