@@ -18,7 +18,6 @@ from tritspike.runtime.network.network import Inputs, Network, Scheduled, Synaps
 from tritspike.runtime.network.outcome import Bools, Ints, Outcome
 from tritspike.runtime.network.soundness import require_sound
 from tritspike.runtime.network.state import State, begins
-from tritspike.runtime.network.wiring import Sparse
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -124,8 +123,8 @@ def _parts(mapping: Mapping) -> dict[str, list[_Part]]:
 
 def _part(one: Slice, own: Index, whole: State) -> _Part:
     """With its neurons' share of a population's registers, at rest."""
-    registers = {name: getattr(whole, name) for name in ("keep", "keep_u", "threshold", "bias")}
-    state = replace(whole, **{name: r if isinstance(r, int) else r[own] for name, r in registers.items()})
+    keep, keep_u, threshold, bias = (r if isinstance(r, int) else r[own] for r in (whole.keep, whole.keep_u, whole.threshold, whole.bias))
+    state = replace(whole, keep=keep, keep_u=keep_u, threshold=threshold, bias=bias)
     state.start(own.shape)
     return _Part(one.population, one.core, own, state, [], np.zeros(len(own), np.bool_))
 
@@ -133,8 +132,5 @@ def _part(one: Slice, own: Index, whole: State) -> _Part:
 def _input(network: Network, s: Synapse, rows: sp.csr_matrix, one: Slice) -> _Input:
     """Only the columns that the slice has axons for: a synapse from elsewhere would be lost, as on the chip."""
     source, target = network.grids(s)
-    if isinstance(s.wiring, Sparse):
-        axons = s.wiring.columns_of(target, one.box)
-    else:
-        axons = neurons(s.wiring.sources_of(source, target, one.box[None])[0], source)
+    axons = s.wiring.heard(source, target, one.box)
     return _Input(s, axons, rows[:, axons])

@@ -15,9 +15,8 @@ from command import LOWER, ROOT, RUNTIME, Shell
 from random_network import require_same
 
 from tritspike.compiler.lower import lowered
-from tritspike.compiler.mapping import auto
 from tritspike.compiler.mapping import command as mapping_command
-from tritspike.compiler.mapping.fit import fit
+from tritspike.compiler.mapping.fit import Measured
 from tritspike.compiler.passes.base import Lowering, Pass
 from tritspike.compiler.pipeline import DEFAULT
 from tritspike.hw_profiles.profile import HardwareProfile
@@ -111,7 +110,8 @@ def test_auto_does_each_thing_once(shell, tmp_path, monkeypatch):
     """Of a program that two boards are tried for: read, lowered, and what was found for its board is what is written."""
     folder = random_checkpoint.write(tmp_path / "large", 0, layers=1, heads=8, head_dim=16, max_length=64)
     tried, seen = [], []
-    monkeypatch.setattr(auto, "fit", lambda program, profile: tried.append(profile.name) or fit(program, profile))
+    packed = Measured.packed
+    monkeypatch.setattr(Measured, "packed", lambda self, profile: tried.append(profile.name) or packed(self, profile))
     found = lowered(folder, "auto", [_Noted(seen), *DEFAULT])
     assert found.profile.name == found.program.profile == "kapoho-point" and seen == [None] and tried == ["kapoho-point"]
     monkeypatch.setattr(mapping_command, "fit", lambda *given: pytest.fail("it is known"))

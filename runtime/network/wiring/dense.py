@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network.boxes import Boxes, Tiling, whole
+from tritspike.runtime.network.boxes import Boxes, Tiling, neurons, whole
 from tritspike.runtime.network.grid import Grid, Index
 from tritspike.runtime.network.neuron import Register
 from tritspike.runtime.network.wiring import reach, tables
@@ -80,6 +80,10 @@ class Dense:
         """Synapses whose weight is not zero."""
         return int(self.count_in(source, target, whole(target))[0])
 
+    def connections(self, source: Grid, target: Grid) -> int:
+        """Synapses, those whose weight is 0 too."""
+        return int(tables.count_in(self._parts(source, target), np.ones(self.codes.shape, np.bool_), target, whole(target))[0])
+
     def count_in(self, source: Grid, target: Grid, boxes: Boxes) -> Index:
         """(boxes,) synapses whose weight is not zero on the target neurons of each box."""
         return tables.count_in(self._parts(source, target), self.weights != 0, target, boxes)
@@ -91,6 +95,10 @@ class Dense:
     def sources_of(self, source: Grid, target: Grid, boxes: Boxes) -> Boxes:
         """(boxes, source coordinates, 2): the source neurons that reach each, as `reach.sources_of` says; columns without weights are among them."""
         return reach.sources_of(self.read, source, target, boxes)
+
+    def heard(self, source: Grid, target: Grid, box: NDArray[np.int64]) -> Index:
+        """Ascending, the source neurons that one box needs an axon for."""
+        return neurons(self.sources_of(source, target, box[None])[0], source)
 
     def most_sources(self, source: Grid, lengths: Extents) -> Extents:
         """Of each source coordinate, the values that reach a target box of these lengths, at most."""

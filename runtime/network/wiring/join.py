@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network.boxes import Boxes, Tiling, whole
+from tritspike.runtime.network.boxes import Boxes, Tiling, neurons, whole
 from tritspike.runtime.network.grid import Grid, Index
 from tritspike.runtime.network.neuron import Register
 from tritspike.runtime.network.wiring import reach, tables
@@ -57,6 +57,10 @@ class Join:
         """As a matrix of one row and one column."""
         return np.array([[self.weight != 0]])
 
+    def connections(self, source: Grid, target: Grid) -> int:
+        """Synapses: a weight of 0 is none."""
+        return self.count(source, target)
+
     def count_in(self, source: Grid, target: Grid, boxes: Boxes) -> Index:
         """(boxes,) synapses on the target neurons of each box."""
         return tables.count_in(list(tables.parts(self.read, source, target, ())), self._nonzero(), target, boxes)
@@ -68,6 +72,10 @@ class Join:
     def sources_of(self, source: Grid, target: Grid, boxes: Boxes) -> Boxes:
         """(boxes, source coordinates, 2): the source neurons that reach each, as `reach.sources_of` says; none where the weight is 0."""
         return reach.sources_of(self.read, source, target, boxes) * int(self.weight != 0)
+
+    def heard(self, source: Grid, target: Grid, box: NDArray[np.int64]) -> Index:
+        """Ascending, the source neurons that one box needs an axon for."""
+        return neurons(self.sources_of(source, target, box[None])[0], source)
 
     def most_sources(self, source: Grid, lengths: Extents) -> Extents:
         """Of each source coordinate, the values that reach a target box of these lengths, at most."""

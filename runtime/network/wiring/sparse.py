@@ -54,6 +54,10 @@ class Sparse:
         """Synapses whose weight is not zero."""
         return len(self.weights)
 
+    def connections(self, source: Grid, target: Grid) -> int:
+        """Synapses: those of weight 0 are not listed."""
+        return self.count(source, target)
+
     def count_in(self, source: Grid, target: Grid, boxes: Boxes) -> Index:
         """(boxes,) synapses on the target neurons of each box."""
         return tables.sums(tables.over(target, np.bincount(self.rows, minlength=self.shape[0])), boxes)
@@ -75,6 +79,10 @@ class Sparse:
         at = grids.coordinates(target)
         inside = [(at[name] >= start) & (at[name] < stop) for name, (start, stop) in zip(grids.names(target), box)]
         return np.unique(self.columns[np.all(inside, axis=0)[self.rows]])
+
+    def heard(self, source: Grid, target: Grid, box: NDArray[np.int64]) -> Index:
+        """Ascending, the source neurons that one box needs an axon for."""
+        return self.columns_of(target, box)
 
     def most_sources(self, source: Grid, lengths: Extents) -> Extents:
         """Of each source coordinate, the values that reach a target box of these lengths, at most: any."""
