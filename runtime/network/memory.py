@@ -7,7 +7,7 @@ from tritspike.runtime.memory import available
 from tritspike.runtime.network.network import Scheduled
 
 _SYNAPSE, _NEURON = 16, 96  # bytes: a weight, its column and what scipy makes of them on the way; registers, u, v and what a step makes of them
-_CELL, _WORK = 1, 40  # bytes of a (neuron, step) cell that is kept, and of one of the population that is being computed
+_CELL = 1  # bytes of a (neuron, step) cell that is kept
 
 
 def require_stepped(program: Scheduled, windows: int, record: bool) -> None:
@@ -16,11 +16,15 @@ def require_stepped(program: Scheduled, windows: int, record: bool) -> None:
     _require(program, (_CELL * cells if record else 0), "record less, or play fewer windows")
 
 
-def require_at_once(program: Scheduled, windows: int) -> None:
-    """Of `generic`: all cells, and of the largest population what computing takes. Raises `ExecutorError`."""
-    steps = windows * program.timing.period + program.depth
-    sizes = [p.size for p in program.network.populations]
-    _require(program, steps * (_CELL * sum(sizes) + _WORK * max(sizes)), "play fewer windows at once, or the reference executor")
+def require_at_once(program: Scheduled, windows: int, steps: int, record: bool, bits: int, work: int) -> None:
+    """Of `generic`: all cells of `steps` steps at once in so many bits, in bytes what is played and recorded, and of the largest population what
+    computing takes. Raises `ExecutorError`.
+    """
+    network = program.network
+    sizes = [p.size for p in network.populations]
+    sent = sum(sizes) if record else sum(network.by_name[port.population].size for port in network.ports)
+    cells = (steps + 64) * (sum(sizes) * bits // 8 + work * (max(sizes) + 128)) + windows * program.timing.period * 2 * _CELL * sent
+    _require(program, cells, "play fewer windows at once, or the reference executor")
 
 
 def _require(program: Scheduled, cells: int, way_out: str) -> None:
