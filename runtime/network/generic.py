@@ -89,10 +89,12 @@ def _joined(found: list[Outcome]) -> Outcome:
     """Block after block."""
     if len(found) == 1:
         return found[0]
-    read = {name: np.concatenate([part.read[name] for part in found]) for name in found[0].read}
-    if found[0].spikes is None:
-        return Outcome(read)
-    return Outcome(read, {name: np.concatenate([part.spikes[name] for part in found if part.spikes]) for name in found[0].spikes})
+    spikes = [part.spikes for part in found if part.spikes is not None]
+    return Outcome(_end_to_end([part.read for part in found]), _end_to_end(spikes) if spikes else None)
+
+
+def _end_to_end(parts: list[dict[str, Some]]) -> dict[str, Some]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 @dataclass(eq=False)
