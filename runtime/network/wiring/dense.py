@@ -15,8 +15,9 @@ from tritspike.runtime.network.boxes import Boxes, Tiling, neurons, whole
 from tritspike.runtime.network.grid import Grid, Index
 from tritspike.runtime.network.neuron import Register
 from tritspike.runtime.network.wiring import reach, tables
-from tritspike.runtime.network.wiring.apply import by_matrix, product
+from tritspike.runtime.network.wiring.apply import by_matrix, cells, product
 from tritspike.runtime.network.wiring.maps import Map, followed, meetings, shown
+from tritspike.runtime.network.wiring.once import once
 from tritspike.runtime.network.wiring.reach import Between, Extents, Lists, Stage, Ties
 
 if TYPE_CHECKING:
@@ -66,9 +67,10 @@ class Dense:
 
     def apply(self, source: Grid, target: Grid, spikes: NDArray[np.bool_]) -> NDArray[np.int64]:
         """(steps, source neurons) spikes -> (steps, target neurons) input, in weight mantissas."""
-        found = by_matrix(self.weights, self.read, self.row_names(target), source, target, spikes)
-        return product(self.csr(source, target), spikes) if found is None else found
+        found = cells(self.read, self.row_names(target), source, target)
+        return product(self.csr(source, target), spikes) if found is None else by_matrix(self.weights, found, spikes)
 
+    @once
     def bounds(self, source: Grid, target: Grid) -> tuple[int, int]:
         """(largest, smallest) sum of weights that any spikes can bring to one target neuron."""
         most, w = tables.most(self._parts(source, target)), self.weights.astype(np.int64)
@@ -76,6 +78,7 @@ class Dense:
             return 0, 0
         return int(np.maximum(w, 0).sum(1).max()) * most, int(np.minimum(w, 0).sum(1).min()) * most
 
+    @once
     def count(self, source: Grid, target: Grid) -> int:
         """Synapses whose weight is not zero."""
         return int(self.count_in(source, target, whole(target))[0])

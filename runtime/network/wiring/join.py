@@ -16,6 +16,7 @@ from tritspike.runtime.network.neuron import Register
 from tritspike.runtime.network.wiring import reach, tables
 from tritspike.runtime.network.wiring.apply import gather
 from tritspike.runtime.network.wiring.maps import Follow, Map, followed, meetings, shown
+from tritspike.runtime.network.wiring.once import once
 from tritspike.runtime.network.wiring.reach import Between, Extents, Lists, Stage, Ties
 
 if TYPE_CHECKING:
@@ -44,11 +45,13 @@ class Join:
         counts = gather(self.read, source, target).counts(spikes)
         return np.multiply(counts, self.weight, dtype=np.int64, casting="unsafe")
 
+    @once
     def bounds(self, source: Grid, target: Grid) -> tuple[int, int]:
         """(largest, smallest) sum of weights that any spikes can bring to one target neuron."""
         total = tables.most(tables.parts(self.read, source, target, ())) * self.weight
         return max(total, 0), min(total, 0)
 
+    @once
     def count(self, source: Grid, target: Grid) -> int:
         """Synapses whose weight is not zero."""
         return int(self.count_in(source, target, whole(target))[0])

@@ -16,6 +16,7 @@ from tritspike.runtime.network.grid import Grid, Index
 from tritspike.runtime.network.neuron import Register, Values
 from tritspike.runtime.network.wiring import reach, tables
 from tritspike.runtime.network.wiring.apply import product
+from tritspike.runtime.network.wiring.once import once
 from tritspike.runtime.network.wiring.reach import Between, Extents, Lists, Stage, Ties
 
 if TYPE_CHECKING:
@@ -45,11 +46,13 @@ class Sparse:
         """(steps, source neurons) spikes -> (steps, target neurons) input, in weight mantissas."""
         return product(self._matrix, spikes)
 
+    @once
     def bounds(self, source: Grid, target: Grid) -> tuple[int, int]:
         """(largest, smallest) sum of weights that any spikes can bring to one target neuron."""
         sums = [np.bincount(self.rows, np.clip(self.weights, *side), self.shape[0]) for side in ((0, None), (None, 0))]
         return int(sums[0].max(initial=0)), int(sums[1].min(initial=0))
 
+    @once
     def count(self, source: Grid, target: Grid) -> int:
         """Synapses whose weight is not zero."""
         return len(self.weights)
