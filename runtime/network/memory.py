@@ -7,6 +7,7 @@ from tritspike.runtime.memory import available
 from tritspike.runtime.network.network import Scheduled
 
 _SYNAPSE, _NEURON = 16, 96  # bytes: a weight, its column and what scipy makes of them on the way; registers, u, v and what a step makes of them
+_WORK = 40  # bytes of a cell that numpy computes
 _CELL, _READ = 1, 8  # bytes of a (neuron, step) cell that is kept, and of a number that is read; twice while blocks are joined
 
 

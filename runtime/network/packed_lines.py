@@ -12,8 +12,7 @@ from tritspike.runtime import bits
 from tritspike.runtime.bits import Words
 from tritspike.runtime.network.clock import Clock, Heard
 from tritspike.runtime.network.state import Bools, Ints, State
-from tritspike.runtime.network.wiring import Dense, Join
-from tritspike.runtime.network.wiring.apply import Cells, cells, gather
+from tritspike.runtime.network.wiring.apply import Cells
 from tritspike.runtime.simulator import timelines
 
 CELL, WORK = 1, 6  # as `plain_lines.py` has them
@@ -36,10 +35,10 @@ def spikes(line: Words, steps: int) -> Bools:
 def total(heard: Sequence[Heard], neurons: int, steps: int) -> Lanes:
     """(steps, neurons and more) synaptic input."""
     found = np.zeros((steps, bits.words(neurons) * bits.WORD + _MORE), np.int32)
-    matrices = [_cells(h) for h in heard]
+    matrices = [h.wiring.matrix(h.source, h.target) for h in heard]
     for h, matrix in zip(heard, matrices):
         if matrix is not None:
-            _add_matrix(h, matrix, found)
+            _add_matrix(h, *matrix, found)
     listed = [h for h, matrix in zip(heard, matrices) if matrix is None]
     if listed:
         timelines.add_listed(*_Listed.of(listed).arguments(), found)
@@ -48,7 +47,7 @@ def total(heard: Sequence[Heard], neurons: int, steps: int) -> Lanes:
 
 def forgetful(heard: Sequence[Heard], state: State, neurons: int, clock: Clock, born: int) -> Words:
     """The line of neurons of which nothing is left from one step to the next, silent before the step `born`."""
-    if not heard or any(_cells(h) is not None for h in heard):
+    if not heard or any(h.wiring.matrix(h.source, h.target) is not None for h in heard):
         return living(state, total(heard, neurons, clock.steps), clock, born)[0]
     found = np.zeros((neurons + 1, bits.words(clock.steps)), np.uint64)
     alive = bits.pack(np.arange(clock.steps) >= born)
@@ -87,15 +86,8 @@ def _line(heard: Heard) -> Words:
     return _later(heard.line, heard.back) if heard.back else heard.line
 
 
-def _cells(heard: Heard) -> Cells | None:
-    """How a matrix applies; None for synapses that are listed."""
-    wiring = heard.wiring
-    return cells(wiring.read, wiring.row_names(heard.target), heard.source, heard.target) if isinstance(wiring, Dense) else None
-
-
-def _add_matrix(heard: Heard, matrix: Cells, found: Lanes) -> None:
-    assert isinstance(heard.wiring, Dense)
-    rows = heard.wiring.weights.T << heard.exponent
+def _add_matrix(heard: Heard, matrix: Cells, of: Lanes, found: Lanes) -> None:
+    rows = of.T << heard.exponent
     weights = np.zeros((len(rows), bits.words(rows.shape[1]) * bits.WORD), np.int32)
     weights[:, : rows.shape[1]] = rows
     timelines.add_matrix(_line(heard), matrix.hears, weights, matrix.places, matrix.straight, found)
@@ -139,11 +131,5 @@ def _before(lengths: Sequence[int]) -> list[int]:
 
 
 def _list(heard: Heard) -> _Listed:
-    wiring, none = heard.wiring, np.zeros(1, np.int64)
-    if isinstance(wiring, Join):
-        found = gather(wiring.read, heard.source, heard.target)
-        weights = np.array([wiring.weight << heard.exponent], np.int32)
-        return _Listed(_line(heard), found.starts, found.columns, weights, none, none)
-    matrix = wiring.csr(heard.source, heard.target)
-    starts, weights = matrix.indptr.astype(np.int64)[None], matrix.data.astype(np.int32, copy=False) << np.int32(heard.exponent)
-    return _Listed(_line(heard), starts, matrix.indices.astype(np.int32, copy=False), weights, none, none + 1)
+    found, first = heard.wiring.listed(heard.source, heard.target), np.zeros(1, np.int64)
+    return _Listed(_line(heard), found.starts, found.columns, found.weights << np.int32(heard.exponent), first, first + found.each)

@@ -111,6 +111,26 @@ def by_matrix(weights: NDArray[np.int32], found: Cells, spikes: Bools) -> Ints:
     return out
 
 
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """Synapses by target neuron: `starts` into `columns`, source neurons. weights: one each, or one for all of them."""
+
+    starts: Index
+    columns: NDArray[np.int32]
+    weights: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, matrix: sp.csr_matrix) -> Listed:
+        """As a matrix has them."""
+        columns, weights = (part.astype(np.int32, copy=False) for part in (matrix.indices, matrix.data))
+        return cls(matrix.indptr.astype(np.int64)[None], columns, weights)
+
+    @property
+    def each(self) -> bool:
+        """Whether every synapse has a weight of its own."""
+        return len(self.weights) == len(self.columns)
+
+
 def product(matrix: sp.csr_matrix, spikes: Bools) -> Ints:
     """(steps, neurons) input through synapses that are listed."""
     found: Ints = (matrix @ spikes.T.astype(np.int32)).T.astype(np.int64)

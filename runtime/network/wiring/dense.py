@@ -15,7 +15,7 @@ from tritspike.runtime.network.boxes import Boxes, Tiling, neurons, whole
 from tritspike.runtime.network.grid import Grid, Index
 from tritspike.runtime.network.neuron import Register
 from tritspike.runtime.network.wiring import reach, tables
-from tritspike.runtime.network.wiring.apply import by_matrix, cells, product
+from tritspike.runtime.network.wiring.apply import Cells, Listed, by_matrix, cells, product
 from tritspike.runtime.network.wiring.maps import Map, followed, meetings, shown
 from tritspike.runtime.network.wiring.once import once
 from tritspike.runtime.network.wiring.reach import Between, Extents, Lists, Stage, Ties
@@ -64,6 +64,15 @@ class Dense:
         gather = begin + np.arange(int(length.sum()))
         places = (np.repeat(row, length), np.repeat(base, length) + columns[codes.indices[gather]])
         return sp.csr_matrix((codes.data[gather], places), shape=(grids.size(target), grids.size(source)))
+
+    def matrix(self, source: Grid, target: Grid) -> tuple[Cells, NDArray[np.int32]] | None:
+        """(where it applies, its weights); None where its rows cut through an axis of pairs."""
+        found = cells(self.read, self.row_names(target), source, target)
+        return None if found is None else (found, self.weights)
+
+    def listed(self, source: Grid, target: Grid) -> Listed:
+        """Its synapses one by one."""
+        return Listed.of(self.csr(source, target))
 
     def apply(self, source: Grid, target: Grid, spikes: NDArray[np.bool_]) -> NDArray[np.int64]:
         """(steps, source neurons) spikes -> (steps, target neurons) input, in weight mantissas."""

@@ -14,7 +14,7 @@ from tritspike.runtime.network.boxes import Boxes, Tiling, neurons, whole
 from tritspike.runtime.network.grid import Grid, Index
 from tritspike.runtime.network.neuron import Register
 from tritspike.runtime.network.wiring import reach, tables
-from tritspike.runtime.network.wiring.apply import gather
+from tritspike.runtime.network.wiring.apply import Listed, gather
 from tritspike.runtime.network.wiring.maps import Follow, Map, followed, meetings, shown
 from tritspike.runtime.network.wiring.once import once
 from tritspike.runtime.network.wiring.reach import Between, Extents, Lists, Stage, Ties
@@ -39,6 +39,14 @@ class Join:
         there = (column >= 0) & (self.weight != 0)
         weights = np.full(int(there.sum()), self.weight, np.int32)
         return sp.csr_matrix((weights, (row[there], column[there])), shape=(grids.size(target), grids.size(source)))
+
+    def matrix(self, source: Grid, target: Grid) -> None:
+        """It has none."""
+
+    def listed(self, source: Grid, target: Grid) -> Listed:
+        """Its synapses one by one, of one weight."""
+        found = gather(self.read, source, target)
+        return Listed(found.starts, found.columns, np.array([self.weight], np.int32))
 
     def apply(self, source: Grid, target: Grid, spikes: NDArray[np.bool_]) -> NDArray[np.int64]:
         """(steps, source neurons) spikes -> (steps, target neurons) input, in weight mantissas."""

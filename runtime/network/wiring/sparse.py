@@ -15,7 +15,7 @@ from tritspike.runtime.network.boxes import Boxes, Tiling
 from tritspike.runtime.network.grid import Grid, Index
 from tritspike.runtime.network.neuron import Register, Values
 from tritspike.runtime.network.wiring import reach, tables
-from tritspike.runtime.network.wiring.apply import product
+from tritspike.runtime.network.wiring.apply import Listed, product
 from tritspike.runtime.network.wiring.once import once
 from tritspike.runtime.network.wiring.reach import Between, Extents, Lists, Stage, Ties
 
@@ -41,6 +41,13 @@ class Sparse:
     def csr(self, source: Grid, target: Grid) -> sp.csr_matrix:
         """(target neurons, source neurons) weight mantissas."""
         return self._matrix
+
+    def matrix(self, source: Grid, target: Grid) -> None:
+        """It has none."""
+
+    def listed(self, source: Grid, target: Grid) -> Listed:
+        """Its synapses one by one."""
+        return Listed.of(self.csr(source, target))
 
     def apply(self, source: Grid, target: Grid, spikes: NDArray[np.bool_]) -> NDArray[np.int64]:
         """(steps, source neurons) spikes -> (steps, target neurons) input, in weight mantissas."""
