@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from tritspike.hw_profiles.errors import Finding, listed
 from tritspike.runtime.errors import ExecutorError, InputError
 from tritspike.runtime.executors.base import Capabilities, Engine, Executor, How, Session
-from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network import file, ranges, soundness
+from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.network import Inputs, Scheduled
 from tritspike.runtime.network.outcome import ANSWERS, Ask, Outcome
 
