@@ -18,8 +18,11 @@ from tritspike.compiler.mapping.rates import uniform_rates
 from tritspike.hw_profiles.profile import load
 from tritspike.runtime import mapping
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.table import EXECUTORS
 from tritspike.runtime.network import literal
 from tritspike.runtime.network.memory import require_stepped
+from tritspike.runtime.network.outcome import Ask
 from tritspike.runtime.simulator import board
 
 FEW = replace(load("loihi2"), name="few", neurons_per_core=5, chips=64, chips_x=8, chips_y=8)
@@ -90,3 +93,13 @@ def test_its_memory_is_asked_for_first(monkeypatch):
     monkeypatch.setattr(board, "require_stepped", lambda *given: asked.append(given) or require_stepped(*given))
     board.run(made, inputs)
     assert asked == [(program, len(inputs), False)]
+
+
+def test_the_executor_refuses_another_network_s_mapping():
+    program, inputs = random_network.draw(1)
+    other, _ = random_network.draw(2)
+    entry, mappings = EXECUTORS["partitioned"], [map_network(p, FEW, uniform_rates(p)).mapping() for p in (program, other)]
+    assert not list(entry.refuses(program, How(mapping=mappings[0])))
+    random_network.require_same(literal.run(program, inputs, True), entry.prepare(program, How(mapping=mappings[0])).run(inputs, Ask(record=True)))
+    with pytest.raises(InputError, match="another network's"):
+        entry.prepare(program, How(mapping=mappings[1]))
