@@ -19,7 +19,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
     program_argument(command)
     sample_arguments(command)
     command.add_argument("--executor", default=ELSEWHERE, help=f"one or more of {', '.join(EXECUTORS)}, with commas (default: %(default)s)")
-    command.add_argument("--against", default="reference", choices=list(EXECUTORS), help="what they are compared with (default: reference)")
+    command.add_argument("--against", default=ORACLE, choices=list(EXECUTORS), help="what they are compared with (default: %(default)s)")
+    mapping_argument(command)
     time_limit(command)
 
 
