@@ -6,9 +6,9 @@ import argparse
 
 from rich.console import Console
 
-from tritspike.runtime.commands.arguments import how, opened, program_argument, sample_arguments, time_limit
+from tritspike.runtime.commands.arguments import how, mapping_argument, opened, program_argument, sample_arguments, time_limit
 from tritspike.runtime.errors import MismatchError
-from tritspike.runtime.executors.table import ELSEWHERE, EXECUTORS
+from tritspike.runtime.executors.table import ELSEWHERE, EXECUTORS, ORACLE
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.tasks.evaluation import verify
 from tritspike.runtime.tasks.sampling import chosen_tokens

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tritspike.hw_profiles.errors import Finding, listed
@@ -112,7 +112,7 @@ class _OnLava(_Entry):
 class _OnCores(_Entry):
     def _own(self, program: Scheduled, how: How) -> list[Finding]:
         if how.mapping is None:
-            return [Finding("partitioned", "mapping", "none", "one: lower --map writes it, verify --map reads it")]
+            return [Finding("mapping", "what is given", "none", "one that lower --map wrote")]
         ours = how.mapping.program is program or file.digest(how.mapping.program) == file.digest(program)
         return [] if ours else [Finding("partitioned", "mapping", "another network's", "this one's")]
 
@@ -153,3 +153,10 @@ def require_different(names: Sequence[str], against: str) -> tuple[str, ...]:
     if not names or against in names:
         raise InputError(f"{against} is compared with {', '.join(names) or 'nothing'}", f"others of {', '.join(EXECUTORS)}")
     return tuple(names)
+
+
+def refusals(program: Scheduled, how: How | None = None) -> Iterator[str]:
+    """A line an executor: that it would run the network, or everything that it refuses it for."""
+    for name, entry in EXECUTORS.items():
+        found = tuple(entry.refuses(program, how or How()))
+        yield f"{name}: refuses: {listed(found)}" if found else f"{name}: runs it"
