@@ -1,1 +1,46 @@
-"""Layers that a network of one's own is composed of, trained in torch, folded to the chip's integers, and traced to `runtime/network` records."""
+"""Layers that a network of one's own is composed of, trained in torch, folded to the chip's integers, and traced to `runtime/network` records.
+
+    class Mlp(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.x = nets.Input(tn.Axis("pixel", 64))
+            self.first, self.hidden, self.digit = nets.Dense(64, 128), nets.Lif(), nets.Readout(128, 10)
+
+        def forward(self, x):
+            return self.digit(self.hidden(self.first(self.x(x))))
+
+    fold(model)                                        # integers from here on
+    program = tn.lower(trace(model), tn.Windows(8))
+    played, ours = outcome(model, spikes)              # what torch computes, to compare with tn.run(program, played)
+"""
+
+from tritspike.models.nets.attention import Both, Coincide, Gather
+from tritspike.models.nets.inputs import Embedding, Input
+from tritspike.models.nets.layers import Count, Dense, Lif, Readout, Skip
+from tritspike.models.nets.outcome import outcome
+from tritspike.models.nets.pictures import Conv, Pool
+from tritspike.models.nets.streams import Delay, Recurrent
+from tritspike.models.nets.trace import SCALE, fold, trace
+from tritspike.models.nets.values import Texts
+
+__all__ = [
+    "SCALE",
+    "Both",
+    "Coincide",
+    "Conv",
+    "Count",
+    "Delay",
+    "Dense",
+    "Embedding",
+    "Gather",
+    "Input",
+    "Lif",
+    "Pool",
+    "Readout",
+    "Recurrent",
+    "Skip",
+    "Texts",
+    "fold",
+    "outcome",
+    "trace",
+]

@@ -1,0 +1,114 @@
+"""Torch as one more executor: what a folded module computes, in the form in which programs are run and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tritspike.models.nets.inputs import _Played
+from tritspike.models.nets.layer import Layer
+from tritspike.models.nets.layers import Count, Lif, Readout, counted
+from tritspike.models.nets.streams import Delay
+from tritspike.models.nets.symbols import CONTINUES, PADDING
+from tritspike.models.nets.trace import layers
+from tritspike.models.nets.values import Run, Spikes
+from tritspike.runtime import arith
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.network import Stream
+from tritspike.runtime.network.neuron import Resets
+from tritspike.runtime.network.outcome import Outcome
+
+Played = dict[str, NDArray[np.bool_]]
+
+
+@torch.no_grad()
+def outcome(module: nn.Module, *given: Any) -> tuple[Played, Outcome]:
+    """(what a host plays, what torch's integers are): the spikes of every `Lif`, and what is read, as `tritspike.net.run` gives them.
+
+    Raises `InputError` where the module is not folded, and for several samples of a stream that has no end.
+    """
+    found = layers(module)
+    if any(layer.scale is None for layer in found.values()):
+        raise InputError(f"{type(module).__name__}: not folded", "fold(module)")
+    with _listening(found) as seen:
+        module(*given)
+    run = next(spikes[0].run for name, spikes in seen.items() if isinstance(found[name], _Played))
+    _require_apart(found, run, next(iter(seen.values()))[0].tensor.shape[1])
+    fired = {name: _whole(spikes) for name, spikes in seen.items()}
+    spikes = {name: some for name, some in fired.items() if not isinstance(found[name], Readout | Count)}
+    read = {name: _read(found[name], seen[name]) for name in seen if isinstance(found[name], Readout | Count)}
+    played = {name: some[:, : run.timing.steps] for name, some in spikes.items() if isinstance(found[name], _Played)}
+    return played | _shared(run, next(iter(played.values()))), Outcome(read, spikes)
+
+
+@contextmanager
+def _listening(found: dict[str, Layer]) -> Iterator[dict[str, list[Spikes]]]:
+    """What fires, and what is heard by what is read: by layer, each time that it is called."""
+    seen: dict[str, list[Spikes]] = {}
+
+    def keep(layer: Any, heard: Any, out: Any) -> None:
+        seen.setdefault(layer.name, []).append(out if isinstance(out, Spikes) else heard[0])
+
+    hooks = [layer.register_forward_hook(keep) for layer in found.values() if isinstance(layer, Lif | Delay | Readout | Count | _Played)]
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _whole(spikes: list[Spikes]) -> NDArray[np.bool_]:
+    """(windows, period, neurons): of a stream each token is a window."""
+    first, tensor = spikes[0], torch.cat([one.tensor for one in spikes])
+    at = [torch.from_numpy(index) for index in grids.coordinates(first.grid).values()]
+    flat = tensor[(slice(None), slice(None), *at)] if at else tensor.unsqueeze(-1)
+    tokens = flat.unflatten(0, (-1, first.run.timing.period))  # (tokens, period, samples, neurons)
+    found: NDArray[np.bool_] = tokens.permute(2, 0, 1, 3).flatten(0, 1).bool().numpy()
+    return found
+
+
+def _read(layer: Layer, spikes: list[Spikes]) -> NDArray[np.int64]:
+    """(windows, neurons): membranes in 1/64 synaptic units, or counts."""
+    first = spikes[0]
+    whole = Spikes(torch.cat([one.tensor for one in spikes]), first.grid, first.run)
+    if isinstance(layer, Readout):
+        found = layer.totals(whole) * arith.ONE
+    else:
+        at = [torch.from_numpy(index) for index in grids.coordinates(first.grid).values()]
+        found = counted(whole.tensor, first.run)[(..., *at)]
+    return _windows(found, first.run).double().numpy().astype(np.int64)
+
+
+def _windows(found: Tensor, run: Run) -> Tensor:
+    """(samples, ...) or (samples, tokens, ...) -> (windows, ...)."""
+    rows = found.flatten(0, 1) if run.stream else found
+    return rows.flatten(1)
+
+
+def _shared(run: Run, like: NDArray[np.bool_]) -> Played:
+    """The ports that layers share."""
+    windows, steps = like.shape[:2]
+    found: Played = {}
+    if run.real is not None:
+        found[PADDING] = np.repeat(~run.real.numpy()[:, None], steps, 1)
+    if isinstance(run.timing, Stream):
+        first = np.arange(windows) % (run.timing.slot or windows) == 0
+        found[CONTINUES] = np.broadcast_to(~first[:, None, None], (windows, steps, 1)).copy()
+    return found
+
+
+def _require_apart(found: dict[str, Layer], run: Run, samples: int) -> None:
+    """A chip plays samples one after another: what is not cleared between them would be another sample's."""
+    never = [n for n, layer in found.items() if isinstance(layer, Lif) and layer.resets is Resets.NEVER]
+    endless = [n for n, layer in found.items() if isinstance(layer, Lif) and layer.resets is Resets.SEQUENCE]
+    if not isinstance(run.timing, Stream) or samples == 1:
+        return
+    if never or (endless and not run.timing.slot):
+        raise InputError(f"{(never or endless)[0]}: {samples} samples of a stream, and state that is not cleared between them", "one sample")
