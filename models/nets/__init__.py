@@ -9,12 +9,16 @@
         def forward(self, x):
             return self.digit(self.hidden(self.first(self.x(x))))
 
-    fold(model)                                        # integers from here on
+    fit(model, loss, steps=400, rate=3e-3)
+    fold(model)                                          # integers from here on, and
+    fit(model, loss, steps=100, rate=1e-3)
     program = tn.lower(trace(model), tn.Windows(8))
-    played, ours = outcome(model, spikes)              # what torch computes, to compare with tn.run(program, played)
+    played, ours = outcome(model, spikes)                # what a host plays, and what torch computes
+    first_difference(ours, tn.run(program, played, record=True))         # None
 """
 
 from tritspike.models.nets.attention import Both, Coincide, Gather
+from tritspike.models.nets.fit import fit
 from tritspike.models.nets.inputs import Embedding, Input
 from tritspike.models.nets.layers import Count, Dense, Lif, Readout, Skip
 from tritspike.models.nets.outcome import outcome
@@ -22,6 +26,7 @@ from tritspike.models.nets.pictures import Conv, Pool
 from tritspike.models.nets.streams import Delay, Recurrent
 from tritspike.models.nets.trace import SCALE, fold, trace
 from tritspike.models.nets.values import Texts
+from tritspike.runtime.network.compare import first_difference
 
 __all__ = [
     "SCALE",
@@ -40,6 +45,8 @@ __all__ = [
     "Recurrent",
     "Skip",
     "Texts",
+    "first_difference",
+    "fit",
     "fold",
     "outcome",
     "trace",

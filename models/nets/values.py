@@ -30,6 +30,10 @@ class Texts:
     of: Tensor
     lengths: Tensor
 
+    def part(self, some: Tensor) -> Texts:
+        """Some of the samples, of token numbers."""
+        return Texts(self.of[some], self.lengths[some])
+
 
 @dataclass(frozen=True, eq=False)
 class Run:
