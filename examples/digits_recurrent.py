@@ -2,12 +2,11 @@
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
+from sklearn import datasets, model_selection
 from torch import nn
 
 from tritspike import net as tn
-from tritspike.models.nets import Dense, Input, Lif, Readout, Recurrent, first_difference, fit, fold, outcome, trace
+from tritspike.models.nets import Dense, Input, Lif, Neurons, Readout, Recurrent, first_difference, fit, fold, outcome, trace
 
 ROWS = tn.Stream(steps=4, period=4, slot=8)  # a token is a row, a sequence is a digit
 
@@ -25,12 +24,10 @@ class Reader(nn.Module):
     def __init__(self):
         super().__init__()
         self.x = Input(tn.Axis("pixel", 8), timing=ROWS)
-        self.row, self.seen = Dense(8, 64), Lif()
-        self.ahead, self.cell = Dense(64, 96), Recurrent(Cell(), 96)
-        self.digit = Readout(96, 10)
+        self.row, self.ahead, self.cell, self.digit = Neurons(8, 64), Dense(64, 96), Recurrent(Cell(), 96), Readout(96, 10)
 
     def forward(self, x):
-        return self.digit(self.cell(self.ahead(self.seen(self.row(self.x(x))))))  # (digits, rows, 10)
+        return self.digit(self.cell(self.ahead(self.row(self.x(x)))))  # (digits, rows, 10)
 
 
 def spikes(pictures, seed):
@@ -40,11 +37,11 @@ def spikes(pictures, seed):
 
 def main(float_steps=300, integer_steps=100):
     torch.manual_seed(0)
-    x, held, y, truth = train_test_split(*load_digits(return_X_y=True), test_size=0.25, random_state=0)
+    x, held, y, truth = model_selection.train_test_split(*datasets.load_digits(return_X_y=True), test_size=0.25, random_state=0)
     model = Reader()
 
     def loss(step):
-        some = np.random.default_rng(step).integers(0, len(x), 64)
+        some = np.random.default_rng(step).integers(0, len(x), 64)  # the last row's answer is the digit's
         return nn.functional.cross_entropy(model(spikes(x[some], step))[:, -1], torch.from_numpy(y[some]))
 
     fit(model, loss, float_steps, 1e-2)
@@ -52,12 +49,10 @@ def main(float_steps=300, integer_steps=100):
     fit(model, loss, integer_steps, 3e-3)
     program = tn.lower(trace(model), ROWS)
     played, ours = outcome(model, spikes(held, 1))
-    differs = first_difference(ours, tn.run(program, played, record=True))
+    differs, few = first_difference(ours, tn.run(program, played, record=True)), {name: some[: 8 * 10] for name, some in played.items()}
     accuracy = float((ours.read["digit"][7::8].argmax(1) == truth).mean())
-    few = {name: some[: 8 * 10] for name, some in played.items()}
     print(f"{program!r}: accuracy {accuracy:.4f} on {len(held)} digits that it was not trained on; the program differs from torch: {differs}")
-    print(tn.verify(program, few, executors=sorted(set(tn.EXECUTORS) - {"reference"})))
-    print({name: tn.on_cores(program, spikes=few)[name] for name in ("profile", "cores", "energy_uj", "time_us")})
+    print(tn.verify(program, few, executors=sorted(set(tn.EXECUTORS) - {"reference"})), tn.on_cores(program, spikes=few))
     return accuracy, differs
 
 

@@ -9,18 +9,19 @@ from torch import nn
 from tritspike import net as tn
 from tritspike.models.nets import (
     Both,
-    Coincide,
+    Context,
     Conv,
     Count,
     Delay,
     Dense,
     Embedding,
-    Gather,
     Input,
     Lif,
+    Neurons,
     Pool,
     Readout,
     Recurrent,
+    Score,
     Skip,
     Texts,
 )
@@ -99,23 +100,17 @@ class Attention(nn.Module):
     def __init__(self, position=POSITION, causal=False, readout="mean"):
         super().__init__()
         self.x = Embedding(9, position, HIDDEN, steps=4) if position.grows else Input(position, HIDDEN)
-        heads = (HEAD, CHANNEL)
-        self.query, self.asks = Dense(HIDDEN, heads), Lif()
-        self.key, self.told = Dense(HIDDEN, heads), Lif()
-        self.value, self.holds = Dense(HIDDEN, heads), Lif()
-        self.score, self.met = Coincide("channel", causal=causal, start=0.8), Lif()
-        self.gather, self.context = Gather(0.7), Lif()
-        self.attended, self.skip, self.mixed = Dense(heads, HIDDEN), Skip(0.9), Lif()
-        self.window, self.hidden = Dense(HIDDEN, tn.Axis("ffn", 16), taps=3, causal=causal), Lif()
+        self.query, self.key, self.value = (Neurons(HIDDEN, (HEAD, CHANNEL)) for _ in range(3))
+        self.score, self.context = Score("channel", causal=causal, start=0.8), Context(0.7)
+        self.attended = Neurons((HEAD, CHANNEL), HIDDEN, skip=0.9)
+        self.hidden = Neurons(HIDDEN, tn.Axis("ffn", 16), taps=3, causal=causal)
         where = {"mean": {"pool": ["position"]}, "first": {"at": {"position": 0}}, "each": {}}[readout]
         self.answer = Readout(tn.Axis("ffn", 16), 3, **where)
 
     def forward(self, x):
         x = self.x(x)
-        query, key, value = self.asks(self.query(x)), self.told(self.key(x)), self.holds(self.value(x))
-        context = self.context(self.gather(self.met(self.score(query, key)), value))
-        mixed = self.mixed(self.attended(context) + self.skip(x))
-        return self.answer(self.hidden(self.window(mixed)))
+        context = self.context(self.score(self.query(x), self.key(x)), self.value(x))
+        return self.answer(self.hidden(self.attended(context, x)))
 
 
 class Cell(nn.Module):

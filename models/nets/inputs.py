@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from tritspike.models import spiking
 from tritspike.models.nets.layer import Layer
 from tritspike.models.nets.symbols import Blank, There, line
-from tritspike.models.nets.values import Run, Spikes, Texts, cells
+from tritspike.models.nets.values import Run, Spikes, Texts
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network.grid import Axis
@@ -18,7 +16,7 @@ from tritspike.runtime.network.network import Stream, Timing, Windows
 from tritspike.runtime.network.terms import shown
 
 
-class _Played(Layer):
+class FromHost(Layer):
     """A port that plays over `axes`. slot: of a stream."""
 
     takes = (Tensor, Texts, Blank)
@@ -50,11 +48,13 @@ class _Played(Layer):
     def _real(self, lengths: Tensor) -> Tensor:
         size = next((axis.size for axis in self.axes if axis.grows), None)
         if size is None or not len(lengths) or not 1 <= int(lengths.min()) <= int(lengths.max()) <= size:
-            raise InputError(f"{line()}: {self.name or 'an input'}: lengths over {shown(self.axes)}", "an axis that grows, and lengths of 1 up to its size")
+            raise InputError(
+                f"{line()}: {self.name or 'an input'}: lengths over {shown(self.axes)}", "an axis that grows, and lengths of 1 up to its size"
+            )
         return torch.arange(size) < lengths[:, None]
 
 
-class Input(_Played):
+class Input(FromHost):
     """Spikes that the host plays. timing: of a stream, whose samples are sequences of tokens; without it a sample is one window."""
 
     def __init__(self, *axes: Axis, timing: Timing | None = None) -> None:
@@ -65,7 +65,7 @@ class Input(_Played):
         return self.played(spikes.of, spikes.lengths) if isinstance(spikes, Texts) else self.played(spikes, None)
 
 
-class Embedding(_Played):
+class Embedding(FromHost):
     """Token numbers as spikes: a learned current for each, and one for each position, which drives neurons of the host for some steps.
 
     axes: the positions, and what a row of the tables is over. The chip sees the spikes only.

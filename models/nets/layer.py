@@ -47,7 +47,9 @@ class Layer(nn.Module):
             wanted = "a drive, which Dense and others make" if Drive in self.takes else "spikes, which Lif makes of a drive"
             raise InputError(f"{line()}: {type(self).__name__} is given {what}", wanted)
         if isinstance(given, Blank | Tensor):
-            raise InputError(f"{line()}: {type(self).__name__} is given what the module is called with", "Input(axes) or Embedding(...) takes it first")
+            raise InputError(
+                f"{line()}: {type(self).__name__} is given what the module is called with", "Input(axes) or Embedding(...) takes it first"
+            )
         refuse(f"{type(self).__name__} of {type(given).__name__}")
 
 

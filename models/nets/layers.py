@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -14,14 +13,12 @@ from torch import Tensor, nn
 from tritspike.models import spiking
 from tritspike.models.nets import scan
 from tritspike.models.nets.layer import Layer, integers
+from tritspike.models.nets.matrix import place, shifted, through
 from tritspike.models.nets.padding import masked
-from tritspike.models.nets.symbols import Heard, There, heard, line
+from tritspike.models.nets.symbols import Heard, There, heard
 from tritspike.models.nets.values import Axes, Drive, Run, Spikes, axes_of, cells, heard_along, require_columns
-from tritspike.models.spiking import QUANTISERS, exact_product, head_product
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network.grid import Grid
 from tritspike.runtime.network.neuron import Resets
 from tritspike.runtime.network.terms import Sum, linear, same
 
@@ -31,16 +28,27 @@ class Dense(Layer):
 
     columns, rows: axes, or how many cells of all that is heard, and of a new axis "features". weights: ternary or binary.
     taps: places along `along` that are heard, its own and the next ones, each by a matrix of its own; where `causal` the ones before.
-    bias: False leaves it out, as neurons that are never reset need.
+    bias: False leaves it out, as neurons that are never reset need. loud: what its norm begins to scale by: less beside a `Skip` of more than a
+    threshold lets training begin with layers that pass on what they hear.
     """
 
     def __init__(
-        self, columns: Axes, rows: Axes, weights: str = "ternary", *, taps: int = 1, along: str = "position", causal: bool = False, bias: bool = True
+        self,
+        columns: Axes,
+        rows: Axes,
+        weights: str = "ternary",
+        *,
+        taps: int = 1,
+        along: str = "position",
+        causal: bool = False,
+        bias: bool = True,
+        loud: float = 1.0,
     ) -> None:
         super().__init__()
         self.columns, self.rows, self.along, self.biased = columns, axes_of(rows), along, bias
         self.ahead = [-n if causal else n for n in range(taps)]
         self.synapses = spiking.Synapses(cells(axes_of(columns)) * taps, cells(self.rows), weights)
+        nn.init.constant_(self.synapses.norm.weight, loud)
 
     def computed(self, x: Spikes) -> Drive:
         """Over the axes that it does not hear, and `rows`."""
@@ -48,7 +56,7 @@ class Dense(Layer):
         require_columns(self.name, self.columns, x.grid, over)
         columns, kept = x.columns(over)
         if len(self.ahead) > 1:
-            columns = torch.cat([_shifted(columns, 2 + _place(kept, self.along), ahead) for ahead in self.ahead], -1)
+            columns = torch.cat([shifted(columns, 2 + place(kept, self.along), ahead) for ahead in self.ahead], -1)
         drive, shift = through(self.synapses, columns, kept, x.run)
         sizes = [axis.size for axis in self.rows]
         drive = drive if self.biased else drive - shift()
@@ -135,112 +143,11 @@ class Lif(Layer):
         if not x.biases:
             return None
         if self.resets is Resets.NEVER and any(bias.any() for bias in x.biases):
-            raise InputError(f"{self.name}: a bias of neurons that are never reset, which would begin before the first token", "Dense(..., bias=False)")
+            raise InputError(
+                f"{self.name}: a bias of neurons that are never reset, which would begin before the first token", "Dense(..., bias=False)"
+            )
         total = torch.from_numpy(sum(x.biases[1:], x.biases[0])).float()
         return integers(scan.register(total * scan.lasts(self.keep_u)))
-
-
-class Readout(Layer):
-    """Logits: spikes of all steps by ternary weights, summed up in membranes that never fire. Linear, so that it needs no batch norm.
-
-    columns: as of `Dense`. pool: axes that are summed over; at: axes of which one cell alone is heard. In a stream each token is read.
-    """
-
-    def __init__(
-        self, columns: Axes, classes: int, weights: str = "ternary", *, pool: Sequence[str] = (), at: dict[str, int] | None = None
-    ) -> None:
-        super().__init__()
-        size = cells(axes_of(columns))
-        self.columns, self.pool, self.at = columns, list(pool), dict(at or {})
-        self.weight = nn.Parameter(torch.randn(classes, size) / size**0.5)
-        self.quantise = QUANTISERS[weights]
-        self.unit = nn.Parameter(torch.tensor(0.1))  # of a logit in counts; a scale alone, which changes no answer
-
-    def codes(self) -> Tensor:
-        """(classes, columns) in {-1, 0, 1}."""
-        return self.quantise(self.weight)
-
-    def computed(self, x: Spikes) -> Tensor:
-        """(samples, axes that it does not hear ..., classes); of a stream (samples, tokens, ...)."""
-        return self.totals(x) * self.unit
-
-    def totals(self, x: Spikes) -> Tensor:
-        """The same in synaptic units: whole numbers, exact in float32, a 64th of the membranes that a chip reads."""
-        chosen = x
-        for name, cell in self.at.items():
-            place = _place(chosen.grid, name)
-            left = tuple(axis for axis in chosen.grid if axis.names != (name,))
-            chosen = Spikes(chosen.tensor.select(2 + place, cell), left, x.run)
-        columns, kept = chosen.columns(self._over(chosen.grid))
-        counts = counted(columns, x.run)
-        found = head_product(counts.flatten(0, -2), self.codes()).unflatten(0, counts.shape[:-1])
-        for name in self.pool:
-            place = _place(kept, name)
-            found, kept = found.sum(place - len(grids.names(kept)) - 1), tuple(axis for axis in kept if axis.names != (name,))
-        return found
-
-    def written(self, x: There) -> There:
-        """Neurons that are read."""
-        over = self._over(tuple(axis for axis in x.handle.grid if not set(axis.names) & self.at.keys()))
-        term = linear(x.handle, integers(self.codes()), into="class", over=over, pool=self.pool, at=self.at)
-        return There(x.writing, x.writing.net.readout(self.name, term))
-
-    def _over(self, grid: Grid) -> list[str]:
-        over = heard_along(self.columns, grid, self.pool)
-        require_columns(self.name, self.columns, grid, over)
-        return over
-
-
-class Count(Layer):
-    """How often each neuron fires in a window, which the host reads."""
-
-    def computed(self, x: Spikes) -> Tensor:
-        """(samples, cells ...); of a stream (samples, tokens, cells ...)."""
-        return counted(x.tensor, x.run)
-
-    def written(self, x: There) -> There:
-        """No neurons of its own."""
-        x.writing.net.count(x.handle, self.name)
-        return x
-
-
-def counted(spikes: Tensor, run: Run) -> Tensor:
-    """(steps, samples, ...) summed over the steps of a window; (samples, tokens, ...) of a stream's."""
-    if not run.stream:
-        return spikes.float().sum(0)
-    return spikes.float().unflatten(0, (-1, run.timing.period)).sum(1).transpose(0, 1)
-
-
-def through(synapses: spiking.Synapses, columns: Tensor, kept: Grid, run: Run) -> tuple[Tensor, Any]:
-    """((steps, samples, kept ..., rows) drive, how to find its constant part). Padding is no part of the batch that the norm sees."""
-    alive = run.alive(kept)
-    some = None if alive is None else alive.expand(columns.shape[1:-1])
-    rows = columns.flatten(1, -2) if some is None else columns[:, some]
-    counts = exact_product(rows, synapses.codes())
-    if synapses.scale is None:
-        drive = synapses.norm(counts.flatten(0, 1)).view(counts.shape)
-        shift = partial(_shift, synapses.norm, counts.detach())
-    else:
-        gain, bias = synapses.registers()
-        drive, shift = counts * (gain * arith.ONE) + bias, partial(lambda found: found, bias)
-    if some is None:
-        return drive.unflatten(1, columns.shape[1:-1]), shift
-    return _spread(drive, some), shift
-
-
-def _spread(rows: Tensor, some: Tensor) -> Tensor:
-    """Back to all places, with nothing at padding."""
-    out = rows.new_zeros(len(rows), *some.shape, rows.shape[-1])
-    out[:, some] = rows
-    return out
-
-
-def _shift(norm: nn.BatchNorm1d, counts: Tensor) -> Tensor:
-    """What a batch norm adds: its output for no spikes at all, by the statistics that it has just used."""
-    if not norm.training:
-        return spiking.affine_of(norm)[1]
-    var, mean = torch.var_mean(counts.flatten(0, 1), 0, correction=0)
-    return norm.bias - norm.weight * mean / (var + norm.eps).sqrt()
 
 
 def _unflat(shift: Any, sizes: list[int]) -> Tensor:
@@ -256,19 +163,3 @@ def _by_token(drive: Tensor, run: Run, fire: Any) -> Tensor:
     tokens = drive.unflatten(0, (-1, run.timing.period)).transpose(0, 1)
     found: Tensor = fire(tokens.contiguous()).transpose(0, 1).flatten(0, 1)
     return found
-
-
-def _shifted(tensor: Tensor, dim: int, ahead: int) -> Tensor:
-    """What stands `ahead` places further along `dim`; nothing beyond the ends."""
-    size, many = tensor.shape[dim], min(abs(ahead), tensor.shape[dim])
-    nothing = tensor.new_zeros(*tensor.shape[:dim], many, *tensor.shape[dim + 1 :])
-    there = tensor.narrow(dim, many if ahead > 0 else 0, size - many)
-    return torch.cat([there, nothing] if ahead > 0 else [nothing, there], dim)
-
-
-def _place(grid: Grid, name: str) -> int:
-    """Which coordinate of a grid it is. Raises `InputError`."""
-    names = grids.names(grid)
-    if name not in names:
-        raise InputError(f"{line()}: no axis {name!r} among {', '.join(names)}", "along=, pool= and at= name an axis of what is heard")
-    return names.index(name)

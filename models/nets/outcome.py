@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tritspike.models.nets.inputs import _Played
+from tritspike.models.nets.inputs import FromHost
 from tritspike.models.nets.layer import Layer
-from tritspike.models.nets.layers import Count, Lif, Readout, counted
+from tritspike.models.nets.layers import Lif
+from tritspike.models.nets.readout import Count, Readout, counted
 from tritspike.models.nets.streams import Delay
 from tritspike.models.nets.symbols import CONTINUES, PADDING
 from tritspike.models.nets.trace import layers
@@ -34,17 +35,18 @@ def outcome(module: nn.Module, *given: Any) -> tuple[Played, Outcome]:
 
     Raises `InputError` where the module is not folded, and for several samples of a stream that has no end.
     """
-    found = layers(module)
-    if any(layer.scale is None for layer in found.values()):
+    whole = layers(module).values()
+    if any(layer.scale is None for layer in whole):
         raise InputError(f"{type(module).__name__}: not folded", "fold(module)")
+    found: dict[str, Layer] = {layer.name: layer for layer in whole if isinstance(layer, Lif | Delay | Readout | Count | FromHost)}
     with _listening(found) as seen:
         module(*given)
-    run = next(spikes[0].run for name, spikes in seen.items() if isinstance(found[name], _Played))
+    run = next(spikes[0].run for name, spikes in seen.items() if isinstance(found[name], FromHost))
     _require_apart(found, run, next(iter(seen.values()))[0].tensor.shape[1])
     fired = {name: _whole(spikes) for name, spikes in seen.items()}
     spikes = {name: some for name, some in fired.items() if not isinstance(found[name], Readout | Count)}
     read = {name: _read(found[name], seen[name]) for name in seen if isinstance(found[name], Readout | Count)}
-    played = {name: some[:, : run.timing.steps] for name, some in spikes.items() if isinstance(found[name], _Played)}
+    played = {name: some[:, : run.timing.steps] for name, some in spikes.items() if isinstance(found[name], FromHost)}
     return played | _shared(run, next(iter(played.values()))), Outcome(read, spikes)
 
 
@@ -56,7 +58,7 @@ def _listening(found: dict[str, Layer]) -> Iterator[dict[str, list[Spikes]]]:
     def keep(layer: Any, heard: Any, out: Any) -> None:
         seen.setdefault(layer.name, []).append(out if isinstance(out, Spikes) else heard[0])
 
-    hooks = [layer.register_forward_hook(keep) for layer in found.values() if isinstance(layer, Lif | Delay | Readout | Count | _Played)]
+    hooks = [layer.register_forward_hook(keep) for layer in found.values()]
     try:
         yield seen
     finally:
@@ -67,22 +69,22 @@ def _listening(found: dict[str, Layer]) -> Iterator[dict[str, list[Spikes]]]:
 def _whole(spikes: list[Spikes]) -> NDArray[np.bool_]:
     """(windows, period, neurons): of a stream each token is a window."""
     first, tensor = spikes[0], torch.cat([one.tensor for one in spikes])
-    at = [torch.from_numpy(index) for index in grids.coordinates(first.grid).values()]
-    flat = tensor[(slice(None), slice(None), *at)] if at else tensor.unsqueeze(-1)
-    tokens = flat.unflatten(0, (-1, first.run.timing.period))  # (tokens, period, samples, neurons)
+    tokens = _flat(tensor, first).unflatten(0, (-1, first.run.timing.period))  # (tokens, period, samples, neurons)
     found: NDArray[np.bool_] = tokens.permute(2, 0, 1, 3).flatten(0, 1).bool().numpy()
     return found
+
+
+def _flat(tensor: Tensor, of: Spikes) -> Tensor:
+    """(..., coordinates) -> (..., neurons), those that the grid has."""
+    at: Any = tuple(torch.from_numpy(index) for index in grids.coordinates(of.grid).values())
+    return tensor[(..., *at)] if at else tensor.unsqueeze(-1)
 
 
 def _read(layer: Layer, spikes: list[Spikes]) -> NDArray[np.int64]:
     """(windows, neurons): membranes in 1/64 synaptic units, or counts."""
     first = spikes[0]
     whole = Spikes(torch.cat([one.tensor for one in spikes]), first.grid, first.run)
-    if isinstance(layer, Readout):
-        found = layer.totals(whole) * arith.ONE
-    else:
-        at = [torch.from_numpy(index) for index in grids.coordinates(first.grid).values()]
-        found = counted(whole.tensor, first.run)[(..., *at)]
+    found = layer.totals(whole) * arith.ONE if isinstance(layer, Readout) else _flat(counted(whole.tensor, first.run), first)
     return _windows(found, first.run).double().numpy().astype(np.int64)
 
 

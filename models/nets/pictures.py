@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tritspike.models import spiking
 from tritspike.models.nets.layer import Layer, integers
-from tritspike.models.nets.layers import through
+from tritspike.models.nets.matrix import through
 from tritspike.models.nets.symbols import Heard, There, heard, line
 from tritspike.models.nets.values import Drive, Spikes, extents
 from tritspike.runtime.errors import InputError

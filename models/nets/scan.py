@@ -51,7 +51,9 @@ def _float(a: Any, bias: Any, keep: int, keep_u: int, u: Any, v: Any, spikes: An
 
 
 @numba.njit(cache=True)
-def _integer(a: Any, bias: Any, keep: int, keep_u: int, threshold: int, u: Any, v: Any, spikes: Any, excess: Any) -> None:  # pragma: no cover - compiled
+def _integer(
+    a: Any, bias: Any, keep: int, keep_u: int, threshold: int, u: Any, v: Any, spikes: Any, excess: Any
+) -> None:  # pragma: no cover - compiled
     """The same by the chip's rule, in int64."""
     for t in range(a.shape[0]):
         for m in range(a.shape[1]):
@@ -66,7 +68,9 @@ def _integer(a: Any, bias: Any, keep: int, keep_u: int, threshold: int, u: Any, 
 
 
 @numba.njit(cache=True)
-def _back(grad: Any, excess: Any, keep: int, keep_u: int, threshold: float, grad_u: Any, grad_v: Any, out: Any, bias: Any) -> None:  # pragma: no cover
+def _back(
+    grad: Any, excess: Any, keep: int, keep_u: int, threshold: float, grad_u: Any, grad_v: Any, out: Any, bias: Any
+) -> None:  # pragma: no cover
     """Backward; the reset is not differentiated. grad_u, grad_v: of u and v behind the last step, then of those before the first."""
     slope, height = np.float32(math.pi / 2 * _SURROGATE), np.float32(_SURROGATE / 2 / threshold)
     leak, lasting = np.float32(keep / 4096), np.float32(keep_u / 4096)
@@ -83,7 +87,9 @@ def _back(grad: Any, excess: Any, keep: int, keep_u: int, threshold: float, grad
 
 class _Scan(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, a: Tensor, bias: Tensor, u: Tensor, v: Tensor, keep: int, keep_u: int, threshold: int | None) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        ctx: Any, a: Tensor, bias: Tensor, u: Tensor, v: Tensor, keep: int, keep_u: int, threshold: int | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         flat, kind = a.detach().contiguous().view(len(a), -1), np.float32 if threshold is None else np.int64
         state = [part.detach().reshape(-1).numpy().astype(kind) for part in (u, v)]
         spikes, ctx.excess = torch.empty(flat.shape, dtype=torch.bool), torch.empty_like(flat)

@@ -15,7 +15,7 @@ from tritspike.models.nets.values import Axes, Drive, Run, Spikes, axes_of, exte
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network.grid import Grid
 from tritspike.runtime.network.neuron import RELAY
-from tritspike.runtime.network.terms import Handle, onto, same
+from tritspike.runtime.network.terms import Handle, onto, same, shown
 
 
 class Delay(Layer):
@@ -109,6 +109,8 @@ def _require_stream(run: Run) -> None:
 
 
 def _require_over(spikes: Any, axes: Grid) -> None:
-    found = spikes.grid if isinstance(spikes, Spikes) else spikes.handle.grid if isinstance(spikes, There) else None
+    if not isinstance(spikes, Spikes | There):
+        raise InputError(f"{line()}: the body of a recurrence gives {type(spikes).__name__}", "spikes, which Lif makes of a drive")
+    found = spikes.grid if isinstance(spikes, Spikes) else spikes.handle.grid
     if found != axes:
-        raise InputError(f"{line()}: the body of a recurrence gives {found}", f"spikes over {axes}")
+        raise InputError(f"{line()}: the body of a recurrence gives {shown(found)}", f"spikes over {shown(axes)}")

@@ -56,8 +56,8 @@ def layers(module: nn.Module) -> dict[str, Layer]:
     found = {name: layer for name, layer in module.named_modules() if isinstance(layer, Layer)}
     if not found:
         raise InputError(f"{type(module).__name__} has no layers", "compose it of those in tritspike.models.nets")
-    for name, layer in found.items():
-        layer.name = name
+    for path, layer in found.items():
+        layer.name = path.removesuffix(".fires").removesuffix(".hears")  # as in `Neurons`, whose name its population has
     return found
 
 

@@ -129,9 +129,12 @@ def heard_along(given: Axes, grid: Grid, pool: Sequence[str] = ()) -> list[str]:
 def require_columns(name: str, given: Axes, grid: Grid, over: Sequence[str]) -> None:
     """Raises `InputError` where a matrix was made for another number of cells than it hears."""
     wanted = cells(axes_of(given))
-    found = cells(tuple(axis for axis in grid if set(axis.names) & set(over)))
-    if wanted != found or not over:
-        raise InputError(f"{line()}: {name or 'a layer'} is made for {wanted} cells, hears {found} of {shown(grid)}", "the axes, or the number of cells, that it hears")
+    found = cells(tuple(axis for axis in grid if set(axis.names) & set(over))) if over else 0
+    if wanted != found:
+        raise InputError(
+            f"{line()}: {name or 'a layer'} is made for {wanted} cells, hears {found} of {shown(grid)}",
+            "the axes, or the number of cells, that it hears",
+        )
 
 
 def cells(axes: Grid) -> int:

@@ -22,6 +22,7 @@ from tritspike.runtime.lava.stock import installed
 from tritspike.runtime.network.compare import first_difference
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.py"))
+TRAINED = {"digits_mlp": (60, 0.9), "digits_conv": (60, 0.8), "digits_recurrent": (60, 0.75), "encoder_other": (120, 0.65)}
 
 
 def folded_module(case):
@@ -64,7 +65,9 @@ def test_training_goes_on_in_integers(folded):
     assert [n for n, g in grads.items() if g is None or not torch.isfinite(g).all() or not g.any()] == []
 
 
-@pytest.mark.parametrize("case", ["mlp with current memory", "pooled", "causal attention over texts", "stream", "loop over two layers", "never reset"])
+@pytest.mark.parametrize(
+    "case", ["mlp with current memory", "pooled", "causal attention over texts", "stream", "loop over two layers", "never reset"]
+)
 @pytest.mark.skipif(not installed(), reason="lava-nc is not installed")
 def test_stock_lava_computes_the_same(case):
     model, given, timing = folded_module(case)
@@ -143,7 +146,7 @@ ACTS = {
     "plus": (lambda x: x + 1, r"\+ of a drive and something else"),
     "cat": (lambda x: torch.cat([x, x]), "cat"),
     "softmax": (lambda x: nn.functional.softmax(x, -1), "softmax"),
-    "if": (lambda x: x if x else x, "a condition"),
+    "if": (lambda x: x if x else None, "a condition"),
     "chunk": (lambda x: x.chunk(3), r"\.chunk"),
 }
 
@@ -185,7 +188,7 @@ WRONG = {
     "drive for spikes": (dict(a=Dense(20, 5), b=Dense(5, 5)), lambda m, x: m.b(m.a(m.x(x))), r"Dense is given a drive .*Lif makes of a drive"),
     "spikes for a drive": (dict(a=Lif()), lambda m, x: m.a(m.x(x)), r"Lif is given spikes .*a drive, which Dense"),
     "sizes": (dict(a=Dense(21, 5)), lambda m, x: m.a(m.x(x)), r"test_nets.py:.* is made for 21 cells, hears 20 of features 20"),
-    "axes": (dict(a=Dense(tn.Axis("pixel", 20), 5)), lambda m, x: m.a(m.x(x)), r"is made for 20 cells, hears 1 of features 20"),
+    "axes": (dict(a=Dense(tn.Axis("pixel", 20), 5)), lambda m, x: m.a(m.x(x)), r"is made for 20 cells, hears 0 of features 20"),
     "taps": (dict(a=Dense(20, 5, taps=2)), lambda m, x: m.a(m.x(x)), r"no axis 'position'"),
     "sums": (dict(a=Dense(20, 5), b=nets.Skip()), lambda m, x: m.a(m.x(x)) + m.b(m.x(x)), r"features 5.*features 20|features 20.*features 5"),
     "pairs": (dict(a=nets.Coincide("features")), lambda m, x: m.a(m.x(x), m.x(x)), r"no axis 'position' to pair along"),
@@ -229,17 +232,27 @@ def test_state_that_outlives_a_sample_is_refused_where_it_would_mix():
 
 def test_a_recurrence_whose_body_gives_something_else_is_refused():
     model = modules.Streamed()
+    model.cell.axes = (tn.Axis("others", 16),)
+    with pytest.raises(InputError, match=r"the body of a recurrence gives features 16 .*spikes over others 16"):
+        model(modules.SEQUENCES)
     model.cell = Recurrent(modules.Cell(), 15)
-    with pytest.raises(InputError, match="made for 16 cells, hears 15|the body of a recurrence gives"):
+    with pytest.raises(InputError, match=r"made for 16 cells, hears 15"):
         model(modules.SEQUENCES)
 
 
+# examples
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
-def test_an_example_runs_and_is_short(path, capsys):
+def test_an_example_runs_and_is_short(path, capsys, request, monkeypatch):
+    """Trained for less than it is by itself: what it reaches is well above chance, and the program that was trained is the one that is run."""
+    if path.stem == "encoder_other":
+        monkeypatch.setenv("GLUE_DIR", str(request.getfixturevalue("glue_dir")))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     example = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = example
     spec.loader.exec_module(example)
-    accuracy, same = example.main(float_steps=60, integer_steps=20)
-    assert same and accuracy > 0.6 and "equal: reference == " in capsys.readouterr().out
-    assert len(path.read_text().splitlines()) <= 65
+    steps, least = TRAINED[path.stem]
+    accuracy, differs = example.main(float_steps=steps, integer_steps=20)
+    assert differs is None and accuracy > least and "equal: reference == " in capsys.readouterr().out
+    assert len(path.read_text().splitlines()) <= 60
