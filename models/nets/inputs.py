@@ -30,7 +30,7 @@ class FromHost(Layer):
         return There(blank.writing, blank.writing.net.input(self.name, *self.axes))
 
     def played(self, tensor: Tensor, lengths: Tensor | None) -> Spikes:
-        """(steps, samples, cells ...) as they are, or (steps, samples, tokens, cells ...) of a stream as its steps one after another."""
+        """(steps, samples, cells ...), or (steps, samples, tokens, cells ...) of a stream as its steps one after another; silent at padding."""
         stream, sizes = isinstance(self.timing, Stream), tuple(axis.size for axis in self.axes)
         if tensor.shape[2 + stream :] != sizes or (self.timing is not None and len(tensor) != self.timing.steps):
             steps = "steps" if self.timing is None else self.timing.steps
@@ -38,7 +38,8 @@ class FromHost(Layer):
             raise InputError(f"{line()}: {self.name or 'an input'}: spikes of shape {tuple(tensor.shape)}", wanted)
         self._require_whole(tensor)
         run = Run(self.timing or Windows(len(tensor)), None if lengths is None else self._real(lengths))
-        return Spikes(_steps(tensor, run.timing) if stream else tensor.bfloat16(), self.axes, run)
+        spikes, alive = _steps(tensor, run.timing) if stream else tensor.bfloat16(), run.alive(self.axes)
+        return Spikes(spikes if alive is None else spikes * alive, self.axes, run)
 
     def _require_whole(self, tensor: Tensor) -> None:
         slot = self.timing.slot if isinstance(self.timing, Stream) else 0
@@ -82,9 +83,7 @@ class Embedding(FromHost):
         given, lengths = (ids.of, ids.lengths) if isinstance(ids, Texts) else (ids, None)
         current = nn.functional.embedding(given, self.token) + self.position
         spikes = spiking.lif(self._drive(current).expand(self.steps, *current.shape).contiguous(), self.keep, self.scale)
-        made = self.played(spikes, lengths)
-        alive = made.run.alive(made.grid)
-        return made if alive is None else Spikes(made.tensor * alive, made.grid, made.run)
+        return self.played(spikes, lengths)
 
     def _drive(self, current: Tensor) -> Tensor:
         if self.scale is None:

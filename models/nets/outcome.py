@@ -47,7 +47,8 @@ def outcome(module: nn.Module, *given: Any) -> tuple[Played, Outcome]:
     spikes = {name: some for name, some in fired.items() if not isinstance(found[name], Readout | Count)}
     read = {name: _read(found[name], seen[name]) for name in seen if isinstance(found[name], Readout | Count)}
     played = {name: some[:, : run.timing.steps] for name, some in spikes.items() if isinstance(found[name], FromHost)}
-    return played | _shared(run, next(iter(played.values()))), Outcome(read, spikes)
+    texts = [axis.size for layer in found.values() if isinstance(layer, FromHost) for axis in layer.axes if axis.grows]
+    return played | _shared(run, next(iter(played.values())), *texts[:1]), Outcome(read, spikes)
 
 
 @contextmanager
@@ -94,12 +95,13 @@ def _windows(found: Tensor, run: Run) -> Tensor:
     return rows.flatten(1)
 
 
-def _shared(run: Run, like: NDArray[np.bool_]) -> Played:
-    """The ports that layers share."""
+def _shared(run: Run, like: NDArray[np.bool_], positions: int = 0) -> Played:
+    """The ports that layers share. positions: of texts, where there are any."""
     windows, steps = like.shape[:2]
     found: Played = {}
-    if run.real is not None:
-        found[PADDING] = np.repeat(~run.real.numpy()[:, None], steps, 1)
+    if positions:
+        real = np.ones((windows, positions), np.bool_) if run.real is None else run.real.numpy()
+        found[PADDING] = np.repeat(~real[:, None], steps, 1)
     if isinstance(run.timing, Stream):
         first = np.arange(windows) % (run.timing.slot or windows) == 0
         found[CONTINUES] = np.broadcast_to(~first[:, None, None], (windows, steps, 1)).copy()

@@ -22,8 +22,11 @@ def fold(module: nn.Module, scale: int | None = None) -> None:
     """Every layer of `module` computes in the chip's integers from here on; what is trained on is what a chip computes.
 
     scale: synaptic units in one threshold, one for all layers; by default the most up to 224 at which every gain and weight fits its register.
+    Raises `InputError` where that was done before.
     """
     found = layers(module)
+    if folded := [path for path, layer in found.items() if layer.scale is not None]:
+        raise InputError(f"{folded[0]}: folded already", "one fold, and training that goes on in integers")
     chosen = min([SCALE, *_limits(module)]) if scale is None else scale
     for layer in found.values():
         layer.fold(max(chosen, 1))

@@ -55,6 +55,13 @@ def test_torch_s_integers_are_the_network_s_on_every_spike(folded):
     assert all(some.any() for some in ours.read.values())
 
 
+def test_texts_that_fill_their_positions_have_no_padding():
+    model, (given,), timing = folded_module("attention over texts")
+    played, ours = outcome(model, given.of)
+    assert not played["pad"].any() and played["pad"].shape == (12, 4, 6)
+    assert first_difference(ours, tn.run(tn.lower(trace(model), timing), played, record=True)) is None
+
+
 def test_training_goes_on_in_integers(folded):
     model, given, _ = folded
     found = model(*given)
@@ -134,6 +141,10 @@ def test_what_is_not_folded_or_no_layer_is_refused():
         trace(Mlp())
     with pytest.raises(InputError, match="Linear has no layers"):
         fold(nn.Linear(2, 2))
+    model = Mlp()
+    fold(model.eval())
+    with pytest.raises(InputError, match="x: folded already"):
+        fold(model)
     with pytest.raises(InputError, match=r"Mlp: not folded"):
         outcome(Mlp(), modules.FLAT)
 
@@ -147,6 +158,8 @@ ACTS = {
     "cat": (lambda x: torch.cat([x, x]), "cat"),
     "softmax": (lambda x: nn.functional.softmax(x, -1), "softmax"),
     "if": (lambda x: x if x else None, "a condition"),
+    "linear": (nn.Linear(30, 30), "linear"),
+    "dropout": (nn.Dropout(), "dropout"),
     "chunk": (lambda x: x.chunk(3), r"\.chunk"),
 }
 
