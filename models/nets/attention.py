@@ -35,13 +35,14 @@ class Coincide(Layer):
     def computed(self, query: Spikes, key: Spikes) -> Drive:
         """Over pairs, and the axes of both that are not counted over."""
         _require_alike(query.grid, key.grid)
+        run = query.run.beside(key.run)
         paired = _paired(query.grid, self.along, self.causal)
         left = tuple(axis for axis in paired if not set(axis.names) & set(self.over))
         rest = [name for name in grids.names(left) if name not in (self.along, "key")]
         sides = [_matrix(side, [*rest, self.along], self.over) for side in (query, key)]
         counts = _sums(sides[0], sides[1].transpose(-1, -2))
         ordered = counts.permute(ordering([*rest, self.along, "key"], grids.names(left)))
-        return Drive(ordered * self.weight(), left, query.run)
+        return Drive(ordered * self.weight(), left, run)
 
     def written(self, query: There, key: There) -> Heard:
         """With a neuron for each pair and cell, which ANDs."""
@@ -60,7 +61,7 @@ class Gather(Layer):
 
     def computed(self, scores: Spikes, values: Spikes) -> Drive:
         """Over the axes of the values."""
-        pairs = _pairs_of(scores.grid)
+        run, pairs = scores.run.beside(values.run), _pairs_of(scores.grid)
         query, key = pairs.names
         own = [name for name in grids.names(scores.grid) if name not in (query, key)]
         left = scores.tensor.permute(ordering(grids.names(scores.grid), [*own, query, key]))
@@ -68,7 +69,7 @@ class Gather(Layer):
         mixed = _sums(left, _matrix(values, [*own, query], carried))
         found = mixed.unflatten(-1, [grids.extents(values.grid)[name] for name in carried])
         ordered = found.permute(ordering([*own, query, *carried], grids.names(values.grid)))
-        return Drive(ordered * self.weight(), values.grid, values.run)
+        return Drive(ordered * self.weight(), values.grid, run)
 
     def written(self, scores: There, values: There) -> Heard:
         """With a neuron for each pair and cell of a value, which ANDs."""
@@ -86,7 +87,7 @@ class Both(Layer):
     def computed(self, left: Spikes, right: Spikes) -> Spikes:
         """Over the same axes."""
         _require_alike(left.grid, right.grid)
-        return replace(left, tensor=left.tensor * right.tensor)
+        return replace(left, run=left.run.beside(right.run), tensor=left.tensor * right.tensor)
 
     def written(self, left: There, right: There) -> There:
         """One neuron for each pair."""

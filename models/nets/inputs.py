@@ -27,6 +27,7 @@ class FromHost(Layer):
 
     def written(self, blank: Blank) -> There:
         """A population without neurons of its own."""
+        blank.writing.endless |= isinstance(self.timing, Stream) and not self.timing.slot
         return There(blank.writing, blank.writing.net.input(self.name, *self.axes))
 
     def played(self, tensor: Tensor, lengths: Tensor | None) -> Spikes:

@@ -15,7 +15,7 @@ from tritspike.models.nets import scan
 from tritspike.models.nets.layer import Layer, integers
 from tritspike.models.nets.matrix import place, shifted, through
 from tritspike.models.nets.padding import masked
-from tritspike.models.nets.symbols import Heard, There, heard
+from tritspike.models.nets.symbols import Heard, There, heard, line
 from tritspike.models.nets.values import Axes, Drive, Run, Spikes, axes_of, cells, heard_along, require_columns
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
@@ -112,6 +112,8 @@ class Lif(Layer):
         return Spikes(spikes if alive is None else spikes * alive, x.grid, x.run)
 
     def _fired(self, x: Drive) -> Tensor:
+        if self.resets is Resets.NEVER and not x.run.stream:
+            raise InputError(f"{line()}: neurons that are never reset, and windows that are of different samples", "a stream, or resets=")
         lives = x.run.stream and self.resets is not Resets.WINDOW
         if lives or self.keep_u or (len(x.shifts) > 1 and self.scale is not None):
             return self._scanned(x, lives)
@@ -142,10 +144,10 @@ class Lif(Layer):
     def _bias(self, x: Heard) -> NDArray[np.int64] | None:
         if not x.biases:
             return None
-        if self.resets is Resets.NEVER and any(bias.any() for bias in x.biases):
-            raise InputError(
-                f"{self.name}: a bias of neurons that are never reset, which would begin before the first token", "Dense(..., bias=False)"
-            )
+        never = self.resets is Resets.NEVER or (self.resets is Resets.SEQUENCE and x.writing.endless)
+        if never and any(bias.any() for bias in x.biases):
+            what = f"{self.name}: a bias of neurons that are never reset, which would begin before the first token"
+            raise InputError(what, "Dense(..., bias=False), or a stream of sequences")
         total = torch.from_numpy(sum(x.biases[1:], x.biases[0])).float()
         return integers(scan.register(total * scan.lasts(self.keep_u)))
 

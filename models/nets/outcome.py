@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def outcome(module: nn.Module, *given: Any) -> tuple[Played, Outcome]:
     found: dict[str, Layer] = {layer.name: layer for layer in whole if isinstance(layer, Lif | Delay | Readout | Count | FromHost)}
     with _listening(found) as seen:
         module(*given)
-    run = next(spikes[0].run for name, spikes in seen.items() if isinstance(found[name], FromHost))
+    run = reduce(Run.beside, (spikes[0].run for name, spikes in seen.items() if isinstance(found[name], FromHost)))
     _require_apart(found, run, next(iter(seen.values()))[0].tensor.shape[1])
     fired = {name: _whole(spikes) for name, spikes in seen.items()}
     spikes = {name: some for name, some in fired.items() if not isinstance(found[name], Readout | Count)}

@@ -64,11 +64,12 @@ def refuse(what: str) -> NoReturn:
     raise InputError(f"{line()}: {what} on spikes, which no chip's neuron does", "compose layers of tritspike.models.nets, and add their drives")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Writing:
-    """The network that is being written, and the ports that its layers share."""
+    """The network that is being written, and the ports that its layers share. endless: whether it is for a stream of one sequence without end."""
 
     net: Net = field(default_factory=Net)
+    endless: bool = False
     ports: dict[str, Handle] = field(default_factory=dict)
 
     def padding(self, position: Axis) -> Handle:

@@ -51,6 +51,16 @@ class Run:
         """Whether the steps are those of several tokens."""
         return isinstance(self.timing, Stream)
 
+    def beside(self, other: Run) -> Run:
+        """Of what is made of two. Raises `InputError` where these are not of one timing, or padded in two ways."""
+        if self is other:
+            return self
+        if self.timing != other.timing:
+            raise InputError(f"{line()}: spikes of {self.timing} meet those of {other.timing}", "inputs of one timing")
+        if self.real is not None and other.real is not None and not torch.equal(self.real, other.real):
+            raise InputError(f"{line()}: texts of other lengths meet", "as many tokens in each input")
+        return other if self.real is None else self
+
     def alive(self, grid: Grid) -> Tensor | None:
         """(samples or 1, coordinates ...) of truth values: cells that the chip has and padding does not reach; None where these are all."""
         found = [_causal(grid, axis) for axis in grid if isinstance(axis, Pairs) and axis.causal]
@@ -89,7 +99,8 @@ class Drive(Symbol):
             refuse("+ of a drive and something else")
         if self.grid != other.grid:
             raise InputError(f"a drive over {shown(self.grid)} and one over {shown(other.grid)}", "drives of one shape add up")
-        return replace(self, tensor=self.tensor + other.tensor, shifts=self.shifts + other.shifts)
+        run = self.run.beside(other.run)
+        return replace(self, tensor=self.tensor + other.tensor, run=run, shifts=self.shifts + other.shifts)
 
     __radd__ = __add__
 

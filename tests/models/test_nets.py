@@ -239,8 +239,25 @@ def test_state_that_outlives_a_sample_is_refused_where_it_would_mix():
     with pytest.raises(InputError, match=r"trace: 2 samples of a stream, and state that is not cleared between them"):
         outcome(model, modules.spikes(3, 2, 4, 8))
     model.first.biased = True
-    with pytest.raises(InputError, match=r"trace: a bias of neurons that are never reset"):
-        trace(model)
+    for resets in (tn.Resets.NEVER, tn.Resets.SEQUENCE):  # of a stream without end there is no other sequence
+        model.trace.resets = resets
+        with pytest.raises(InputError, match=r"trace: a bias of neurons that are never reset"):
+            trace(model)
+
+
+def test_inputs_that_do_not_belong_together_are_refused():
+    two = modules.TwoWays()
+    with pytest.raises(InputError, match=r"spikes of Windows\(steps=5\) meet those of Windows\(steps=4\)"):
+        two(modules.FLAT, modules.spikes(4, 12, 7))
+    with pytest.raises(InputError, match=r"never reset, and windows that are of different samples"):
+        Mlp(resets=tn.Resets.NEVER)(modules.FLAT)
+    position = tn.Axis("position", 20, grows=True)
+    both = forward(y=Input(position), gate=nets.Both())(lambda m, x: m.gate(m.x(x[0]), m.y(x[1])))
+    both.x = Input(position)
+    texts = [nets.Texts(modules.FLAT, torch.full((12,), n)) for n in (3, 4)]
+    with pytest.raises(InputError, match="texts of other lengths meet"):
+        both(texts)
+    assert not both([texts[0], modules.FLAT]).tensor[:, :, 3:].any()
 
 
 def test_a_recurrence_whose_body_gives_something_else_is_refused():
