@@ -20,26 +20,19 @@ from tritspike.runtime.network.grid import Grid
 
 def through(synapses: spiking.Synapses, columns: Tensor, kept: Grid, run: Run) -> tuple[Tensor, Any]:
     """((steps, samples, kept ..., rows) drive, how to find its constant part). Padding is no part of the batch that the norm sees."""
-    alive = run.alive(kept)
-    some = None if alive is None else alive.expand(columns.shape[1:-1])
-    rows = columns.flatten(1, -2) if some is None else columns[:, some]
-    counts = exact_product(rows, synapses.codes())
+    alive, places = run.alive(kept), columns.shape[1:-1]
+    rows = columns.flatten(1, -2)
+    some = None if alive is None else alive.expand(places).flatten().nonzero().squeeze(1)
+    counts = exact_product(rows if some is None else rows.index_select(1, some), synapses.codes())
     if synapses.scale is None:
         drive = synapses.norm(counts.flatten(0, 1)).view(counts.shape)
         shift = partial(_shift, synapses.norm, counts.detach())
     else:
         gain, bias = synapses.registers()
         drive, shift = counts * (gain * arith.ONE) + bias, partial(lambda found: found, bias)
-    if some is None:
-        return drive.unflatten(1, columns.shape[1:-1]), shift
-    return _spread(drive, some), shift
-
-
-def _spread(rows: Tensor, some: Tensor) -> Tensor:
-    """Back to all places, with nothing at padding."""
-    out = rows.new_zeros(len(rows), *some.shape, rows.shape[-1])
-    out[:, some] = rows
-    return out
+    if some is not None:
+        drive = drive.new_zeros(len(drive), rows.shape[1], drive.shape[-1]).index_copy(1, some, drive)
+    return drive.unflatten(1, places), shift
 
 
 def _shift(norm: nn.BatchNorm1d, counts: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from tritspike.models.nets.layer import Layer
 from tritspike.models.nets.layers import Lif
 from tritspike.models.nets.readout import Count, Readout, counted
 from tritspike.models.nets.streams import Delay
-from tritspike.models.nets.symbols import CONTINUES, PADDING
+from tritspike.models.nets.symbols import CONTINUES
 from tritspike.models.nets.trace import layers
 from tritspike.models.nets.values import Run, Spikes
 from tritspike.runtime import arith
@@ -26,6 +26,7 @@ from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.network import Stream
 from tritspike.runtime.network.neuron import Resets
 from tritspike.runtime.network.outcome import Outcome
+from tritspike.runtime.network.rows import PADDING
 
 Played = dict[str, NDArray[np.bool_]]
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis
+from tritspike.runtime.network.rows import PADDING
 from tritspike.runtime.network.terms import Handle, Sum, Term
 
-PADDING = "pad"  # what the port plays that spikes at positions behind a text's end
-CONTINUES = "continues"  # and the one that spikes in every token but the first of a sequence
+CONTINUES = "continues"  # what the port plays that spikes in every token but the first of a sequence
 _OURS = tuple(f"{Path(file).resolve().parent}/" for file in (__file__, torch.__file__))
 
 
