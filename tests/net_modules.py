@@ -173,6 +173,26 @@ class Endless(nn.Module):
         return self.digit(self.last(self.second(self.trace(self.first(self.x(x))))))
 
 
+class Ago(nn.Module):
+    """What a token ago was and what two were, as all layers hear it."""
+
+    def __init__(self):
+        super().__init__()
+        self.x = Input(POSITION, tn.Axis("features", 7), timing=tn.Stream(3, 12, slot=4))
+        self.ago, self.before, self.gate = Delay(), Delay(), Both()
+        self.score, self.context = Score("features", start=0.8), Context(0.7)
+        self.skip, self.pool, self.last = Skip(0.9), Pool("position", start=0.6), Lif()
+        self.gated, self.pooled = Lif(), Neurons(tn.Axis("features", 7), 5)
+        self.digit, self.many = Readout(5, 3), Count()
+
+    def forward(self, x):
+        x = self.x(x)
+        ago = self.ago(x)
+        context = self.context(self.score(x, ago), ago)
+        gated = self.gated(self.skip(self.gate(self.before(ago), x)))
+        return self.digit(self.pooled(self.last(self.pool(ago) + self.pool(context) + self.pool(gated)))), self.many(ago)
+
+
 def texts(samples=12):
     rng = np.random.default_rng(0)
     lengths = torch.from_numpy(rng.integers(1, 7, samples))
@@ -196,5 +216,6 @@ CASES = {
     "stream": (Streamed, (SEQUENCES,), STREAM),
     "stream of windows": (lambda: Streamed(tn.Resets.WINDOW), (SEQUENCES,), STREAM),
     "loop over two layers": (Looped, (SEQUENCES,), STREAM),
+    "tokens ago": (Ago, (spikes(3, 10, 4, 6, 7),), tn.Stream(3, 12, slot=4)),
     "never reset": (Endless, (spikes(3, 1, 40, 8),), ENDLESS),
 }

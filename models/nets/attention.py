@@ -48,7 +48,7 @@ class Coincide(Layer):
         """With a neuron for each pair and cell, which ANDs."""
         _require_alike(query.handle.grid, key.handle.grid)
         _paired(query.handle.grid, self.along, self.causal)
-        met = query.writing.net.coincide(f"{self.name}.and", query.handle, key.handle, along=self.along, causal=self.causal)
+        met = query.writing.net.coincide(f"{self.name}.and", query.settled(), key.settled(), along=self.along, causal=self.causal)
         return heard(query, summed(met, self.over).weighing(self.weight.integer()))
 
 
@@ -76,7 +76,7 @@ class Gather(Layer):
         pairs, over = _pairs_of(scores.handle.grid), values.handle.grid
         query, key = pairs.names
         grid: Grid = tuple(pairs if axis.names == (query,) else axis for axis in over)
-        carried = onto(scores.handle, grid) + onto(values.handle, grid, renamed={query: key})
+        carried = onto(scores.settled(), grid) + onto(values.settled(), grid, renamed={query: key})
         gathered = scores.writing.net.population(f"{self.name}.and", carried, RELAY)
         return heard(scores, onto(gathered, over).weighing(self.weight.integer()))
 
@@ -92,7 +92,7 @@ class Both(Layer):
     def written(self, left: There, right: There) -> There:
         """One neuron for each pair."""
         _require_alike(left.handle.grid, right.handle.grid)
-        return There(left.writing, left.writing.net.both(self.name, left.handle, right.handle))
+        return There(left.writing, left.writing.net.both(self.name, left.settled(), right.settled()))
 
 
 def _paired(grid: Grid, along: str, causal: bool) -> Grid:

@@ -16,7 +16,6 @@ from tritspike.models.nets.inputs import FromHost
 from tritspike.models.nets.layer import Layer
 from tritspike.models.nets.layers import Lif
 from tritspike.models.nets.readout import Count, Readout, counted
-from tritspike.models.nets.streams import Delay
 from tritspike.models.nets.symbols import CONTINUES
 from tritspike.models.nets.trace import layers
 from tritspike.models.nets.values import Run, Spikes
@@ -40,7 +39,7 @@ def outcome(module: nn.Module, *given: Any) -> tuple[Played, Outcome]:
     whole = layers(module).values()
     if any(layer.scale is None for layer in whole):
         raise InputError(f"{type(module).__name__}: not folded", "fold(module)")
-    found: dict[str, Layer] = {layer.name: layer for layer in whole if isinstance(layer, Lif | Delay | Readout | Count | FromHost)}
+    found: dict[str, Layer] = {layer.name: layer for layer in whole if isinstance(layer, Lif | Readout | Count | FromHost)}
     with _listening(found) as seen:
         module(*given)
     run = reduce(Run.beside, (spikes[0].run for name, spikes in seen.items() if isinstance(found[name], FromHost)))
@@ -105,8 +104,8 @@ def _shared(run: Run, like: NDArray[np.bool_], positions: int = 0) -> Played:
         real = np.ones((windows, positions), np.bool_) if run.real is None else run.real.numpy()
         found[PADDING] = np.repeat(~real[:, None], steps, 1)
     if isinstance(run.timing, Stream):
-        first = np.arange(windows) % (run.timing.slot or windows) == 0
-        found[CONTINUES] = np.broadcast_to(~first[:, None, None], (windows, steps, 1)).copy()
+        last = (np.arange(windows) + 1) % (run.timing.slot or windows) == 0
+        found[CONTINUES] = np.broadcast_to(~last[:, None, None], (windows, steps, 1)).copy()
     return found
 
 

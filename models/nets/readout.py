@@ -53,7 +53,7 @@ class Readout(Layer):
     def written(self, x: There) -> There:
         """Neurons that are read."""
         over = self._over(_without(x.handle.grid, *self.at))
-        term = linear(x.handle, integers(self.codes()), into="class", over=over, pool=self.pool, at=self.at)
+        term = linear(x.handle, integers(self.codes()), into="class", over=over, pool=self.pool, at=self.at, delay=x.delay)
         return There(x.writing, x.writing.net.readout(self.name, term))
 
     def _over(self, grid: Grid) -> list[str]:
@@ -71,7 +71,7 @@ class Count(Layer):
 
     def written(self, x: There) -> There:
         """No neurons of its own."""
-        x.writing.net.count(x.handle, self.name)
+        x.writing.net.count(x.settled(), self.name)
         return x
 
 

@@ -21,7 +21,7 @@ from tritspike.runtime.network.terms import Handle, onto, same, shown
 class Delay(Layer):
     """Spikes of a token ago, as far as that fired in steps that have input, and of none at the first of a sequence.
 
-    A neuron each, which ANDs a spike that waits with the port `continues`: without that a sequence would hear the end of the one before it.
+    A neuron each, which ANDs a spike with the port `continues` before it waits: without that a sequence would hear the end of the one before it.
     """
 
     def computed(self, x: Spikes) -> Spikes:
@@ -36,8 +36,8 @@ class Delay(Layer):
     def written(self, x: There) -> There:
         """A population over the same axes."""
         past = _gate(self.name, x, x.handle.grid)
-        x.writing.net.join(past, same(x.handle, delay=1))
-        return There(x.writing, past)
+        x.writing.net.join(past, same(x.handle, delay=x.delay))
+        return There(x.writing, past, 1)
 
 
 class Recurrent(Layer):
@@ -69,12 +69,12 @@ class Recurrent(Layer):
         return Spikes(torch.cat(found), self.axes, run)
 
     def written(self, *given: There | Heard) -> There:
-        """The body's populations, and one more for what they were a token ago."""
+        """The body's populations, and one more that says what is heard again."""
         past = _gate(f"{self.name}.past", given[0], self.axes)
-        spikes = self.body(*given, There(given[0].writing, past))
+        spikes = self.body(*given, There(given[0].writing, past, 1))
         _require_over(spikes, self.axes)
-        given[0].writing.net.join(past, same(spikes.handle, delay=1))
-        return There(given[0].writing, spikes.handle)
+        given[0].writing.net.join(past, same(spikes.handle, delay=spikes.delay))
+        return There(given[0].writing, spikes.handle, spikes.delay)
 
 
 def _gate(name: str, x: There | Heard, grid: Grid) -> Handle:

@@ -7,7 +7,7 @@ A `There` is a population of the network; a `Heard` is what one would hear. Laye
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis
+from tritspike.runtime.network.neuron import RELAY
 from tritspike.runtime.network.rows import PADDING
-from tritspike.runtime.network.terms import Handle, Sum, Term
+from tritspike.runtime.network.terms import Handle, Sum, Term, same
 
-CONTINUES = "continues"  # what the port plays that spikes in every token but the first of a sequence
+CONTINUES = "continues"  # what the port plays that spikes in every token but the last of a sequence
 _OURS = tuple(f"{Path(file).resolve().parent}/" for file in (__file__, torch.__file__))
 
 
@@ -66,7 +67,7 @@ def refuse(what: str) -> NoReturn:
 
 @dataclass(eq=False)
 class Writing:
-    """The network that is being written, and the ports that its layers share. endless: whether it is for a stream of one sequence without end."""
+    """The network that is being written, and populations that its layers share. endless: whether it is for a stream of one sequence without end."""
 
     net: Net = field(default_factory=Net)
     endless: bool = False
@@ -77,7 +78,7 @@ class Writing:
         return self._port("mask", PADDING, position)
 
     def continues(self) -> Handle:
-        """One neuron, which spikes in each step with input of every token but the first of its sequence."""
+        """One neuron, which spikes in each step with input of every token but the last of its sequence."""
         return self._port(CONTINUES, CONTINUES)
 
     def _port(self, name: str, plays: str, *axes: Axis) -> Handle:
@@ -95,10 +96,20 @@ class Blank(Symbol):
 
 @dataclass(frozen=True, eq=False)
 class There(Symbol):
-    """A population of the network that is being written."""
+    """A population of the network that is being written, as it is or was. delay: tokens ago."""
 
     writing: Writing
     handle: Handle
+    delay: int = 0
+
+    def settled(self) -> Handle:
+        """A population that is as this one is heard."""
+        name = f"{self.handle.name}.ago"
+        if not self.delay:
+            return self.handle
+        if name not in self.writing.ports:
+            self.writing.ports[name] = self.writing.net.population(name, same(self.handle, 2, delay=self.delay), RELAY)
+        return self.writing.ports[name]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,4 +130,5 @@ class Heard(Symbol):
 
 def heard(spikes: There, term: Term | Sum, *biases: NDArray[np.int64]) -> Heard:
     """Of one way."""
-    return Heard(spikes.writing, Sum(()) + term, biases)
+    terms = (replace(one, delay=spikes.delay) for one in (Sum(()) + term).terms)
+    return Heard(spikes.writing, Sum(tuple(terms)), biases)

@@ -73,7 +73,7 @@ def test_training_goes_on_in_integers(folded):
 
 
 @pytest.mark.parametrize(
-    "case", ["mlp with current memory", "pooled", "causal attention over texts", "stream", "loop over two layers", "never reset"]
+    "case", ["mlp with current memory", "pooled", "causal attention over texts", "stream", "tokens ago", "loop over two layers", "never reset"]
 )
 @pytest.mark.skipif(not installed(), reason="lava-nc is not installed")
 def test_stock_lava_computes_the_same(case):
