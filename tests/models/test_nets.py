@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import net_modules as modules
+import net_random
 import numpy as np
 import pytest
 import torch
@@ -53,6 +54,15 @@ def test_torch_s_integers_are_the_network_s_on_every_spike(folded):
         assert first_difference(ours, theirs) is None
     assert [name for name, some in ours.spikes.items() if not some.any()] == []
     assert all(some.any() for some in ours.read.values())
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_random_streams_are_computed_as_their_networks(seed):
+    model, given, timing = net_random.stream(seed)
+    played, ours = outcome(model, given)
+    program = tn.lower(trace(model), timing)
+    for executor in ("reference", "fast"):
+        assert first_difference(ours, tn.run(program, played, executor, record=True)) is None
 
 
 def test_texts_that_fill_their_positions_have_no_padding():
