@@ -1,23 +1,29 @@
 """What stands for tensors while a folded module's forward is called to write its network down.
 
-A `Spikes` is a population that is there; a `Drive` is what one would hear. Layers take and give them as they take and give tensors; anything
-else that a forward does with one is refused by name and line.
+A `There` is a population of the network; a `Heard` is what one would hear. Layers take and give them as they take and give spikes and drives
+(`values.py`); anything else that a forward does with one is refused by name and line, in training as in tracing.
 """
 
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network.builder import Net
-from tritspike.runtime.network.terms import Handle, Sum, Term
+from tritspike.runtime.network.grid import Axis
+from tritspike.runtime.network.neuron import RELAY
+from tritspike.runtime.network.rows import PADDING
+from tritspike.runtime.network.terms import Handle, Sum, Term, same
 
-_OURS = ("models/nets/", "torch/", "<frozen")
+CONTINUES = "continues"  # what the port plays that spikes in every token but the last of a sequence
+_OURS = tuple(f"{Path(file).resolve().parent}/" for file in (__file__, torch.__file__))
 
 
 class Symbol:
@@ -38,41 +44,91 @@ class Symbol:
     def __mul__(self, other: Any) -> Any:
         refuse("*")
 
-    __rmul__ = __truediv__ = __sub__ = __matmul__ = __bool__ = __iter__ = __len__ = __mul__
+    def __add__(self, other: Any) -> Any:
+        refuse("+")
+
+    def __bool__(self) -> bool:
+        refuse("a condition")
+
+    __rmul__ = __truediv__ = __sub__ = __matmul__ = __iter__ = __len__ = __mul__
+    __radd__ = __add__
+
+
+def line() -> str:
+    """Of the user's own code that is being run: file:line."""
+    frames = [f for f in traceback.extract_stack() if not f.filename.startswith("<") and not str(Path(f.filename).resolve()).startswith(_OURS)]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "forward"
 
 
 def refuse(what: str) -> NoReturn:
     """Raises `InputError` that names an operation and the line of the user's own forward that does it."""
-    frames = [f for f in traceback.extract_stack() if not any(part in f.filename.replace("\\", "/") for part in _OURS)]
-    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "forward"
-    raise InputError(f"{where}: {what} on spikes, which no chip's neuron does", "compose layers of tritspike.models.nets, and add their drives")
+    raise InputError(f"{line()}: {what} on spikes, which no chip's neuron does", "compose layers of tritspike.models.nets, and add their drives")
+
+
+@dataclass(eq=False)
+class Writing:
+    """The network that is being written, and populations that its layers share. endless: whether it is for a stream of one sequence without end."""
+
+    net: Net = field(default_factory=Net)
+    endless: bool = False
+    ports: dict[str, Handle] = field(default_factory=dict)
+
+    def padding(self, position: Axis) -> Handle:
+        """Spikes at the positions behind a text's end."""
+        return self._port("mask", PADDING, position)
+
+    def continues(self) -> Handle:
+        """One neuron, which spikes in each step with input of every token but the last of its sequence."""
+        return self._port(CONTINUES, CONTINUES)
+
+    def _port(self, name: str, plays: str, *axes: Axis) -> Handle:
+        if name not in self.ports:
+            self.ports[name] = self.net.input(name, *axes, plays=plays)
+        return self.ports[name]
 
 
 @dataclass(frozen=True, eq=False)
-class Spikes(Symbol):
-    """A population of the network that is being written."""
+class Blank(Symbol):
+    """What a module is called with, which its inputs take the place of."""
 
-    net: Net
+    writing: Writing
+
+
+@dataclass(frozen=True, eq=False)
+class There(Symbol):
+    """A population of the network that is being written, as it is or was. delay: tokens ago."""
+
+    writing: Writing
     handle: Handle
+    delay: int = 0
+
+    def settled(self) -> Handle:
+        """A population that is as this one is heard."""
+        name = f"{self.handle.name}.ago"
+        if not self.delay:
+            return self.handle
+        if name not in self.writing.ports:
+            self.writing.ports[name] = self.writing.net.population(name, same(self.handle, 2, delay=self.delay), RELAY)
+        return self.writing.ports[name]
 
 
 @dataclass(frozen=True, eq=False)
-class Drive(Symbol):
-    """What a population would hear: terms and a bias in 1/64 synaptic units, one number a channel."""
+class Heard(Symbol):
+    """What a population would hear: terms, and biases in 1/64 synaptic units, each over the last axes."""
 
-    net: Net
+    writing: Writing
     terms: Sum
-    bias: NDArray[np.int64] | None
+    biases: tuple[NDArray[np.int64], ...] = ()
 
-    def __add__(self, other: Any) -> Drive:
-        if not isinstance(other, Drive):
+    def __add__(self, other: Any) -> Heard:
+        if not isinstance(other, Heard):
             refuse("+ of a drive and something else")
-        biases = [b for b in (self.bias, other.bias) if b is not None]
-        return Drive(self.net, self.terms + other.terms, sum(biases[1:], biases[0]) if biases else None)
+        return Heard(self.writing, self.terms + other.terms, self.biases + other.biases)
 
     __radd__ = __add__
 
 
-def drive(spikes: Spikes, term: Term | Sum, bias: NDArray[np.int64] | None = None) -> Drive:
+def heard(spikes: There, term: Term | Sum, *biases: NDArray[np.int64]) -> Heard:
     """Of one way."""
-    return Drive(spikes.net, Sum(()) + term, bias)
+    terms = (replace(one, delay=spikes.delay) for one in (Sum(()) + term).terms)
+    return Heard(spikes.writing, Sum(tuple(terms)), biases)

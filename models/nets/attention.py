@@ -1,0 +1,129 @@
+"""Two spikes at once: queries by keys, what their pairs carry, and gates. The neurons that AND are there on the chip only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from tritspike.models import spiking
+from tritspike.models.nets.layer import Layer
+from tritspike.models.nets.symbols import Heard, There, heard, line
+from tritspike.models.nets.values import Drive, Spikes, ordering
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.grid import Axis, Grid, Pairs
+from tritspike.runtime.network.neuron import RELAY
+from tritspike.runtime.network.terms import onto, shown, summed
+
+_EXACT = 256  # terms of a sum that bfloat16 holds
+
+
+class Coincide(Layer):
+    """Scores: each query meets each key, and the coincidences over the axes `over` are counted, by one learned weight.
+
+    along: the axis that both are paired along; causal: a key no later than its query. start: the weight in thresholds.
+    """
+
+    def __init__(self, *over: str, along: str = "position", causal: bool = False, start: float = 0.5) -> None:
+        super().__init__()
+        self.over, self.along, self.causal = over, along, causal
+        self.weight = spiking.Weight(start)
+
+    def computed(self, query: Spikes, key: Spikes) -> Drive:
+        """Over pairs, and the axes of both that are not counted over."""
+        _require_alike(query.grid, key.grid)
+        run = query.run.beside(key.run)
+        paired = _paired(query.grid, self.along, self.causal)
+        left = tuple(axis for axis in paired if not set(axis.names) & set(self.over))
+        rest = [name for name in grids.names(left) if name not in (self.along, "key")]
+        sides = [_matrix(side, [*rest, self.along], self.over) for side in (query, key)]
+        counts = _sums(sides[0], sides[1].transpose(-1, -2))
+        ordered = counts.permute(ordering([*rest, self.along, "key"], grids.names(left)))
+        return Drive(ordered * self.weight(), left, run)
+
+    def written(self, query: There, key: There) -> Heard:
+        """With a neuron for each pair and cell, which ANDs."""
+        _require_alike(query.handle.grid, key.handle.grid)
+        _paired(query.handle.grid, self.along, self.causal)
+        met = query.writing.net.coincide(f"{self.name}.and", query.settled(), key.settled(), along=self.along, causal=self.causal)
+        return heard(query, summed(met, self.over).weighing(self.weight.integer()))
+
+
+class Gather(Layer):
+    """Context: each score that fires carries its key's values to its query, where they are summed up by one learned weight."""
+
+    def __init__(self, start: float = 0.5) -> None:
+        super().__init__()
+        self.weight = spiking.Weight(start)
+
+    def computed(self, scores: Spikes, values: Spikes) -> Drive:
+        """Over the axes of the values."""
+        run, pairs = scores.run.beside(values.run), _pairs_of(scores.grid)
+        query, key = pairs.names
+        own = [name for name in grids.names(scores.grid) if name not in (query, key)]
+        left = scores.tensor.permute(ordering(grids.names(scores.grid), [*own, query, key]))
+        carried = [name for name in grids.names(values.grid) if name not in (*own, query)]
+        mixed = _sums(left, _matrix(values, [*own, query], carried))
+        found = mixed.unflatten(-1, [grids.extents(values.grid)[name] for name in carried])
+        ordered = found.permute(ordering([*own, query, *carried], grids.names(values.grid)))
+        return Drive(ordered * self.weight(), values.grid, run)
+
+    def written(self, scores: There, values: There) -> Heard:
+        """With a neuron for each pair and cell of a value, which ANDs."""
+        pairs, over = _pairs_of(scores.handle.grid), values.handle.grid
+        query, key = pairs.names
+        grid: Grid = tuple(pairs if axis.names == (query,) else axis for axis in over)
+        carried = onto(scores.settled(), grid) + onto(values.settled(), grid, renamed={query: key})
+        gathered = scores.writing.net.population(f"{self.name}.and", carried, RELAY)
+        return heard(scores, onto(gathered, over).weighing(self.weight.integer()))
+
+
+class Both(Layer):
+    """A gate: an AND of each neuron of two populations over the same axes."""
+
+    def computed(self, left: Spikes, right: Spikes) -> Spikes:
+        """Over the same axes."""
+        _require_alike(left.grid, right.grid)
+        return replace(left, run=left.run.beside(right.run), tensor=left.tensor * right.tensor)
+
+    def written(self, left: There, right: There) -> There:
+        """One neuron for each pair."""
+        _require_alike(left.handle.grid, right.handle.grid)
+        return There(left.writing, left.writing.net.both(self.name, left.settled(), right.settled()))
+
+
+def _paired(grid: Grid, along: str, causal: bool) -> Grid:
+    query = next((axis for axis in grid if isinstance(axis, Axis) and axis.name == along), None)
+    if query is None:
+        raise InputError(f"{line()}: no axis {along!r} to pair along: {shown(grid)}", "along=")
+    pairs = Pairs(query, Axis("key", query.size, query.grows), causal)
+    return tuple(pairs if axis == query else axis for axis in grid)
+
+
+def _pairs_of(grid: Grid) -> Pairs:
+    found = [axis for axis in grid if isinstance(axis, Pairs)]
+    if not found:
+        raise InputError(f"{line()}: Gather's scores are over {shown(grid)}", "over pairs, as Coincide's are")
+    return found[0]
+
+
+def _require_alike(left: Grid, right: Grid) -> None:
+    if left != right:
+        raise InputError(f"{line()}: spikes over {shown(left)} and over {shown(right)}", "both over the same axes")
+
+
+def _matrix(spikes: Spikes, rows: Sequence[str], columns: Sequence[str]) -> Tensor:
+    """(steps, samples, rows ..., cells of the columns)."""
+    dims = ordering(grids.names(spikes.grid), [*rows, *columns])
+    found = spikes.tensor.permute(dims)
+    return found.flatten(2 + len(rows)) if columns else found.unsqueeze(-1)
+
+
+def _sums(left: Tensor, right: Tensor) -> Tensor:
+    """Batched products of spikes, exact in bfloat16 up to 256 terms and in float32 beyond."""
+    if left.shape[-1] > _EXACT:
+        return left.float() @ right.float()
+    return torch.matmul(left, right).float()

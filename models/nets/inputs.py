@@ -1,0 +1,99 @@
+"""Where spikes come from: a host plays them, as they are or made of token numbers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tritspike.models import spiking
+from tritspike.models.nets.layer import Layer
+from tritspike.models.nets.symbols import Blank, There, line
+from tritspike.models.nets.values import Run, Spikes, Texts
+from tritspike.runtime import arith
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.network.grid import Axis
+from tritspike.runtime.network.network import Stream, Timing, Windows
+from tritspike.runtime.network.terms import shown
+
+
+class FromHost(Layer):
+    """A port that plays over `axes`. slot: of a stream."""
+
+    takes = (Tensor, Texts, Blank)
+
+    def __init__(self, axes: tuple[Axis, ...], timing: Timing | None) -> None:
+        super().__init__()
+        self.axes, self.timing = axes, timing
+
+    def written(self, blank: Blank) -> There:
+        """A population without neurons of its own."""
+        blank.writing.endless |= isinstance(self.timing, Stream) and not self.timing.slot
+        return There(blank.writing, blank.writing.net.input(self.name, *self.axes))
+
+    def played(self, tensor: Tensor, lengths: Tensor | None) -> Spikes:
+        """(steps, samples, cells ...), or (steps, samples, tokens, cells ...) of a stream as its steps one after another; silent at padding."""
+        stream, sizes = isinstance(self.timing, Stream), tuple(axis.size for axis in self.axes)
+        if tensor.shape[2 + stream :] != sizes or (self.timing is not None and len(tensor) != self.timing.steps):
+            steps = "steps" if self.timing is None else self.timing.steps
+            wanted = f"({steps}, samples, {'tokens, ' if stream else ''}{', '.join(map(str, sizes))}) over {shown(self.axes)}"
+            raise InputError(f"{line()}: {self.name or 'an input'}: spikes of shape {tuple(tensor.shape)}", wanted)
+        self._require_whole(tensor)
+        run = Run(self.timing or Windows(len(tensor)), None if lengths is None else self._real(lengths))
+        spikes, alive = _steps(tensor, run.timing) if stream else tensor.bfloat16(), run.alive(self.axes)
+        return Spikes(spikes if alive is None else spikes * alive, self.axes, run)
+
+    def _require_whole(self, tensor: Tensor) -> None:
+        slot = self.timing.slot if isinstance(self.timing, Stream) else 0
+        if slot and tensor.shape[2] != slot:
+            raise InputError(f"{line()}: {self.name or 'an input'}: sequences of {tensor.shape[2]} tokens", f"of {slot}, the slot of {self.timing}")
+
+    def _real(self, lengths: Tensor) -> Tensor:
+        size = next((axis.size for axis in self.axes if axis.grows), None)
+        if size is None or not len(lengths) or not 1 <= int(lengths.min()) <= int(lengths.max()) <= size:
+            raise InputError(
+                f"{line()}: {self.name or 'an input'}: lengths over {shown(self.axes)}", "an axis that grows, and lengths of 1 up to its size"
+            )
+        return torch.arange(size) < lengths[:, None]
+
+
+class Input(FromHost):
+    """Spikes that the host plays. timing: of a stream, whose samples are sequences of tokens; without it a sample is one window."""
+
+    def __init__(self, *axes: Axis, timing: Timing | None = None) -> None:
+        super().__init__(axes, timing)
+
+    def computed(self, spikes: Tensor | Texts) -> Spikes:
+        """(steps, samples, cells ...); of a stream (steps, samples, tokens, cells ...)."""
+        return self.played(spikes.of, spikes.lengths) if isinstance(spikes, Texts) else self.played(spikes, None)
+
+
+class Embedding(FromHost):
+    """Token numbers as spikes: a learned current for each, and one for each position, which drives neurons of the host for some steps.
+
+    axes: the positions, and what a row of the tables is over. The chip sees the spikes only.
+    """
+
+    def __init__(self, tokens: int, position: Axis, row: Axis, steps: int, keep: int = 3072) -> None:
+        super().__init__((position, row), Windows(steps))
+        self.steps, self.keep = steps, keep
+        self.token = nn.Parameter(torch.randn(tokens, row.size) * 0.5 + 0.3)  # about a third of them above the threshold in a few steps
+        self.position = nn.Parameter(torch.randn(position.size, row.size) * 0.1)
+
+    def computed(self, ids: Tensor | Texts) -> Spikes:
+        """(samples, positions) -> spikes over positions and rows, silent at padding."""
+        given, lengths = (ids.of, ids.lengths) if isinstance(ids, Texts) else (ids, None)
+        current = nn.functional.embedding(given, self.token) + self.position
+        spikes = spiking.lif(self._drive(current).expand(self.steps, *current.shape).contiguous(), self.keep, self.scale)
+        return self.played(spikes, lengths)
+
+    def _drive(self, current: Tensor) -> Tensor:
+        if self.scale is None:
+            return current
+        return spiking.rounded(current * (self.scale * arith.ONE), arith.V_LIMIT)
+
+
+def _steps(tensor: Tensor, timing: Timing) -> Tensor:
+    """(steps, samples, tokens, ...) -> (tokens * period, samples, ...), silent in the steps that have no input."""
+    tokens = tensor.bfloat16().permute(2, 0, 1, *range(3, tensor.ndim))
+    silent = tokens.new_zeros(tokens.shape[0], timing.period - timing.steps, *tokens.shape[2:])
+    return torch.cat([tokens, silent], 1).flatten(0, 1)

@@ -1,0 +1,51 @@
+"""The pieces that blocks are mostly made of, each a module of layers as a user would write it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from tritspike.models.nets.attention import Coincide, Gather
+from tritspike.models.nets.layers import Dense, Lif, Skip
+from tritspike.models.nets.values import Axes
+
+
+class Neurons(nn.Module):
+    """LIF(W s + g r + b): a `Dense`, a `Lif`, and where `skip` says with which weight to begin, a `Skip` from what else is heard.
+
+    Other options are `Dense`'s. The population has the name of this module.
+    """
+
+    def __init__(self, columns: Axes, rows: Axes, *, skip: float | None = None, keep: int = 3072, **dense: Any) -> None:
+        super().__init__()
+        self.hears, self.fires = Dense(columns, rows, **dense), Lif(keep)
+        self.skip = None if skip is None else Skip(skip)
+
+    def forward(self, s: Any, r: Any = None) -> Any:
+        """Over the axes of s that are not heard, and `rows`."""
+        return self.fires(self.hears(s) if self.skip is None else self.hears(s) + self.skip(r))
+
+
+class Score(nn.Module):
+    """LIF of the coincidences of queries and keys: options are `Coincide`'s."""
+
+    def __init__(self, *over: str, keep: int = 3072, **coincide: Any) -> None:
+        super().__init__()
+        self.hears, self.fires = Coincide(*over, **coincide), Lif(keep)
+
+    def forward(self, query: Any, key: Any) -> Any:
+        """Over pairs."""
+        return self.fires(self.hears(query, key))
+
+
+class Context(nn.Module):
+    """LIF of what scores carry."""
+
+    def __init__(self, start: float = 0.5, keep: int = 3072) -> None:
+        super().__init__()
+        self.hears, self.fires = Gather(start), Lif(keep)
+
+    def forward(self, scores: Any, values: Any) -> Any:
+        """Over the axes of the values."""
+        return self.fires(self.hears(scores, values))

@@ -1,0 +1,86 @@
+"""What is read of a network: logits, and how often neurons fire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tritspike.models.nets.layer import Layer, integers
+from tritspike.models.nets.matrix import place
+from tritspike.models.nets.symbols import There
+from tritspike.models.nets.values import Axes, Run, Spikes, axes_of, cells, heard_along, require_columns
+from tritspike.models.spiking import QUANTISERS, head_product
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.grid import Grid
+from tritspike.runtime.network.terms import linear
+
+
+class Readout(Layer):
+    """Logits: spikes of all steps by ternary weights, summed up in membranes that never fire. Linear, so that it needs no batch norm.
+
+    columns: as of `Dense`. pool: axes that are summed over; at: axes of which one cell alone is heard. In a stream each token is read.
+    """
+
+    def __init__(self, columns: Axes, classes: int, weights: str = "ternary", *, pool: Sequence[str] = (), at: dict[str, int] | None = None) -> None:
+        super().__init__()
+        size = cells(axes_of(columns))
+        self.columns, self.pool, self.at = columns, list(pool), dict(at or {})
+        self.weight = nn.Parameter(torch.randn(classes, size) / size**0.5)
+        self.quantise = QUANTISERS[weights]
+        self.unit = nn.Parameter(torch.tensor(0.1))  # of a logit in counts; a scale alone, which changes no answer
+
+    def codes(self) -> Tensor:
+        """(classes, columns) in {-1, 0, 1}."""
+        return self.quantise(self.weight)
+
+    def computed(self, x: Spikes) -> Tensor:
+        """(samples, axes that it does not hear ..., classes); of a stream (samples, tokens, ...)."""
+        return self.totals(x) * self.unit
+
+    def totals(self, x: Spikes) -> Tensor:
+        """The same in synaptic units: whole numbers, exact in float32, a 64th of the membranes that a chip reads."""
+        for name, cell in self.at.items():
+            x = Spikes(x.tensor.select(2 + place(x.grid, name), cell), _without(x.grid, name), x.run)
+        columns, kept = x.columns(self._over(x.grid))
+        counts = counted(columns, x.run)
+        found = head_product(counts.flatten(0, -2), self.codes()).unflatten(0, counts.shape[:-1])
+        for name in self.pool:
+            found, kept = found.sum(place(kept, name) - len(grids.names(kept)) - 1), _without(kept, name)
+        return found
+
+    def written(self, x: There) -> There:
+        """Neurons that are read."""
+        over = self._over(_without(x.handle.grid, *self.at))
+        term = linear(x.handle, integers(self.codes()), into="class", over=over, pool=self.pool, at=self.at, delay=x.delay)
+        return There(x.writing, x.writing.net.readout(self.name, term))
+
+    def _over(self, grid: Grid) -> list[str]:
+        over = heard_along(self.columns, grid, self.pool)
+        require_columns(self.name, self.columns, grid, over)
+        return over
+
+
+class Count(Layer):
+    """How often each neuron fires in a window, which the host reads."""
+
+    def computed(self, x: Spikes) -> Tensor:
+        """(samples, cells ...); of a stream (samples, tokens, cells ...)."""
+        return counted(x.tensor, x.run)
+
+    def written(self, x: There) -> There:
+        """No neurons of its own."""
+        x.writing.net.count(x.settled(), self.name)
+        return x
+
+
+def counted(spikes: Tensor, run: Run) -> Tensor:
+    """(steps, samples, ...) summed over the steps of a window; (samples, tokens, ...) of a stream's."""
+    if not run.stream:
+        return spikes.float().sum(0)
+    return spikes.float().unflatten(0, (-1, run.timing.period)).sum(1).transpose(0, 1)
+
+
+def _without(grid: Grid, *names: str) -> Grid:
+    return tuple(axis for axis in grid if not set(axis.names) & set(names))

@@ -1,0 +1,116 @@
+"""What lives on from token to token: spikes of a token ago, and populations that hear themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tritspike.models.nets.layer import Layer
+from tritspike.models.nets.symbols import Heard, There, line
+from tritspike.models.nets.values import Axes, Drive, Run, Spikes, axes_of, extents
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.network.grid import Grid
+from tritspike.runtime.network.neuron import RELAY
+from tritspike.runtime.network.terms import Handle, onto, same, shown
+
+
+class Delay(Layer):
+    """Spikes of a token ago, as far as that fired in steps that have input, and of none at the first of a sequence.
+
+    A neuron each, which ANDs a spike with the port `continues` before it waits: without that a sequence would hear the end of the one before it.
+    """
+
+    def computed(self, x: Spikes) -> Spikes:
+        """Over the same axes."""
+        _require_stream(x.run)
+        period = x.run.timing.period
+        heard = x.tensor * _with_input(x.run, x.tensor)
+        before = _last(x.run, self, torch.zeros_like(heard[:period]))
+        _keep(x.run, self, heard[-period:])
+        return replace(x, tensor=torch.cat([before, heard[:-period]]))
+
+    def written(self, x: There) -> There:
+        """A population over the same axes."""
+        past = _gate(self.name, x, x.handle.grid)
+        x.writing.net.join(past, same(x.handle, delay=x.delay))
+        return There(x.writing, past, 1)
+
+
+class Recurrent(Layer):
+    """A module that hears, beside what it is given, its own spikes of a token ago: body(..., past) -> spikes over `axes`.
+
+    Where a token has steps without input these are not heard again (`Delay`). Neurons inside must be reset as tokens or sequences begin, or never.
+    """
+
+    takes = (Spikes, Drive, There, Heard)
+
+    def __init__(self, body: nn.Module, axes: Axes) -> None:
+        super().__init__()
+        self.body, self.axes = body, axes_of(axes)
+
+    def computed(self, *given: Spikes | Drive) -> Spikes:
+        """Over `axes`, token by token."""
+        run = given[0].run
+        _require_stream(run)
+        period, samples = run.timing.period, given[0].tensor.shape[1]
+        inner = replace(run, kept={} if run.kept is None else run.kept)
+        past = _last(run, self, given[0].tensor.new_zeros((period, samples, *extents(self.axes)), dtype=torch.bfloat16))
+        found = []
+        for token in _tokens(given, inner):
+            spikes = self.body(*token, Spikes(past, self.axes, inner))
+            _require_over(spikes, self.axes)
+            found.append(spikes.tensor)
+            past = spikes.tensor * _with_input(run, spikes.tensor)
+        _keep(run, self, past)
+        return Spikes(torch.cat(found), self.axes, run)
+
+    def written(self, *given: There | Heard) -> There:
+        """The body's populations, and one more that says what is heard again."""
+        past = _gate(f"{self.name}.past", given[0], self.axes)
+        spikes = self.body(*given, There(given[0].writing, past, 1))
+        _require_over(spikes, self.axes)
+        given[0].writing.net.join(past, same(spikes.handle, delay=spikes.delay))
+        return There(given[0].writing, spikes.handle, spikes.delay)
+
+
+def _gate(name: str, x: There | Heard, grid: Grid) -> Handle:
+    return x.writing.net.population(name, onto(x.writing.continues(), grid), RELAY)
+
+
+def _tokens(given: tuple[Spikes | Drive, ...], run: Run) -> Iterator[list[Spikes | Drive]]:
+    period = run.timing.period
+    for at in range(0, len(given[0].tensor), period):
+        yield [replace(one, tensor=one.tensor[at : at + period], run=run) for one in given]
+
+
+def _with_input(run: Run, like: Tensor) -> Tensor:
+    """(steps, 1, ...) of 1 in each step of a token that has input."""
+    found = torch.arange(len(like)) % run.timing.period < run.timing.steps
+    return found.to(like.dtype).view(-1, *(1 for _ in like.shape[1:]))
+
+
+def _last(run: Run, layer: Layer, nothing: Tensor) -> Tensor:
+    """Of the token before, where this call is one token of a recurrence."""
+    return nothing if run.kept is None else run.kept.get(layer, nothing)
+
+
+def _keep(run: Run, layer: Layer, token: Tensor) -> None:
+    if run.kept is not None:
+        run.kept[layer] = token
+
+
+def _require_stream(run: Run) -> None:
+    if not run.stream:
+        raise InputError(f"{line()}: a token ago, and windows that are of different samples", "Input(axes, timing=Stream(steps, period, slot))")
+
+
+def _require_over(spikes: Any, axes: Grid) -> None:
+    if not isinstance(spikes, Spikes | There):
+        raise InputError(f"{line()}: the body of a recurrence gives {type(spikes).__name__}", "spikes, which Lif makes of a drive")
+    found = spikes.grid if isinstance(spikes, Spikes) else spikes.handle.grid
+    if found != axes:
+        raise InputError(f"{line()}: the body of a recurrence gives {shown(found)}", f"spikes over {shown(axes)}")
