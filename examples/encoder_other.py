@@ -7,7 +7,7 @@ import torch
 
 from tritspike import net as tn
 from tritspike.models.nets import Context, Embedding, Neurons, Readout, Score, Texts, first_difference, fit, fold, outcome, trace
-from tritspike.runtime import glue
+from tritspike.runtime.tasks import glue
 
 STEPS, WORDS, HEADS = 3, 2000, (tn.Axis("head", 2), tn.Axis("channel", 8))
 POSITION, HIDDEN, FFN = tn.Axis("position", 12, grows=True), tn.Axis("hidden", 32), tn.Axis("ffn", 64)

@@ -26,7 +26,7 @@ def save(path: Path, parts: Parts, card: dict[str, Any], extra: Tensors | None =
 
 
 def publish(path: Path, card: dict[str, Any]) -> None:
-    """Write `path`.json, the card of what `save` wrote, for those who look for a student (`runtime/tasks/versus/sources.py`); no run resumes from it."""
+    """Write `path`.json, the card of what `save` wrote, for those who look for a student; no run resumes from it."""
     write_atomic(path.with_suffix(".json"), json.dumps(card).encode())
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from tritspike import net as tn
 from tritspike.compiler.frontend.checkpoint import read_checkpoint
-from tritspike.compiler.networks.encoder import network
+from tritspike.compiler.frontend.encoder import network
 from tritspike.models.load import _as_stored, _fill_synapses, _fill_weight
 from tritspike.models.nets import Context, Count, Input, Neurons, Readout, Score, Texts, first_difference, outcome, trace
 from tritspike.models.nets.trace import layers
