@@ -23,13 +23,27 @@ def require_ranges(program: Scheduled, error: type[TritspikeError] = RangeError)
         raise error(listed(found))
 
 
-def findings(program: Scheduled) -> Iterator[Finding]:
-    """What some input could push out of its register, and registers that hold no such number."""
+def require_registers(program: Scheduled) -> None:
+    """Raises `RangeError` where a register holds no such number, of an executor that watches the rest as it runs."""
+    found = tuple(registers(program))
+    if found:
+        raise RangeError(listed(found))
+
+
+def registers(program: Scheduled) -> Iterator[Finding]:
+    """Registers and weights that hold no such number, whatever is played."""
     for synapse in program.network.synapses:
         yield from _weights(synapse)
     for p in program.network.populations:
         if p.neuron is not None:
             yield from _registers(p, p.neuron)
+
+
+def findings(program: Scheduled) -> Iterator[Finding]:
+    """What some input could push out of its register, and registers that hold no such number."""
+    yield from registers(program)
+    for p in program.network.populations:
+        if p.neuron is not None:
             yield from _current(program, p, p.neuron)
     for probe in program.network.probes:
         if probe.reads is Reads.MEMBRANE:
