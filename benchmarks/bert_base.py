@@ -16,8 +16,9 @@ from measure import BERT_BASE, CORES, timed
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime import spike_rates
+from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.table import DEFAULT
 from tritspike.runtime.host import batches
-from tritspike.runtime.host.batches import How
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder, Tokens
 
@@ -36,7 +37,7 @@ def program(thresholds: float) -> Program:
 
 def rates(encoder: Encoder, tokens: list[Tokens]) -> tuple[float, float, float]:
     """Mean spike rate over populations, and the least and greatest of one."""
-    answers = batches.streamed(encoder, tokens, How(count=True))
+    answers = batches.streamed(encoder, tokens, DEFAULT, How(count=True))
     assert answers.activity is not None
     own, _ = spike_rates.spike_counts(encoder.program, answers.activity, answers.lengths)
     each = [count.rate for count in own.values()]
@@ -60,8 +61,8 @@ def measure(top: float) -> dict[str, Any]:
 def _fast(thresholds: float, tokens: list[Tokens], top: float) -> dict[str, Any]:
     encoder = Encoder(program(thresholds))
     mean, least, most = rates(encoder, tokens[:4])
-    batches = [encoder.samples(tokens[n : n + 4]) for n in range(0, 16, 4)]
-    found = timed(lambda: simulated(encoder.program, batches), 3)
+    some = [encoder.rows(tokens[n : n + 4]) for n in range(0, 16, 4)]
+    found = timed(lambda: simulated(encoder.program, some), 3)
     row = berts.row(f"fast, ternary, T = {BERT_BASE['steps']}", berts.Best(*(value / len(tokens) for value in found)))
     return _counted(row, encoder.program.steps, (mean, f"{least:.2f} .. {most:.2f}", top / 2))
 

@@ -17,12 +17,13 @@ from measure import CHECKPOINT, CORES, Best, timed
 from numpy.typing import NDArray
 
 from tritspike.compiler.lower import lower
+from tritspike.runtime.executors.table import DEFAULT
+from tritspike.runtime.host import batches
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder, Tokens
 from tritspike.runtime.lava import executor as lava
+from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.parallel import ordered_map
-from tritspike.runtime.program import Samples
-from tritspike.runtime.simulator import fast
 from tritspike.runtime.tasks import glue
 
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -72,37 +73,37 @@ def _process(path: Path) -> tuple[int, tuple[int, float]] | None:
     return int(path.name), (int(values[1]), (int(values[11]) + int(values[12])) / _TICK)
 
 
-def on_lava(program: Program, samples: Samples) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
-    """Logits, (samples - 1,) milliseconds a step between two answers, processor milliseconds a step."""
+def on_lava(program: Program, rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
+    """Logits, (texts - 1,) milliseconds a step between two answers, processor milliseconds a step."""
     with Watch() as watch:
-        result, clock = lava.clocked(program, samples)
-    steps = program.steps * (len(samples) - 1)
-    return result.logits, 1e3 * np.diff(clock) / program.steps, 1e3 * watch.between(clock[0], clock[-1]) / steps
+        found, clock = lava.clocked(program.scheduled, rows)
+    steps = program.steps * (len(rows) - 1)
+    return program.result(rows, found).logits, 1e3 * np.diff(clock) / program.steps, 1e3 * watch.between(clock[0], clock[-1]) / steps
 
 
-def on_fast(program: Program, batches: list[Samples]) -> tuple[NDArray[np.int64], Best]:
+def on_fast(program: Program, some: list[Rows]) -> tuple[NDArray[np.int64], Best]:
     """Logits, and seconds a step on all cores."""
-    steps = program.steps * sum(map(len, batches))
-    found = timed(lambda: simulated(program, batches), 2)
-    return np.concatenate(simulated(program, batches)), Best(found.wall / steps, found.processor / steps)
+    steps = program.steps * sum(map(len, some))
+    found = timed(lambda: simulated(program, some), 2)
+    return np.concatenate(simulated(program, some)), Best(found.wall / steps, found.processor / steps)
 
 
-def simulated(program: Program, batches: list[Samples]) -> list[NDArray[np.int64]]:
+def simulated(program: Program, some: list[Rows]) -> list[NDArray[np.int64]]:
     """Logits of each batch, on all cores."""
-    return list(ordered_map(lambda s: fast.run(program, s).logits, batches, CORES))
+    return list(ordered_map(lambda rows: batches.run(program, rows, DEFAULT).logits, some, CORES))
 
 
 def compared(encoder: Encoder, tokens: list[Tokens], runs: int) -> dict[str, Any]:
     """One length: both on the same sentences, which must have equal logits; `fast` has them eight times over, so that its cores are full."""
-    program, samples = encoder.program, encoder.samples(tokens)
-    found = [on_lava(program, samples) for _ in range(runs)]
-    logits, quick = on_fast(program, [encoder.samples(tokens[n : n + _BATCH]) for n in range(0, len(tokens), _BATCH)] * 8)
+    program, every = encoder.program, encoder.rows(tokens)
+    found = [on_lava(program, every) for _ in range(runs)]
+    logits, quick = on_fast(program, [encoder.rows(tokens[n : n + _BATCH]) for n in range(0, len(tokens), _BATCH)] * 8)
     for expected, _, _ in found:
         assert (logits.reshape(8, *expected.shape) == expected).all()
     low, middle, high = np.percentile(np.concatenate([steps for _, steps, _ in found]), (5, 50, 95))
     cpu = [used for _, _, used in found]
     return {
-        "tokens": encoder.program.dims.positions,
+        "tokens": encoder.program.positions,
         "sentences": len(tokens),
         "Lava, ms a step": float(middle),
         "5 % .. 95 % of sentences": f"{low:.1f} .. {high:.1f}",

@@ -16,10 +16,11 @@ sys.path[:0] = [str(ROOT / "tests")]
 import random_checkpoint
 
 from tritspike.compiler.lower import lower
+from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.table import DEFAULT
+from tritspike.runtime.fast import memory
 from tritspike.runtime.host import batches
-from tritspike.runtime.host.batches import How
 from tritspike.runtime.host.text import Encoder, Tokens
-from tritspike.runtime.simulator import fast, layout
 
 BASE = {"hidden": 256, "layers": 2, "length": 64, "steps": 4, "sentences": 256, "batch": 1024}
 SWEEPS = {
@@ -38,10 +39,10 @@ def run(size: dict[str, int]) -> dict[str, Any]:
         shape = {"hidden": size["hidden"], "heads": 4, "head_dim": 8, "ffn": 2 * size["hidden"], "layers": size["layers"], "embedding_rank": 64}
         path = random_checkpoint.write(Path(folder) / "c", 0, **shape, steps=size["steps"], max_length=size["length"], readout="first")
         encoder = Encoder(lower(path, "kapoho-point"))
-    how = How(memory=layout.bytes_per_token(encoder.program, size["length"]) * size["batch"] * CORES)
-    fast._TOKENS = size["batch"]  # the batch is a constant of fast, except here
-    batches.streamed(encoder, sentences(size["length"], 16), how)
-    seconds = best(lambda: batches.streamed(encoder, sentences(size["length"], size["sentences"]), how), 1)
+    how = How(memory=memory.bytes_per_row(encoder.program.scheduled, size["length"]) * size["batch"] * CORES)
+    memory._ROWS = size["batch"]  # the batch is a constant of fast, except here
+    batches.streamed(encoder, sentences(size["length"], 16), DEFAULT, how)
+    seconds = best(lambda: batches.streamed(encoder, sentences(size["length"], size["sentences"]), DEFAULT, how), 1)
     return {"sentences/s": size["sentences"] / seconds, "ms a sentence": 1e3 * seconds / size["sentences"], "peak MiB": peak_mib()}
 
 

@@ -24,12 +24,15 @@ from zoo import HERE, ZOO, install, run_python
 
 from tritspike.models.streams import Stream, perplexity, stream_of, wikitext
 from tritspike.models.teacher import CausalTeacher, load_causal_teacher
+from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.table import DEFAULT
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host import language
+from tritspike.runtime.host.batches import run
 from tritspike.runtime.host.language import Sampler, Sampling
 from tritspike.runtime.host.text import Encoder
+from tritspike.runtime.network.outcome import Ask
 from tritspike.runtime.operations import ACCUMULATE_PJ, float_operations, program_operations, same_size, synaptic_events
-from tritspike.runtime.simulator.fast import run
 from tritspike.runtime.spike_rates import mean, spike_counts
 from tritspike.runtime.tasks.sampling import file_windows
 from tritspike.runtime.tasks.versus.run import parameters
@@ -71,14 +74,16 @@ def scored(program: Path, data: Path, made: Path) -> dict[str, Any]:
 def counted(encoder: Encoder, data: Path) -> dict[str, Any]:
     """Spike rates, and operations a window beside a float model of the same shape: synaptic operations alone, as the paper counts, and all."""
     program = encoder.program
-    samples = encoder.samples(file_windows(encoder, data / "wiki.test.tokens", WINDOWS))
-    activity = run(program, samples, count=True).activity
+    rows = encoder.rows(file_windows(encoder, data / "wiki.test.tokens", WINDOWS))
+    activity = run(program, rows, DEFAULT, ask=Ask(count=True)).activity
     assert activity is not None
-    spikes, apart = spike_counts(program, activity, samples.lengths)
-    rival = float_operations(same_size(program), samples.lengths.tolist())
+    spikes, apart = spike_counts(program, activity, rows.lengths)
+    sized = same_size(program)
+    assert sized is not None
+    rival = float_operations(sized, rows.lengths.tolist())
     synaptic, everything = synaptic_events(program, activity), program_operations(program, activity)
     return {
-        "tokens": float(samples.lengths.mean()),
+        "tokens": float(rows.lengths.mean()),
         "mean spike rate": mean(spikes),
         "spike rates": {name: count.rate for name, count in (spikes | apart).items()},
         "synaptic operations": synaptic,
@@ -92,7 +97,7 @@ def counted(encoder: Encoder, data: Path) -> dict[str, Any]:
 
 def written(encoder: Encoder, prompt: str, tokens: int, sampling: Sampling = SAMPLING) -> tuple[list[int], int, float]:
     """(all token ids, how many of them are the prompt's, seconds)."""
-    ids, predict = language.whole(encoder, prompt).ids, language.predictor(encoder, "fast", 0)
+    ids, predict = language.whole(encoder, prompt).ids, language.predictor(encoder, DEFAULT, How())
     start = time.perf_counter()
     found = list(language.generate(predict, ids, tokens, Sampler(encoder.program, sampling)))
     return [*ids, *found], len(ids), time.perf_counter() - start

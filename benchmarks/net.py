@@ -18,8 +18,6 @@ from tritspike import net as tn
 from tritspike.compiler.lower import lower
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network import generic, literal
-from tritspike.runtime.network.legacy import converted
-from tritspike.runtime.network.rows import Rows
 
 _NEURONS, _EACH, _LAYERS, _WINDOWS, _STEPS = 10_000, 20, 10, 8, 8
 
@@ -28,8 +26,7 @@ def shipped() -> tuple[Any, Any]:
     """The one-chip model cut to 24 tokens, and eight texts."""
     program = lower(CHECKPOINT, "loihi2", length=24)
     encoder = Encoder(program)
-    samples = encoder.samples(encoder.tokens(["a warm and funny film that stays with you for a very long time"] * 8))
-    return converted(program), Rows({"x": samples.words}, samples.lengths, samples.positions)
+    return program.scheduled, encoder.rows(encoder.tokens(["a warm and funny film that stays with you for a very long time"] * 8))
 
 
 def sparse() -> tuple[Any, Any]:

@@ -22,8 +22,9 @@ from tritspike.models import spiking
 from tritspike.models.data import Corpus, pack
 from tritspike.models.load import load_student
 from tritspike.models.spiking_bert import BertConfig, SpikingBert
+from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.table import DEFAULT
 from tritspike.runtime.host import batches
-from tritspike.runtime.host.batches import How
 from tritspike.runtime.host.text import Encoder, Tokens
 from tritspike.runtime.tasks import glue
 
@@ -72,11 +73,11 @@ def same_sentences() -> dict[str, Any]:
     """Everything on SST-2 dev."""
     encoder, texts = Encoder(lower(CHECKPOINT, "loihi2")), sentences()
     tokens = encoder.tokens(texts)
-    batches = [encoder.samples(batch) for batch in batches.batches(tokens, 1024)]
+    encoded = [encoder.rows(some) for some in batches.cut(tokens, 1024)]
     ours = {
-        "encoded spikes": lambda: simulated(encoder.program, batches),
-        "tokens": lambda: batches.streamed(encoder, tokens, How()),
-        "text": lambda: batches.answer(encoder, texts, "fast", How()),
+        "encoded spikes": lambda: simulated(encoder.program, encoded),
+        "tokens": lambda: batches.streamed(encoder, tokens, DEFAULT, How()),
+        "text": lambda: batches.answer(encoder, texts, DEFAULT, How()),
     }
     rows = [berts.row(f"fast, from {start} to logits", _each(timed(work), len(texts))) for start, work in ours.items()]
     rows += students(encoder, tokens)

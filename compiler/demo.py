@@ -6,7 +6,6 @@ import os
 import sys
 from pathlib import Path
 
-import numpy as np
 from rich.table import Table
 
 from tritspike.compiler.lower import lower
@@ -82,13 +81,11 @@ def _answers(program: Program, fast: Result, other: Result, beside: str) -> Tabl
     table = Table(title="12 reviews")
     for column in ("review", "fast", beside, "logits fast", f"logits {beside}"):
         table.add_column(column, justify="left" if column == "review" else "right")
-    for text, ours, theirs in zip(_REVIEWS, fast.logits, other.logits):
-        table.add_row(text, *(_label(program, row) for row in (ours, theirs)), *(str(row.tolist()) for row in (ours, theirs)))
+    sides = [(found.logits, program.guesses(found.logits, found.lengths)) for found in (fast, other)]
+    for n, text in enumerate(_REVIEWS):
+        labels = (program.host.labels[int(guesses[n])] for _, guesses in sides)
+        table.add_row(text, *labels, *(str(logits[n].tolist()) for logits, _ in sides))
     return table
-
-
-def _label(program: Program, logits: np.ndarray) -> str:
-    return program.host.labels[int(logits.argmax())]
 
 
 if __name__ == "__main__":

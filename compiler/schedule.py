@@ -7,11 +7,9 @@ from itertools import pairwise
 
 from tritspike.compiler.errors import CompileError
 from tritspike.runtime.network import order
-from tritspike.runtime.network.grid import names
 from tritspike.runtime.network.network import Network, Population, Scheduled, Synapse, Timing, Windows
 from tritspike.runtime.network.neuron import RELAY
-from tritspike.runtime.network.wiring import Join
-from tritspike.runtime.network.wiring.maps import Follow
+from tritspike.runtime.network.terms import Handle, same
 
 _WEIGHT = 2  # against vth = 1: the registers of a neuron that ANDs two spikes, so that one process or core configuration serves both
 
@@ -73,6 +71,6 @@ def _relays(p: Population, count: int) -> list[Population]:
 
 def _leads(p: Population, count: int) -> list[Synapse]:
     """From a population into its first relay, and from each into the next."""
-    same = Join(_WEIGHT, {name: Follow(name) for name in names(p.grid)})
+    wiring = same(Handle(p.name, p.grid), _WEIGHT).wiring
     stations = [p.name, *(_name(p.name, n) for n in range(count))]
-    return [Synapse(name=f"{b}<{a}", source=a, target=b, wiring=same) for a, b in pairwise(stations)]
+    return [Synapse(name=f"{b}<{a}", source=a, target=b, wiring=wiring) for a, b in pairwise(stations)]

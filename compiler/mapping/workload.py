@@ -9,12 +9,12 @@ from pathlib import Path
 
 from tritspike.compiler.mapping.rates import ASSUMED, Rates, counted, measured_rates, rates_of, uniform_rates
 from tritspike.hw_profiles.reading import read_regular, reason
-from tritspike.runtime.tasks import glue
 from tritspike.runtime.errors import DataError
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.tokenizer import Text
 from tritspike.runtime.network.network import Inputs, Scheduled
 from tritspike.runtime.network.outcome import Activity
+from tritspike.runtime.tasks import glue
 
 _TEXTS = 64  # as many as `verify` compares by default; rates settle well before
 

@@ -6,6 +6,7 @@ Files of version 2, which knew one family of networks, are read too (`version2.p
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,10 @@ def digest(program: Program) -> str:
 
 def load(path: Path) -> Program:
     """Read and check a program file. Raises `FileError` with everything that is wrong."""
-    readers = {(FORMAT, VERSION): _read, (FORMAT, version2.VERSION): version2.read}
+    readers: dict[network_file.Version, Callable[[dict[str, Any], Arrays], Program]] = {
+        (FORMAT, VERSION): _read,
+        (FORMAT, version2.VERSION): version2.read,
+    }
     program = network_file.opened(path, "program", readers, {network_file.FORMAT: "tritspike.net.load reads networks of one's own"})
     require_sound(program, path, FileError)
     return program

@@ -160,6 +160,10 @@ class Program:
         with np.errstate(over="ignore"):  # a scale may be any finite number; what it overflows to is infinite, and is shown as that
             return logits * (self.host.logit_scale / (arith.ONE * self.steps)) / self._positions_read(logits, lengths)
 
+    def guesses(self, logits: Ints, lengths: Ints) -> NDArray[np.float64]:
+        """(texts,) the class of the largest logit, of equals the first; for regression the score."""
+        return logits.argmax(1).astype(np.float64) if self.host.labels else self.scores(logits, lengths)[:, 0]
+
     def _positions_read(self, rows: Ints, lengths: Ints) -> Ints:
         """(rows, 1): how many positions each row sums."""
         one = self.each or self.host.first_position_only

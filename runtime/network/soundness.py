@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -11,15 +11,12 @@ from tritspike.hw_profiles.errors import Finding, TritspikeError, listed
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Grid, Pairs
-from tritspike.runtime.network.network import Network, Population, Reads, Scheduled, Stream, Synapse
+from tritspike.runtime.network.network import Network, Population, Reads, Scheduled, Stream
 from tritspike.runtime.network.neuron import Neuron, Register, Values
-from tritspike.runtime.network.wiring import Dense, Join, Sparse
-from tritspike.runtime.network.wiring.maps import At, Follow, Map, followed
+from tritspike.runtime.network.wiring import judged
+from tritspike.runtime.network.wiring.judged import MOST_NEURONS, MOST_STEPS
 
-MOST_NEURONS = 1 << 31  # of one population
 MOST_PAIRS = 1 << 26  # of one axis: they are listed to be counted
-MOST_STEPS = 1 << 16
-MOST_GAIN = (1 << 15) - 1  # times a code it stays within int32; what a weight may be is `ranges.py`'s to say
 MOST_LATENCY = 1 << 20
 
 
@@ -115,73 +112,7 @@ def _ends(network: Network) -> Iterator[Finding]:
 
 def _wirings(network: Network) -> Iterator[Finding]:
     for s in network.synapses:
-        yield from _wiring(s, *network.grids(s))
-
-
-def _wiring(s: Synapse, source: Grid, target: Grid) -> Iterator[Finding]:
-    if isinstance(s.wiring, Sparse):
-        yield from _sparse(s, s.wiring, source, target)
-        return
-    found = list(_map(s, s.wiring.read, source, target))
-    yield from found
-    if found:
-        return
-    if isinstance(s.wiring, Join):
-        missing = set(grids.names(source)) - s.wiring.read.keys()
-        if missing:
-            yield Finding(s.name, "coordinates of its source that no rule reads", ", ".join(sorted(missing)), "none")
-        return
-    yield from _dense(s, s.wiring, source, target)
-
-
-def _map(s: Synapse, read: Map, source: Grid, target: Grid) -> Iterator[Finding]:
-    ours, theirs = grids.extents(source), grids.extents(target)
-    for name, rule in read.items():
-        if name not in ours:
-            yield Finding(s.name, "a coordinate that is read", name, f"one of {', '.join(ours) or 'none'}")
-        elif isinstance(rule, Follow) and (rule.target not in theirs or not 1 <= rule.stride <= MOST_STEPS or abs(rule.offset) > MOST_NEURONS):
-            yield Finding(s.name, name, str(rule), f"to follow one of {', '.join(theirs) or 'none'} by strides of 1..{MOST_STEPS}")
-        elif isinstance(rule, At) and not 0 <= rule.value < ours[name]:
-            yield Finding(s.name, name, rule.value, f"0..{ours[name] - 1}")
-    for axis in source:
-        if isinstance(axis, Pairs) and len(set(axis.names) & read.keys()) == 1:
-            yield Finding(s.name, "pairs read by one side", ", ".join(axis.names), "both, or neither")
-
-
-def _dense(s: Synapse, w: Dense, source: Grid, target: Grid) -> Iterator[Finding]:
-    rows, sizes = w.row_names(target), grids.extents(target)
-    if not set(rows) <= sizes.keys() or set(rows) & followed(w.read) or len(set(rows)) < len(rows):
-        yield Finding(s.name, "rows", ", ".join(rows), f"coordinates of its target that nothing follows, of {', '.join(sizes)}")
-        return
-    columns = (size for name, size in grids.extents(source).items() if name not in w.read)
-    wanted = (_product(sizes[name] for name in rows), _product(columns))
-    if w.codes.dtype != np.int8 or w.codes.shape != wanted or (w.codes.size and int(w.codes.min()) == -128):
-        yield Finding(s.name, "codes", f"{w.codes.dtype} {w.codes.shape}", f"int8 {wanted} in -127..127")
-    if w.gain.dtype != np.int64 or w.gain.shape != wanted[:1] or (w.gain.size and not -MOST_GAIN <= w.gain.min() <= w.gain.max() <= MOST_GAIN):
-        yield Finding(s.name, "gain", f"{w.gain.dtype} {w.gain.shape}", f"int64 {wanted[:1]} in -{MOST_GAIN}..{MOST_GAIN}")
-
-
-def _product(sizes: Iterable[int]) -> int:
-    found = 1
-    for size in sizes:
-        found *= size
-    return found
-
-
-def _sparse(s: Synapse, w: Sparse, source: Grid, target: Grid) -> Iterator[Finding]:
-    wanted = (grids.size(target), grids.size(source))
-    if tuple(w.shape) != wanted or grids.grows(source) or grids.grows(target):
-        yield Finding(s.name, "shape", tuple(w.shape), f"{wanted}, of axes that do not grow")
-        return
-    if not len(w.weights) == len(w.rows) == len(w.columns) or w.weights.dtype != np.int32 or not w.rows.dtype == w.columns.dtype == np.int64:
-        yield Finding(
-            s.name, "synapses", f"{len(w.weights)} {w.weights.dtype}, {len(w.rows)}, {len(w.columns)}", "int32, int64 and int64, as many of each"
-        )
-        return
-    at = w.rows * wanted[1] + w.columns
-    inside = not len(at) or (w.rows.min() >= 0 and w.rows.max() < wanted[0] and w.columns.min() >= 0 and w.columns.max() < wanted[1])
-    if not inside or (np.diff(at) <= 0).any() or (w.weights == 0).any():
-        yield Finding(s.name, "synapses", "out of order, doubled, of weight 0 or outside", f"ascending in 0..{wanted[0] - 1} and 0..{wanted[1] - 1}")
+        yield from judged.findings(s.name, s.wiring, *network.grids(s))
 
 
 def _timing(program: Scheduled) -> Iterator[Finding]:

@@ -46,16 +46,9 @@ def evaluate(
     start = time.perf_counter()
     answers = batches.answer(encoder, [e.text for e in examples], executor, how, step)
     seconds = time.perf_counter() - start
-    found = predictions(encoder.program, answers)
+    found = tuple(encoder.program.guesses(answers.logits, answers.lengths).tolist())
     metrics = {name: round(value, 6) for name, value in glue.score(task, found, [e.label for e in examples]).items()}
     return Evaluation(task=task.name, executor=executor, metrics=metrics, predictions=found, answers=answers, seconds=seconds)
-
-
-def predictions(program: Program, answers: Answers) -> tuple[float, ...]:
-    """Of each text the class index of the largest logit, or the score for regression."""
-    if program.host.labels:
-        return tuple(float(p) for p in answers.logits.argmax(1))
-    return tuple(float(s) for s in program.scores(answers.logits, answers.lengths)[:, 0])
 
 
 def shares(scores: np.ndarray) -> np.ndarray:

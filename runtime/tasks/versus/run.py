@@ -6,9 +6,6 @@ import os
 import sys
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tritspike.runtime import operations
 from tritspike.runtime.errors import SourceError
 from tritspike.runtime.executors.base import How
@@ -52,21 +49,20 @@ def run_program(source: Path, asked: Asked) -> Side:
         kind=PROGRAM,
         files=files,
         parameters=parameters(program),
-        guesses=guesses(program, answers),
+        guesses=program.guesses(answers.logits, answers.lengths),
         logits=answers.logits,
         tokens=answers.lengths,
         spikes=spikes,
         apart=apart,
         operations=operations.program_operations(program, answers.activity),
-        same_size=operations.float_operations(operations.same_size(program), answers.lengths.tolist()),
+        same_size=_same_size(program, answers),
     )
 
 
-def guesses(program: Program, answers: Answers) -> NDArray[np.float64]:
-    """Class index of the largest logit, or the score for regression."""
-    if program.host.labels:
-        return answers.logits.argmax(1).astype(np.float64)
-    return program.scores(answers.logits, answers.lengths)[:, 0]
+def _same_size(program: Program, answers: Answers) -> operations.Operations | None:
+    """Of a float model of its widths; None where its axes do not tell them."""
+    rival = operations.same_size(program)
+    return None if rival is None else operations.float_operations(rival, answers.lengths.tolist())
 
 
 def parameters(program: Program) -> int:
