@@ -6,7 +6,7 @@ import argparse
 
 from rich.console import Console
 
-from tritspike.runtime.commands.arguments import how, opened, program_argument, sample_arguments, time_limit
+from tritspike.runtime.commands.arguments import how, mapping_argument, opened, program_argument, sample_arguments, time_limit
 from tritspike.runtime.errors import MismatchError
 from tritspike.runtime.executors.table import ELSEWHERE, EXECUTORS
 from tritspike.runtime.host.text import Encoder
@@ -20,6 +20,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     sample_arguments(command)
     command.add_argument("--executor", default=ELSEWHERE, help=f"one or more of {', '.join(EXECUTORS)}, with commas (default: %(default)s)")
     command.add_argument("--against", default="reference", choices=list(EXECUTORS), help="what they are compared with (default: reference)")
+    mapping_argument(command)
     time_limit(command)
 
 

@@ -67,9 +67,11 @@ def _registers(p: Population, neuron: Neuron) -> Iterator[Finding]:
     for name, (register, most) in limits.items():
         found = numbers(register)
         if found.min(initial=0) < 0 or found.max(initial=0) > most:
-            yield Finding(p.name, name, f"{found.min()}..{found.max()}", f"0..{most}")
+            low, high = found.min(), found.max()
+            yield Finding(p.name, name, int(low) if low == high else f"{low}..{high}", f"0..{most}")
     if neuron.bias is not None:
-        most_bias = int(np.abs(numbers(neuron.bias.mantissa)).max(initial=0))
+        mantissa = numbers(neuron.bias.mantissa)
+        most_bias = max(-int(mantissa.min(initial=0)), int(mantissa.max(initial=0)))  # int64 has no 2^63
         if most_bias > arith.BIAS_MANTISSA_LIMIT or not 0 <= neuron.bias.exponent <= arith.BIAS_EXPONENT_LIMIT:
             allowed = f"up to {arith.BIAS_MANTISSA_LIMIT} << 0..{arith.BIAS_EXPONENT_LIMIT}"
             yield Finding(p.name, "bias", f"{most_bias} << {neuron.bias.exponent}", allowed)

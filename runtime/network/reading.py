@@ -171,9 +171,9 @@ def _rule(raw: Any) -> Rule:
 def _timing(raw: dict[str, Any]) -> Timing:
     if "period" not in _object(raw, "timing"):
         require_fields(raw, "steps")
-        return Windows(whole(raw["steps"], "steps"))
+        return Windows(whole(raw["steps"], "timing.steps"))
     require_fields(raw, "steps", "period", "slot")
-    return Stream(whole(raw["steps"], "steps"), whole(raw["period"], "period"), whole(raw["slot"], "slot"))
+    return Stream(whole(raw["steps"], "timing.steps"), whole(raw["period"], "timing.period"), whole(raw["slot"], "timing.slot"))
 
 
 def require_fields(raw: Any, *names: str) -> tuple[str, ...]:
