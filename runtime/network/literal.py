@@ -129,6 +129,6 @@ class _Reader:
             if 0 <= window < self.windows:
                 self.found[window] += chip.spikes[name]
             return
-        require_read(name, chip.spikes[name], chip.membranes(name))
+        require_read(name, chip.spikes[name], chip.membranes(name), step)
         if 0 <= window < self.windows and phase == self.program.timing.period - 1:
             self.found[window] = chip.membranes(name)

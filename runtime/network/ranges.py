@@ -16,11 +16,11 @@ from tritspike.runtime.network.wiring import Wiring
 _LONG = 1 << 40  # steps: more than a stream lasts
 
 
-def require_ranges(program: Scheduled, error: type[TritspikeError] = RangeError) -> None:
+def require_ranges(program: Scheduled, error: type[TritspikeError] = RangeError, hint: str | None = None) -> None:
     """Raises `error` with every finding: of the compiler before a program is written, of an executor before one is run."""
     found = tuple(findings(program))
     if found:
-        raise error(listed(found))
+        raise error(listed(found), hint)
 
 
 def require_registers(program: Scheduled) -> None:
@@ -79,13 +79,13 @@ def _registers(p: Population, neuron: Neuron) -> Iterator[Finding]:
 
 def _current(program: Scheduled, p: Population, neuron: Neuron) -> Iterator[Finding]:
     """u is at most the sum of all its past, 64 * bound / (1 - keep_u/4096), and of no more steps than it lives; one input alone must fit too."""
-    worst, keep = max(abs(side) for side in program.network.input_bounds(p.name)), int(numbers(neuron.keep_u).max(initial=0))
+    worst, keep = max(program.network.input_bounds(p.name), key=abs), int(numbers(neuron.keep_u).max(initial=0))
     allowed = (
         (arith.A_LIMIT - 1) * (arith.KEEP_ALL - keep) // arith.KEEP_ALL if keep < arith.KEEP_ALL else (arith.A_LIMIT - 1) // _lives(program, neuron)
     )
-    if worst > allowed:
-        memory = f" by a current that keeps {keep}/4096 a step" if keep else ""
-        yield Finding(p.name, f"the most synaptic input that is held{memory}", worst, f"up to {allowed}")
+    if abs(worst) > allowed:
+        memory = f" into a current that keeps {keep}/4096 a step" if keep else ""
+        yield Finding(p.name, f"the most synaptic input that spikes can bring{memory}", worst, f"-{allowed}..{allowed}")
 
 
 def _lives(program: Scheduled, neuron: Neuron) -> int:
@@ -97,9 +97,10 @@ def _membrane(program: Scheduled, p: Population) -> Iterator[Finding]:
     assert p.neuron is not None
     high, low = program.network.input_bounds(p.name)
     steps, vth = _lives(program, p.neuron), int(numbers(p.neuron.vth).min())
+    lasting = f"in {steps} steps" if steps < _LONG else "in a stream without resets"
     for total, limit, what in ((high, vth, "fire"), (-low, arith.V_LIMIT // arith.ONE, "saturate")):
         if total * steps > limit:
-            yield Finding(p.name, f"the most that a membrane which is read may gather and not {what}", total * steps, f"up to {limit}")
+            yield Finding(p.name, f"what spikes can gather {lasting} in a membrane that is read", total * steps, f"up to {limit}, not to {what}")
 
 
 def forgets(program: Scheduled, p: Population) -> bool:
