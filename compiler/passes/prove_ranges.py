@@ -10,7 +10,7 @@ from tritspike.compiler.passes.base import PROVED, STEPS, Lowering, Pass
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime.network.ranges import require_ranges
 
-_WAY_OUT = "smaller weights; for texts also a shorter --length, or an answer from the first position alone"
+_WAY_OUT = "smaller weights; for texts also a shorter --length, an answer from the first position alone, or a language model's head on the host"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from tritspike.runtime.host.batches import run
 from tritspike.runtime import bits
 from tritspike.runtime.network.rows import Rows
 
-HINT = "(hint: smaller weights; for texts also a shorter --length, or an answer from the first position alone)"
+HINT = "(hint: smaller weights; for texts also a shorter --length, an answer from the first position alone, or a language model's head on the host)"
 UNPROVED = tuple(step for step in DEFAULT if not isinstance(step, ProveRanges | CheckCapacity))  # both bound the readout
 
 

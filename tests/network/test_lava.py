@@ -244,8 +244,8 @@ def test_all_that_is_refused_is_said_in_one_line(monkeypatch):
         executor.run(program, inputs)
     assert str(refused.value) == (
         "p: keep_u is 4096..4096, allowed 0..4095; "
-        "Lava: the number of processes that neurons and synapses of so many kinds need is 4, allowed up to 3; "
-        "/dev/shm: what Lava's channels need of it, in MiB, is 0, allowed up to 0, which are free; "
+        "Lava: the number of processes that neurons and synapses of so many kinds need is 4, allowed up to 3: share thresholds and leaks; "
+        "/dev/shm: what Lava's channels need of it, in MiB, is 0, allowed up to 0, which are free: mount a larger one; "
         "Lava: the number of open files for 4 processes is 176, allowed up to 100: ulimit -n"
     )
 
