@@ -153,7 +153,7 @@ class _Reader:
 
     def _join(self, raw: dict[str, Any], name: str, source: str, target: str) -> Join:
         own, read, there = (axes.replace("p", "ij") for axes in (self.axes[source], text(raw["source"], "source"), self.axes[target]))
-        if len(own) != len(read):
+        if len(own) != len(read) or not set(read) <= _NAMES.keys():
             raise ValueError(f"it reads axes {read} of {own}")
         rules: Map = {_NAMES[a]: self._rule(b, there) for a, b in zip(own, read)}
         return Join(whole(raw["mantissa"], "mantissa"), rules)
