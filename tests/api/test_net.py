@@ -83,7 +83,9 @@ def test_what_cannot_be_is_refused_in_one_line():
     net.join(hidden, tn.same(hidden, -9))
     with pytest.raises(CompileError, match=r"^hidden -> hidden: a loop without delay \(hint: delay=1"):
         tn.lower(net, tn.Windows(8))
-    with pytest.raises(RangeViolation, match=r"digit: what spikes can gather in \d+ steps in a membrane that is read is \d+, allowed up to 131071, not to fire"):
+    with pytest.raises(
+        RangeViolation, match=r"digit: what spikes can gather in \d+ steps in a membrane that is read is \d+, allowed up to 131071, not to fire"
+    ):
         tn.lower(mlp(), tn.Windows(20_000))
     program = tn.lower(mlp(), tn.Windows(8))
     for spikes, message in (

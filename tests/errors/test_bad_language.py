@@ -122,7 +122,7 @@ def test_a_head_whose_sums_no_readout_holds_is_refused(tmp_path, shell):
         tmp_path / "wide", readout="each", steps=64, layers=1, hidden=17, tensors={"head.weight": np.full((40, 17), 127, np.int8)}
     )
     expected = expected.replace("130048", str(127 * 17 * 64))
-    assert shell.lowering_refusal(wide, "--head", "chip") .startswith(f"{expected} (hint: ")
+    assert shell.lowering_refusal(wide, "--head", "chip").startswith(f"{expected} (hint: ")
 
 
 def test_a_head_beyond_its_weights_is_refused(tmp_path, shell):

@@ -6,9 +6,9 @@ import json
 import pickle
 
 import numpy as np
+import planted
 import pytest
 from command import LOWER, RUNTIME, message, spawn
-import planted
 from program_json import described, store
 from safetensors.numpy import save
 
@@ -95,7 +95,10 @@ def test_other_safetensors_file(metadata, program, shell):
     assert shell.refusal(RUNTIME, "inspect", program) == f"{program}: a safetensors file, but not a tritspike program"
 
 
-@pytest.mark.parametrize("changes, found", [({"version": 1}, "tritspike-program version 1"), ({"version": 4}, "tritspike-program version 4"), ({"format": "loom"}, "loom version 3")])
+@pytest.mark.parametrize(
+    "changes, found",
+    [({"version": 1}, "tritspike-program version 1"), ({"version": 4}, "tritspike-program version 4"), ({"format": "loom"}, "loom version 3")],
+)
 def test_other_version(changes, found, program, shell):
     arrays, raw = described(program)
     store(program, arrays, raw | changes, "0" * 64)

@@ -11,11 +11,10 @@ from tritspike.compiler.lower import lower
 from tritspike.compiler.passes.check_capacity import CheckCapacity
 from tritspike.compiler.passes.prove_ranges import ProveRanges
 from tritspike.compiler.pipeline import DEFAULT
-from tritspike.runtime import arith
+from tritspike.runtime import arith, bits
 from tritspike.runtime.checkpoint import pack_codes
 from tritspike.runtime.errors import RangeError
 from tritspike.runtime.host.batches import run
-from tritspike.runtime import bits
 from tritspike.runtime.network.rows import Rows
 
 HINT = "(hint: smaller weights; for texts also a shorter --length, an answer from the first position alone, or a language model's head on the host)"

@@ -53,7 +53,10 @@ FIELDS = [
     (at(*S, "source", value="x\n"), f"{QUERY}: source is x\\n, {PRINTABLE}"),
     (at(*S, *RULE, "offset", value=1 << 40), f"{QUERY}: position is Follow(target='position', stride=1, offset=1099511627776), allowed"),
     (at(*S, *RULE, "stride", value=0), f"{QUERY}: position is Follow(target='position', stride=0, offset=0), allowed"),
-    (at(*S, *RULE, "target", value="hidden"), f"{QUERY}: position is Follow(target='hidden', stride=1, offset=0), allowed to follow one of position,"),
+    (
+        at(*S, *RULE, "target", value="hidden"),
+        f"{QUERY}: position is Follow(target='hidden', stride=1, offset=0), allowed to follow one of position,",
+    ),
     (at(*S, *RULE, value={"value": 6}), f"{QUERY}: position is 6, allowed 0..5"),
     (at(*S, *RULE, value={"value": True}), f"{QUERY}: value is True, allowed whole numbers"),
     (at(*S, *RULE, value="mean"), f"{QUERY}: a rule of read is mean, no object"),
@@ -115,7 +118,10 @@ STRUCTURE = [
     (at("ports", "x", "population", value=HIDDEN), f"{HIDDEN}: ports that play it is 1, allowed none, since it fires by itself"),
     (at("ports", "x", "population", value="nowhere"), "x: its population is nowhere, allowed one of this network"),
     (at("ports", "mask", "plays", value="x"), "program: what its ports play is x, x, allowed x, and pad or not"),
-    (both(at("ports", "x", "plays", value="pad"), at("ports", "mask", "plays", value="x")), "x: grid is position, hidden, allowed positions, which grow"),
+    (
+        both(at("ports", "x", "plays", value="pad"), at("ports", "mask", "plays", value="x")),
+        "x: grid is position, hidden, allowed positions, which grow",
+    ),
     (at("probes", "readout", "population", value="nowhere"), "readout: its population is nowhere, allowed one of this network"),
     (at("probes", "readout", "population", value="x"), "readout: membranes is of x, which the host plays, allowed those of neurons"),
     (at("probes", "readout", "population", value="layer.0.score"), "layer.0.score: answer is over "),

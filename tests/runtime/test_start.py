@@ -13,8 +13,8 @@ from command import ROOT
 
 from tritspike.commands import COMMANDS
 from tritspike.compiler.lower import lower
-from tritspike.runtime.host import file as program_file
 from tritspike.runtime.fast import run as fast
+from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.text import Encoder
 
 HEAVY = ("numpy", "scipy", "numba", "sklearn", "matplotlib", "networkx", "torch", "lava", "rich", "tokenizers")
