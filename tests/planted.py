@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -24,7 +24,7 @@ class Planted:
     real: Any
     change: Changed = lambda found: found
     before: Callable[[Scheduled, How, Inputs], None] = lambda program, how, inputs: None
-    can: Capabilities = Capabilities()
+    can: Capabilities = field(default_factory=Capabilities)
 
     def refuses(self, program: Scheduled, how: How) -> list[Any]:
         return list(self.real.refuses(program, how))

@@ -56,7 +56,7 @@ def test_a_recurrent_layer_with_current_memory_is_a_stream():
 def test_it_is_put_on_cores_and_costed():
     program = tn.lower(mlp(), tn.Windows(8))
     found = tn.on_cores(program, "loihi2", {"x": SPIKES})
-    assert (found["profile"], found["cores"], found["slices"]) == ("loihi2", {"used": 1, "allowed": 120}, 2) and found["energy pJ"]
+    assert (found["profile"], found["cores"], found["slices"]) == ("loihi2", {"used": 1, "allowed": 120}, 2) and found["energy_pj"]
     assert (
         found["resources"]["neurons"]["used"] == 40
         and found["events"]["synaptic"] > tn.on_cores(program, "loihi2", {"x": SPIKES & False})["events"]["synaptic"]

@@ -1,4 +1,4 @@
-"""Program files (.tsp), as they are written and as version 2 was: every field and array changed with the checksum made anew, and every byte without."""
+"""Program files (.tsp), as they are written and as version 2 was: fields and arrays changed with the checksum made anew, bytes without."""
 
 from __future__ import annotations
 
