@@ -38,7 +38,7 @@ def one(widths: dict[str, Any], length: int) -> dict[str, Any]:
     from tritspike.compiler.errors import DoesNotFit
     from tritspike.compiler.lower import lower
     from tritspike.compiler.mapping import place
-    from tritspike.compiler.mapping.fit import map_program
+    from tritspike.compiler.mapping.fit import map_network
     from tritspike.compiler.mapping.rates import uniform_rates
     from tritspike.hw_profiles.profile import load
 
@@ -48,7 +48,7 @@ def one(widths: dict[str, Any], length: int) -> dict[str, Any]:
     start, cpu = time.perf_counter(), time.process_time()
     found: dict[str, Any] = {"neurons": program.neurons()}
     try:
-        mapped = map_program(program, load("hala-point"), uniform_rates(program))
+        mapped = map_network(program.scheduled, load("hala-point"), uniform_rates(program.scheduled))
         cpu, seconds, t = time.process_time() - cpu, time.perf_counter() - start, mapped.traffic
         found |= {"slices": len(mapped.partition), "cores": len(mapped.core), "chips": int(mapped.core.max()) // 122 + 1}
         found |= {"of random": t.weighed(mapped.core) / t.weighed(place.random(t)), "of order": t.weighed(mapped.core) / t.weighed(place.in_order(t))}

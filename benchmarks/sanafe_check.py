@@ -22,58 +22,58 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tritspike.compiler.mapping.cost import energy, events, timing
-from tritspike.compiler.mapping.fit import Mapped, map_program
+from tritspike.compiler.mapping.fit import Mapped, map_network
 from tritspike.compiler.mapping.rates import measured_rates
 from tritspike.hw_profiles.profile import load
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.program import SOURCE, Samples
-from tritspike.runtime.simulator import reference
+from tritspike.runtime.network import literal
+from tritspike.runtime.network.activity import counted
+from tritspike.runtime.network.boxes import neurons
+from tritspike.runtime.network.inputs import played
+from tritspike.runtime.network.network import Scheduled
+from tritspike.runtime.network.outcome import Bools
+from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.tasks import glue
-from tritspike.runtime.tiling import neurons
 
 PROFILE = "loihi1"  # what SANA-FE's file describes: 8 by 4 tiles of 4 cores with 1,024 neurons
 RUNNER = Path(__file__).with_name("sanafe_run.py")
 
 
-def export(mapped: Mapped, samples: Samples, path: Path) -> None:
+def export(mapped: Mapped, rows: Rows, path: Path) -> None:
     """What sanafe_run.py reads: populations with registers and cores, synapses in synaptic units, biases with their windows."""
-    program = mapped.partition.program
-    out: dict[str, np.ndarray] = {"populations": np.array([p.name for p in program.populations])}
-    spare = [c for c in range(mapped.partition.profile.cores) if c not in set(mapped.core.tolist())]
-    for p in program.populations:
-        out[f"{p.name}/registers"] = np.array([p.vth, p.keep / 4096])
-        out[f"{p.name}/latency"] = np.array(p.latency)
-        if p.role == SOURCE:
-            out[f"{p.name}/spikes"] = samples.source(p.name)[0]
-        elif p.bias is not None:
-            out[f"{p.name}/bias"] = np.asarray(program.bias(p)) / 64
-    out |= {f"{name}/core": theirs(core) for name, core in _cores(mapped, spare).items()}
-    for n, s in enumerate(program.synapses):
-        at = program.csr(s).tocoo()
-        keep = at.data != 0
-        parts = {"rows": at.row[keep], "columns": at.col[keep], "weights": at.data[keep].astype(np.int64) << s.exponent}
+    program = mapped.partition.stacked.original
+    network, timing = program.network, program.timing
+    out: dict[str, np.ndarray] = {"populations": np.array([p.name for p in network.populations])}
+    for p in network.populations:
+        out[f"{p.name}/registers"] = np.array([0, 0] if p.neuron is None else [p.neuron.vth, p.neuron.keep / 4096])
+        out[f"{p.name}/latency"] = np.array(program.latency[p.name])
+        if p.neuron is not None and p.neuron.bias is not None:
+            out[f"{p.name}/bias"] = np.broadcast_to(p.neuron.bias.each(p.grid), p.size) / 64
+    out |= {f"{port.population}/spikes": played(program, rows, port)[0] for port in network.ports}
+    out |= {f"{name}/core": theirs(core) for name, core in _cores(mapped).items()}
+    for n, s in enumerate(network.synapses):
+        at = s.wiring.csr(*network.grids(s)).tocoo()
+        parts = {"rows": at.row, "columns": at.col, "weights": at.data.astype(np.int64) << s.exponent}
         out |= {f"connection {n}/{name}": values for name, values in parts.items()}
-    out["connections"] = np.array([(s.source, s.target) for s in program.synapses])
-    out["biased"] = np.array([p.name for p in program.populations if p.bias is not None])
-    out["steps"], out["window"] = np.array(program.steps + program.depth), np.array(program.steps)
+    out["connections"] = np.array([(s.source, s.target) for s in network.synapses])
+    out["biased"] = np.array([p.name for p in network.populations if f"{p.name}/bias" in out])
+    out["steps"], out["window"] = np.array(timing.period + program.depth), np.array(timing.period)
     np.savez(path, **out)
 
 
-def _cores(mapped: Mapped, spare: list[int]) -> dict[str, np.ndarray]:
-    """Core of every neuron; the host's sources on cores that are not in use, 1,024 to each."""
-    program, found = mapped.partition.program, {}
-    for t in mapped.partition.tilings:
-        core = np.empty(program.size(t.population), np.int64)
-        at = mapped.slice_core[mapped.partition.offsets[t.population.name] :]
-        for box, c in zip(t.boxes, at):
-            core[neurons(box, t.population, program.dims)] = c
-        found[t.population.name] = core
-    for p in program.populations:
-        if p.role == SOURCE:
-            cores = [spare.pop(0) for _ in range(-(-program.size(p) // 1024))]
-            found[p.name] = np.repeat(cores, 1024)[: program.size(p)]
+def _cores(mapped: Mapped) -> dict[str, np.ndarray]:
+    """Core of every neuron; what the host plays on cores that are not in use, 1,024 to each."""
+    made = mapped.mapping()
+    by_name, found = made.program.network.by_name, dict[str, np.ndarray]()
+    for one in made.slices():
+        p = by_name[one.population]
+        found.setdefault(p.name, np.empty(p.size, np.int64))[neurons(one.box, p.grid)] = one.core
+    spare = [c for c in range(mapped.partition.profile.cores) if c not in made.used]
+    for port in made.program.network.ports:
+        size = by_name[port.population].size
+        found[port.population] = np.repeat([spare.pop(0) for _ in range(-(-size // 1024))], 1024)[:size]
     return found
 
 
@@ -84,24 +84,20 @@ def theirs(core: np.ndarray) -> np.ndarray:
     return (x * 4 + y) * 4 + slot
 
 
-def compare(program: Program, samples: Samples, fired: list[list[str]]) -> tuple[int, int]:
+def compare(program: Scheduled, expected: dict[str, Bools], fired: list[list[str]]) -> tuple[int, int]:
     """(spikes of ours, spikes of theirs) over all windows; stops at the first (population, step, neuron) that differs."""
-    expected = reference.run(program, samples, record=True).spikes
-    assert expected is not None
-    got = {p.name: np.zeros((program.steps + program.depth, program.size(p)), np.bool_) for p in program.populations}
+    period = program.timing.period
+    got = {p.name: np.zeros((period + program.depth, p.size), np.bool_) for p in program.network.populations}
     for step, addresses in enumerate(fired):
         for address in addresses:
             name, neuron = address.rsplit(".", 1)
             got[name][step, int(neuron)] = True
     ours, windowed = 0, 0
-    for p in program.populations:
-        n = program.dims.size(p.axes)
-        mine = np.unpackbits(expected[p.name][0], axis=-1, count=program.size(p)).astype(np.bool_)
-        windows = [got[p.name][p.latency + k : p.latency + k + program.steps, k * n : (k + 1) * n] for k in range(p.stages)]
-        other = np.concatenate(windows, 1)
+    for name, (mine, *_) in expected.items():
+        other = got[name][program.latency[name] :][:period]
         if not np.array_equal(mine, other):
             step, neuron = np.argwhere(mine != other)[0]
-            sys.exit(f"differs: {p.name}[{neuron}], step {step}: reference {mine[step, neuron]}, SANA-FE {other[step, neuron]}")
+            sys.exit(f"differs: {name}[{neuron}], step {step}: reference {mine[step, neuron]}, SANA-FE {other[step, neuron]}")
         ours, windowed = ours + int(mine.sum()), windowed + int(other.sum())
     outside = sum(map(len, fired)) - windowed
     if outside:
@@ -109,31 +105,21 @@ def compare(program: Program, samples: Samples, fired: list[list[str]]) -> tuple
     return ours, windowed
 
 
-def exact_events(program: Program, samples: Samples) -> int:
-    """Synapses that this text's spikes pass, counted."""
-    spikes = reference.run(program, samples, record=True).spikes
-    assert spikes is not None
-    total = 0
-    for s in program.synapses:
-        source = program.by_name[s.source]
-        count = np.unpackbits(spikes[s.source][0], axis=-1, count=program.size(source)).sum(0).astype(np.int64)
-        total += int((program.csr(s) != 0).astype(np.int64).sum(0).A1 @ count)
-    return total
-
-
-def check(program: Program, samples: Samples, python: str) -> dict[str, float]:
+def check(program: Program, rows: Rows, python: str) -> dict[str, float]:
     """All figures of one sample. Stops with a message where a spike differs."""
-    rates = measured_rates(program, samples)
-    mapped = map_program(program, load(PROFILE), rates)
+    network, expected = program.scheduled, literal.run(program.scheduled, rows, record=True).spikes
+    assert expected is not None
+    rates = measured_rates(network, rows)
+    mapped = map_network(network, load(PROFILE), rates)
     with tempfile.TemporaryDirectory() as folder:
-        network, answer = Path(folder) / "network.npz", Path(folder) / "answer.json"
-        export(mapped, samples, network)
-        subprocess.run([python, str(RUNNER), str(network), str(answer)], check=True, stdout=subprocess.DEVNULL)
+        exported, answer = Path(folder) / "network.npz", Path(folder) / "answer.json"
+        export(mapped, rows, exported)
+        subprocess.run([python, str(RUNNER), str(exported), str(answer)], check=True, stdout=subprocess.DEVNULL)
         found = json.loads(answer.read_text())
-    ours, others = compare(program, samples, found["fired"])
+    ours, others = compare(network, expected, found["fired"])
     e = events(mapped, rates)
     joules = energy(e, mapped.partition.profile)
-    idle_steps = program.steps + program.depth  # a lone sample takes this many steps, so updates are scaled up from T
+    idle_steps = program.steps + network.depth  # a lone sample takes this many steps, so updates are scaled up from T
     updates = (joules["neuron updates, active"] + joules["neuron updates, idle"]) * idle_steps / program.steps
     rest = sum(v for k, v in joules.items() if not k.startswith("neuron updates"))
     return {
@@ -141,7 +127,7 @@ def check(program: Program, samples: Samples, python: str) -> dict[str, float]:
         "cores": len(mapped.core),
         "spikes": ours,
         "SANA-FE spikes": others,
-        "synaptic events": exact_events(program, samples),
+        "synaptic events": sum(counted(network, expected).events.values()),
         "SANA-FE synaptic events": found["total"]["spikes"],
         "energy uJ": (updates + rest) * 1e-6,
         "of it neuron updates": updates * 1e-6,
@@ -149,7 +135,7 @@ def check(program: Program, samples: Samples, python: str) -> dict[str, float]:
         **{f"SANA-FE energy uJ, {name}": value * 1e6 for name, value in found["energy"].items()},
         "SANA-FE updates": found["total"]["updated"],
         "updates": e.active_updates * idle_steps / program.steps,
-        "latency us": timing(mapped, rates)["latency"] * 1e6,
+        "latency us": timing(mapped, rates).latency * 1e6,
         "SANA-FE latency us": found["total"]["sim_time"] * 1e6,
     }
 
@@ -165,7 +151,7 @@ def main() -> None:
     encoder = Encoder(program)
     texts = [e.text for e in glue.read(glue.task_named(program.host.task), o.data, "dev", None)]
     tokens = next(t for t in encoder.tokens(texts) if len(t[0]) == o.length)
-    found = check(program.at_length(o.length), encoder.samples([tokens], o.length), os.environ["SANAFE_PYTHON"])
+    found = check(program.at_length(o.length), encoder.rows([tokens], o.length), os.environ["SANAFE_PYTHON"])
     for name, value in found.items():
         print(f"{name:32} {value:,.{3 if isinstance(value, float) else 0}f}")
     print(f"{'energy, SANA-FE / ours':32} {found['SANA-FE energy uJ, total'] / found['energy uJ']:.3f}")

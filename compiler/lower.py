@@ -38,11 +38,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Lowered:
-    """packed: its slices on the cores of `profile`, where that is how the profile was chosen."""
+    """packed: its slices on the cores of `profile`, where that is how the profile was chosen. notes: of passes."""
 
     program: Program
     profile: HardwareProfile
     packed: Packed | None = None
+    notes: tuple[str, ...] = ()
 
 
 def lower(
@@ -82,7 +83,7 @@ def lowered(
     same = state.network is alone.network
     program = Program(scheduled=alone if same else state.scheduled(), host=found.host, profile=board.name)
     require_sound(program, "after the last pass", VerifyError)
-    return Lowered(program, board, packed if same else None)
+    return Lowered(program, board, packed if same else None, state.notes)
 
 
 def _board(profile: HardwareProfile | str, program: Scheduled) -> tuple[HardwareProfile, Packed | None]:
@@ -95,11 +96,11 @@ def _board(profile: HardwareProfile | str, program: Scheduled) -> tuple[Hardware
     return smallest(program)
 
 
-def lower_network(network: Network, timing: Timing) -> Scheduled:
+def lower_network(network: Network, timing: Timing, passes: Sequence[Pass] = OWN) -> Scheduled:
     """A network as executors take it: sound, timed, proved.
 
     Raises `CompileError` for what is not sound or cannot be timed, `RangeViolation` for what some input could push out of a register.
     """
     if not isinstance(timing, Windows | Stream) or not all(type(n) is int and n >= 0 for n in vars(timing).values()) or not timing.steps:
         raise CompileError(f"timing is {timing!r}", "Windows(steps) or Stream(steps, period), of whole numbers")
-    return pipeline.run(network, timing, passes=OWN).scheduled()
+    return pipeline.run(network, timing, passes=passes).scheduled()

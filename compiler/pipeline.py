@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from tritspike.compiler.errors import CompileError, VerifyError
 from tritspike.compiler.passes.assign_latencies import AssignLatencies
-from tritspike.compiler.passes.base import STEPS, Lowering, Pass
+from tritspike.compiler.passes.base import STEPS, WHOLE, Lowering, Pass
 from tritspike.compiler.passes.check_capacity import CheckCapacity
 from tritspike.compiler.passes.fold_registers import FoldRegisters
 from tritspike.compiler.passes.insert_relays import InsertRelays
 from tritspike.compiler.passes.prove_ranges import ProveRanges
+from tritspike.compiler.passes.quantize import Quantize
 from tritspike.compiler.passes.silence_padding import SilencePadding
 from tritspike.compiler.printer import show
 from tritspike.hw_profiles.errors import listed
@@ -30,16 +32,31 @@ DEFAULT: tuple[Pass, ...] = (
     CheckCapacity(),  # last: relays are a large share of the neurons
 )
 OWN = tuple(step for step in DEFAULT if not step.on_profile and not isinstance(step, SilencePadding))  # of networks that know no texts, and no board
-PASSES: dict[str, Pass] = {step.name: step for step in DEFAULT}
+PASSES: dict[str, Pass] = {step.name: step for step in (Quantize(), *DEFAULT)}
+_DIGITS = 9  # of an option
+_WORD = re.compile(r"([a-z-]+)(?:\{([^{}]*)\})?")  # a name, and options in braces
 
 
 def named(words: str) -> tuple[Pass, ...]:
-    """Passes by name, with commas, in the order in which they run. Raises `CompileError` for what is not in the table."""
-    found = [word.strip() for word in words.split(",") if word.strip()]
-    for word in found:
-        if word not in PASSES:
-            raise CompileError(f"pass {word!r} is unknown", f"some of {', '.join(PASSES)}")
-    return tuple(PASSES[word] for word in found)
+    """Passes in the order in which they run, as "quantize{bits=4},fold-registers". Raises `CompileError` for what is not in the table."""
+    found = re.split(r",(?![^{}]*\})", words)
+    return tuple(_named(word.strip()) for word in found if word.strip())
+
+
+def _named(word: str) -> Pass:
+    said = _WORD.fullmatch(word)
+    if said is None or said[1] not in PASSES:
+        raise CompileError(f"pass {word!r} is unknown", f"some of {', '.join(PASSES)}")
+    step = PASSES[said[1]]
+    return replace(step, **dict(_option(step, option.strip()) for option in (said[2] or "").split(",") if option.strip()))
+
+
+def _option(step: Pass, option: str) -> tuple[str, int]:
+    name, _, value = option.partition("=")
+    allowed = [f.name for f in fields(step)]
+    if name not in allowed or not value.isdecimal() or len(value) > _DIGITS:
+        raise CompileError(f"{step.name}: option {option!r}", f"{' or '.join(f'{n}=N' for n in allowed)}" if allowed else "it has no options")
+    return name, int(value)
 
 
 def run(
@@ -53,7 +70,8 @@ def go_on(given: Lowering, profile: HardwareProfile | None, passes: Sequence[Pas
     """The same from where some passes have been. names: of the files in `dump`, one before the first pass unless some have been."""
     files = list(names[len(names) - len(passes) :])
     if not given.holds:
-        _require_sound(given, "before the first pass")
+        if not any(WHOLE in step.ensures for step in passes):  # floats are no sound network yet
+            _require_sound(given, "before the first pass")
         _dump(given, dump, names[0] if names else "")
     for step, name in zip(passes, files or [""] * len(passes)):
         given = _applied(given, step, profile)

@@ -14,7 +14,6 @@ from tritspike.runtime.network.grid import Pairs
 from tritspike.runtime.network.network import Population, Scheduled
 from tritspike.runtime.network.outcome import Activity
 from tritspike.runtime.network.ranges import forgets
-from tritspike.runtime.network.wiring import Dense
 
 ACCUMULATE_PJ, MULTIPLY_PJ = 0.9, 4.6  # 45 nm, 32-bit float: Horowitz, ISSCC 2014; what papers on spiking models count with
 ACCESS_PJ = 5.0  # 32 bits from a local memory of 8 KB, half of a 64-bit access: Horowitz, ISSCC 2014
@@ -57,7 +56,7 @@ def same_size(program: Program) -> FloatModel | None:
     sizes = {name: size for p in network.populations for name, size in grids.extents(p.grid).items()}
     if not inner or not {INNER, *HEADS} <= sizes.keys():
         return None
-    window = max(sum(isinstance(s.wiring, Dense) for s in network.inputs(p.name)) for p in inner)
+    window = max(sum(s.wiring.shared is None for s in network.inputs(p.name)) for p in inner)
     causal = any(isinstance(axis, Pairs) and axis.causal for p in network.populations for axis in p.grid)
     words, attention = program.classes if program.each else 0, sizes[HEADS[0]] * sizes[HEADS[1]]
     return FloatModel("float model of the same size", len(inner), program.hidden, attention, sizes[INNER], window, causal, words)

@@ -24,7 +24,7 @@ def to_json(value: Any) -> Any:
 
 def from_json(value: Any, form: type[Record]) -> Record:
     """Of what has no `findings`."""
-    return _read(value, form)  # type: ignore[no-any-return]
+    return _read(value, form)
 
 
 def findings(value: Any, form: Any, root: str, at: tuple[str, ...] = ()) -> Iterator[Finding]:
@@ -35,7 +35,7 @@ def findings(value: Any, form: Any, root: str, at: tuple[str, ...] = ()) -> Iter
     where = ": ".join(at) or root
     if _may_be_none(form):
         yield from () if value is None else findings(value, get_args(form)[0], root, at)
-    elif is_dataclass(form) or get_origin(form) is dict:
+    elif _is_record(form) or get_origin(form) is dict:
         yield from _entries(value, form, root, at)
     elif form is str:
         if not (isinstance(value, str) and len(value) <= _LONGEST and value.isprintable()):
@@ -57,8 +57,8 @@ def _entries(value: Any, form: Any, root: str, at: tuple[str, ...]) -> Iterator[
 def _read(value: Any, form: Any) -> Any:
     if _may_be_none(form):
         return None if value is None else _read(value, get_args(form)[0])
-    if is_dataclass(form):
-        return form(**{name: _read(value[name], inner) for name, inner in _hints(form).items()})  # type: ignore[operator]
+    if _is_record(form):
+        return form(**{name: _read(value[name], inner) for name, inner in _hints(form).items()})
     return {name: _read(inner, get_args(form)[1]) for name, inner in value.items()} if get_origin(form) is dict else value
 
 
@@ -66,7 +66,11 @@ def _may_be_none(form: Any) -> bool:
     return isinstance(form, UnionType)
 
 
+def _is_record(form: Any) -> bool:
+    return is_dataclass(form)
+
+
 @lru_cache(maxsize=64)
 def _hints(form: Any) -> dict[str, Any]:
     """Fields of a record; none of what holds any by name."""
-    return get_type_hints(form) if is_dataclass(form) else {}
+    return get_type_hints(form) if _is_record(form) else {}

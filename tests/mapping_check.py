@@ -1,4 +1,4 @@
-"""What a mapping takes, counted neuron by neuron and synapse by synapse from the program's materialised matrices; no code of the mapper's."""
+"""What a network's mapping takes, counted neuron by neuron and synapse by synapse from its materialised matrices; no code of the mapper's."""
 
 from __future__ import annotations
 
@@ -6,90 +6,103 @@ from collections import defaultdict
 
 import numpy as np
 
-from tritspike.runtime.program import SOURCE
+from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.network import Stream
+from tritspike.runtime.network.neuron import Resets, each
 
-POSITION_AXES = {"s", "i", "j"}
-
-
-def coordinates(program, p):
-    """By axis, each neuron's coordinate, from nothing but the order of the axes."""
-    shape = [p.stages, *(program.dims.axis(a) for a in p.axes)]
-    found = dict(zip("s" + p.axes, np.unravel_index(np.arange(program.size(p)), shape)))
-    if "p" in found:
-        pairs = [(i, j) for i in range(program.dims.positions) for j in range(program.dims.positions) if j <= i or not program.dims.causal]
-        i, j = np.array(pairs).T
-        found["i"], found["j"] = i[found["p"]], j[found.pop("p")]
-    return found
+NAMES = ("neurons", "bytes of memory", "bytes of synapses", "input axons", "output axons", "neuron configurations")
 
 
-def owners(program, tiling):
-    """(neurons,) number of the one slice that holds each neuron; fails where none or several do."""
-    at, owner = coordinates(program, tiling.population), np.full(program.size(tiling.population), -1)
-    names = "s" + tiling.population.axes.replace("p", "ij")
-    for number, box in enumerate(tiling.boxes):
-        inside = np.all([(at[a] >= low) & (at[a] < high) for a, (low, high) in zip(names, box)], axis=0)
-        assert (owner[inside] == -1).all(), f"{tiling.population.name}: a neuron in two slices"
-        owner[inside] = number
-    assert (owner >= 0).all(), f"{tiling.population.name}: a neuron in no slice"
-    return owner
+def owners(program, mapped):
+    """By population, (neurons,) the slice of each and where in its box it lies; fails where none or several hold it."""
+    out, at_all = {}, {}
+    for stack, tiling in mapped.partition.tilings.items():
+        for stage, name in enumerate(mapped.partition.stacked.members[stack]):
+            grid = program.network.by_name[name].grid
+            at = [np.full(grids.size(grid), stage), *grids.coordinates(grid).values()]
+            owner, local = np.full(grids.size(grid), -1), np.zeros(grids.size(grid), np.int64)
+            for number, box in enumerate(tiling.boxes):
+                inside = np.all([(a >= low) & (a < high) for a, (low, high) in zip(at, box)], axis=0)
+                assert (owner[inside] == -1).all(), f"{name}: a neuron in two slices"
+                owner[inside] = number
+                for a, (low, high) in zip(at, box):
+                    local[inside] = local[inside] * (high - low) + a[inside] - low
+            assert (owner >= 0).all(), f"{name}: a neuron in no slice"
+            out[name], at_all[name] = owner + mapped.partition.offsets[stack], local
+    return out, at_all
 
 
-def used(program, profile, mapping):
-    """By core, (neurons, bytes, bytes of synapses, input axons, output slots, configurations), and all synapses that were counted."""
-    owner = {t.population.name: owners(program, t) for t in mapping.tilings}
-    core = {name: mapping.cores[name][slices] for name, slices in owner.items()}
-    held = defaultdict(lambda: [0, 0, 0, 0, 0, set()])
-    for t in mapping.tilings:
-        p = t.population
-        for c in core[p.name]:
-            held[c][0] += 1
-            held[c][1] += profile.state_bytes + (profile.bias_bytes if p.bias else 0)
-            held[c][5].add((p.keep, p.vth, p.bias and p.bias.exponent, (p.latency % program.steps) if p.resets else None))
-    synapses = 0
-    for s in program.synapses:
-        matrix = program.csr(s).tocoo()
-        keep = matrix.data != 0
-        synapses += int(keep.sum())
-        _count(program, profile, mapping, s, matrix.row[keep], matrix.col[keep], matrix.data[keep], owner, core, held)
+def used(program, profile, mapped):
+    """By core, `NAMES`, and all synapses that were counted."""
+    owner, local = owners(program, mapped)
+    held = defaultdict(lambda: dict.fromkeys(NAMES[:5], 0) | {NAMES[5]: set()})
+    for p in program.network.populations:
+        if p.neuron is not None:
+            _neurons(program, profile, p, mapped.slice_core[owner[p.name]], held)
+    synapses, lists = 0, defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for s in program.network.synapses:
+        name = _form_name(mapped, s)
+        matrix = s.wiring.csr(*program.network.grids(s)).tocoo()
+        synapses += len(matrix.data)
+        for row, column, weight in zip(matrix.row, matrix.col, matrix.data):
+            lists[name][int(owner[s.target][row])][s.source, int(column)].append((int(local[s.target][row]), int(weight)))
+    for name, slices in lists.items():
+        _projection(program, profile, mapped, name, slices, owner, held)
     return held, synapses
 
 
-def _count(program, profile, mapping, s, rows, columns, weights, owner, core, held):
+def _neurons(program, profile, p, cores, held):
+    registers = [np.broadcast_to(each(r, p.grid), p.size) for r in (p.neuron.keep, p.neuron.keep_u, p.neuron.vth)]
+    cleared = None
+    if p.neuron.resets is not Resets.NEVER:
+        tokens = program.timing.slot if isinstance(program.timing, Stream) and p.neuron.resets is Resets.SEQUENCE else 1
+        cleared = p.neuron.resets, program.latency[p.name] % (program.timing.period * max(tokens, 1))
+    for core, *setting in zip(cores.tolist(), *registers):
+        held[core]["neurons"] += 1
+        held[core]["bytes of memory"] += profile.state_bytes + (profile.bias_bytes if p.neuron.bias else 0)
+        held[core]["neuron configurations"].add((*map(int, setting), p.neuron.bias and p.neuron.bias.exponent, cleared))
+
+
+def _form_name(mapped, s):
+    """All synapses from stage to stage of a stack are stored as one."""
+    return next(name for name, some in mapped.partition.stacked.synapses.items() if s.name in some)
+
+
+def _projection(program, profile, mapped, name, slices, owner, held):
     """One projection's lists, axons and slots, slice by slice."""
-    source, form = program.by_name[s.source], mapping.forms[s.name]
+    form = mapped.partition.forms[name]
+    weights = [w for lists in slices.values() for targets in lists.values() for _, w in targets]
     low, high = min(weights, default=0), max(weights, default=0)
     bits = max(int(max(-low, high, 1)).bit_length() + int(low < 0 < high), 1)
     bits = 8 if bits == 7 else bits
-    at, there = coordinates(program, source), coordinates(program, program.by_name[s.target])
-    position = np.stack([at[a] for a in at if a in POSITION_AXES], 1)
-    boxes = next(t.boxes for t in mapping.tilings if t.population.name == s.target)
-    names = "s" + program.by_name[s.target].axes.replace("p", "ij")
-    for number in np.unique(owner[s.target][rows]):
-        mine = owner[s.target][rows] == number
-        here = int(mapping.cores[s.target][number])
-        extent = {a: int(b - a0) for a, (a0, b) in zip(names, boxes[number])}
-        lists = defaultdict(list)
-        for column, row in zip(columns[mine], rows[mine]):
-            lists[int(column)].append(int(row))
-        matrix = type(s.wiring).__name__ in ("Matrix", "Pool")
-        span = np.prod([n for a, n in extent.items() if a not in POSITION_AXES]) if matrix else np.prod(list(extent.values()))
-        index = 0 if form == "dense" or span == 1 else max(int(np.ceil(np.log2(span))), profile.index_bits_min)
-        stored = {}
-        for column, targets in lists.items():
-            base = np.array([[there[a][t] for a in names if a in POSITION_AXES] for t in targets])
-            entries = int(span) if form == "dense" and matrix else len(targets)
-            relative = tuple(sorted(map(tuple, base - base.min(0)))) + tuple(
-                tuple(int(there[a][t]) for a in names if a not in POSITION_AXES) for t in sorted(targets)
-            )
-            channel = tuple(int(at[a][column]) for a in at if a not in POSITION_AXES)
-            stored[(channel, relative) if form == "shared" else column] = _packed(entries, bits + index, profile)
+    for number, lists in slices.items():
+        core, stored, places = int(mapped.slice_core[number]), {}, set()
+        spans = {source: max(t for t, _ in targets) - min(t for t, _ in targets) + 1 for source, targets in lists.items()}
+        widest = max(spans.values())
+        index = 0 if form.name == "dense" or widest == 1 else max(int(np.ceil(np.log2(widest))), profile.index_bits_min)
+        for source, targets in lists.items():
+            place, channel = _place(program, mapped, source, form.positions)
+            begin = min(t for t, _ in targets)
+            content = tuple(sorted((t - begin, w) for t, w in targets))
+            key = (channel, content) if form.name == "shared" else source
+            places.add(place if form.name == "shared" else source)
+            stored[key] = _packed(spans[source] if form.name == "dense" else len(targets), bits + index, profile)
+            if program.network.by_name[source[0]].neuron is not None:
+                slots = profile.population_axon_slots if form.name == "shared" else 1
+                held[int(mapped.slice_core[owner[source[0]][source[1]]])]["output axons"] += slots
         size = sum(stored.values()) // 8
-        held[here][1] += size
-        held[here][2] += size
-        held[here][3] += len(np.unique(position[list(lists)], axis=0)) if form == "shared" else len(lists)
-        if source.role != SOURCE:
-            for column in lists:
-                held[int(core[s.source][column])][4] += profile.population_axon_slots if form == "shared" else 1
+        held[core]["bytes of memory"] += size
+        held[core]["bytes of synapses"] += size
+        held[core]["input axons"] += len(places)
+
+
+def _place(program, mapped, source, positions):
+    """A source neuron's coordinates, those that axons number apart from the others."""
+    population, neuron = source
+    stages = next(chain for chain in mapped.partition.stacked.members.values() if population in chain)
+    at = {mapped.partition.stacked.axis: stages.index(population)}
+    at |= {name: int(along[neuron]) for name, along in grids.coordinates(program.network.by_name[population].grid).items()}
+    return tuple(at[n] for n in at if n in positions), tuple(at[n] for n in at if n not in positions)
 
 
 def _packed(entries, bits, profile):

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.executors.base import How
-from tritspike.runtime.executors.table import DEFAULT, ORACLE, require_different
+from tritspike.runtime.executors.table import DEFAULT, ORACLE, refusals, require_different
 from tritspike.runtime.executors.table import executor as executor_named
 from tritspike.runtime.network import file
 from tritspike.runtime.network.builder import Net
@@ -49,6 +49,7 @@ __all__ = [
     "Stream",
     "Values",
     "Windows",
+    "check",
     "conv2d",
     "explain",
     "linear",
@@ -65,14 +66,18 @@ __all__ = [
 ]
 
 
-def lower(net: Net | Network, timing: Timing) -> Scheduled:
+def lower(net: Net | Network, timing: Timing, passes: str | None = None) -> Scheduled:
     """The network with relays where spikes must wait, a latency for each population, and its ranges proved.
+
+    passes: by name, as "quantize{bits=4},fold-registers,assign-latencies,insert-relays,prove-ranges"; by default all of these but quantize, which
+    rounds a network whose weights, biases, thresholds and leaks are floats.
 
     Raises `CompileError` for a loop without delay, delays where windows are of different texts, or what some input could push out of a register.
     """
+    from tritspike.compiler import pipeline
     from tritspike.compiler.lower import lower_network as lowered
 
-    return lowered(net.network() if isinstance(net, Net) else net, timing)
+    return lowered(net.network() if isinstance(net, Net) else net, timing, pipeline.OWN if passes is None else pipeline.named(passes))
 
 
 def run(program: Scheduled, spikes: Mapping[str, ArrayLike], executor: str = DEFAULT, record: bool = False) -> Outcome:
@@ -117,6 +122,11 @@ def on_cores(program: Scheduled, profile: str = "auto", spikes: Mapping[str, Arr
     work = assumed_of(program) if spikes is None else counted_on(program, Spikes.of(spikes))
     found = smallest(program)[1] if profile == profiles.AUTO else fit(program, profiles.load(profile))
     return to_json(report(placed(found, work.rates), work))
+
+
+def check(program: Scheduled) -> str:
+    """A line an executor: that it would run the program, or everything that it refuses it for."""
+    return "\n".join(refusals(_scheduled(program)))
 
 
 def explain(program: Scheduled) -> str:

@@ -12,7 +12,7 @@ from tritspike.compiler.frontend.encoder import HEADS
 from tritspike.compiler.lower import Lowered, lowered
 from tritspike.compiler.mapping import command as mapping_command
 from tritspike.compiler.passes.base import Pass
-from tritspike.compiler.pipeline import DEFAULT, dumped, named
+from tritspike.compiler.pipeline import DEFAULT, PASSES, dumped, named
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime import outputs
 from tritspike.runtime.errors import FileError
@@ -43,8 +43,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(o: argparse.Namespace, out: Console) -> None:
     """The command."""
     if o.list_passes:
-        for step in DEFAULT:
-            out.print(f"{step.name:18} {step.sentence()}", soft_wrap=True)
+        for step in PASSES.values():
+            out.print(f"{step.name:18} {step.sentence()}{' (only where --passes names it)' if step.optional else ''}", soft_wrap=True)
         return
     if o.rates is not None and not o.map:
         o.refuse("--rates needs --map")
@@ -60,6 +60,8 @@ def _lower(o: argparse.Namespace, out: Console) -> None:
     found = lowered(o.checkpoint, o.profile, _passes(o), o.length, o.dump_ir, o.head)
     figures = _write(found, o) if o.out is not None else None
     if o.explain:
+        for note in found.notes:
+            out.print(note, soft_wrap=True)
         out.print(table(found.program.network))
     if o.plan:
         out.print(plan_table(found.program.scheduled))

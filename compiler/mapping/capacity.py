@@ -14,8 +14,7 @@ from tritspike.runtime.network.network import Network, Population, Reads, Schedu
 from tritspike.runtime.network.neuron import Neuron, Resets, numbers
 from tritspike.runtime.network.ranges import most_weight
 
-Needs = list[tuple[str, int, int]]
-Check = tuple[str, int, int]
+Check = tuple[str, int, int]  # what, needed or held, available or allowed
 
 
 def require_room(program: Scheduled, profile: HardwareProfile) -> None:
@@ -29,7 +28,7 @@ def require_room(program: Scheduled, profile: HardwareProfile) -> None:
                 raise DoesNotFit(f"{profile.name}: {p.name}: {what} is {value}, the chip holds up to {limit}")
 
 
-def _needs(network: Network, profile: HardwareProfile) -> Needs:
+def _needs(network: Network, profile: HardwareProfile) -> list[Check]:
     """(resource, needed, available)."""
     synapses = sum(s.wiring.count(*network.grids(s)) for s in network.synapses)
     return [("neurons", network.neurons(), profile.neurons), ("synapses", synapses, profile.synapses)]

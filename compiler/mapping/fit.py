@@ -20,6 +20,7 @@ from tritspike.compiler.mapping.traffic import Traffic, traffic
 from tritspike.hw_profiles.profile import HardwareProfile, boards
 from tritspike.runtime.map_report import Report
 from tritspike.runtime.mapping import Mapping, Stack
+from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Index
 from tritspike.runtime.network.network import Scheduled
 
@@ -40,6 +41,11 @@ class Packed:
     def cores(self) -> int:
         """Groups."""
         return int(self.group.max()) + 1
+
+    @property
+    def fits(self) -> bool:
+        """Whether the board has as many cores."""
+        return self.cores <= self.partition.profile.cores
 
     @cached_property
     def uses(self) -> resources.Uses:
@@ -75,21 +81,53 @@ class Mapped(Packed):
         return {int(core): resources.used(self.uses, n, self.partition.profile) for n, core in enumerate(self.core)}
 
 
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A network's stacks and projections, measured once for all boards."""
+
+    stacks: Stacked
+    projections: dict[str, Projection]
+
+    @classmethod
+    def of(cls, program: Scheduled) -> Measured:
+        """Raises `CompileError` where a host plays all there is."""
+        if not program.network.neurons():
+            raise CompileError("no population is on the chip: a host plays all there is", "net.lif(...)")
+        stacks = stacked(program)
+        return cls(stacks, projections(stacks.program.network))
+
+    def packed(self, profile: HardwareProfile) -> Packed:
+        """Cut by the first grain that fits the board; where none does, by the one that takes the fewest cores.
+
+        Raises `DoesNotFit` where a neuron fits no core.
+        """
+        refused: list[Packed] = []
+        for grain in GRAINS:
+            if refused and grain != GRAINS[-1] and refused[0].cores > _HOPELESS * profile.cores:
+                continue
+            found = pack(partition(self.stacks, profile, grain, self.projections))
+            if found.fits:
+                return found
+            refused.append(found)
+        return min(refused, key=lambda r: r.cores)
+
+    def holds(self, board: HardwareProfile) -> bool:
+        """Whether a board does, cut by the first grain."""
+        if self.stacks.program.network.neurons() > board.neurons:
+            return False
+        try:
+            return pack(partition(self.stacks, board, GRAINS[0], self.projections)).fits
+        except DoesNotFit:
+            return False
+
+
 def fit(program: Scheduled, profile: HardwareProfile) -> Packed:
     """Slices, and the group of each. Raises `DoesNotFit`, and `CompileError` where a host plays all there is."""
-    if not program.network.neurons():
-        raise CompileError("no population is on the chip: a host plays all there is", "net.lif(...)")
-    refused: list[Packed] = []
-    stacks = stacked(program)
-    measured = projections(stacks.program.network)
-    for grain in GRAINS:
-        if refused and grain != GRAINS[-1] and refused[0].cores > _HOPELESS * profile.cores:
-            continue
-        found = pack(partition(stacks, profile, grain, measured))
-        if found.cores <= profile.cores:
-            return found
-        refused.append(found)
-    raise DoesNotFit(*_shortage(min(refused, key=lambda r: r.cores), stacks, measured))
+    measured = Measured.of(program)
+    found = measured.packed(profile)
+    if not found.fits:
+        raise DoesNotFit(*shortage(found, measured))
+    return found
 
 
 def map_network(program: Scheduled, profile: HardwareProfile, rates: Rates) -> Mapped:
@@ -117,28 +155,16 @@ def _in_order(group: Index) -> Index:
     return number[group]
 
 
-def _shortage(tried: Packed, stacks: Stacked, measured: dict[str, Projection]) -> tuple[str, str]:
-    """Cores needed against available, what fills them, and the smallest known board that would do."""
+def shortage(tried: Packed, measured: Measured) -> tuple[str, str]:
+    """Cores needed against available, what fills them, and the smallest known board beyond that would do."""
     profile = tried.partition.profile
     filled = Counter(resources.scarcest(resources.used(tried.uses, n, profile)) for n in range(tried.cores))
     what = ", ".join(f"{name} on {number}" for name, number in filled.most_common())
-    larger = _board_that_does(stacks, measured, profile)
+    larger = next((board.name for board in boards() if board.neurons > profile.neurons and measured.holds(board)), None)
     message = f"{profile.name}: {tried.cores} cores needed, {profile.cores} available; what fills a core: {what}"
-    return message, f"--profile {larger}" if larger else "a smaller network: no known board would do"
+    smaller = "a shorter --length, or a smaller model" if _grows(measured.stacks.original) else "a smaller network"
+    return message, f"--profile {larger}" if larger else f"{smaller}: no known board would do"
 
 
-def _board_that_does(stacks: Stacked, measured: dict[str, Projection], profile: HardwareProfile) -> str | None:
-    """The smallest real board beyond `profile` that holds the network."""
-    for board in boards():
-        if board.neurons > profile.neurons and _fits(stacks, measured, board):
-            return board.name
-    return None
-
-
-def _fits(stacks: Stacked, measured: dict[str, Projection], board: HardwareProfile) -> bool:
-    if stacks.program.network.neurons() > board.neurons:
-        return False
-    try:
-        return pack(partition(stacks, board, GRAINS[0], measured)).cores <= board.cores
-    except DoesNotFit:
-        return False
+def _grows(program: Scheduled) -> bool:
+    return any(grids.grows(p.grid) for p in program.network.populations)

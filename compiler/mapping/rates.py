@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from tritspike.runtime.network import generic
+from tritspike.runtime.fast.run import run
 from tritspike.runtime.network.network import Inputs, Scheduled
-from tritspike.runtime.network.neuron import each
 from tritspike.runtime.network.outcome import Activity
 
 ASSUMED = 0.1  # spikes a neuron and step where nothing was measured; reports say so
@@ -43,10 +40,7 @@ def measured_rates(program: Scheduled, inputs: Inputs) -> Rates:
 
 
 def counted(program: Scheduled, inputs: Inputs) -> Activity:
-    """What windows make of a network, from every spike of every population."""
-    network = program.network
-    spikes = generic.run(program, inputs, record=True).spikes
-    assert spikes is not None, "they were asked for"
-    often = {name: found.sum((0, 1), dtype=np.int64) for name, found in spikes.items()}
-    events = {s.name: int((often[s.source] * each(s.wiring.fan_out(*network.grids(s)), network.grids(s)[0])).sum()) for s in network.synapses}
-    return Activity(len(inputs), {name: int(found.sum()) for name, found in often.items()}, events)
+    """What windows make of a network."""
+    found = run(program, inputs, count=True).activity
+    assert found is not None, "it was asked for"
+    return found

@@ -9,6 +9,7 @@ from tritspike.compiler.errors import VerifyError
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime.network.network import Network, Scheduled, Timing
 
+WHOLE = "all numbers are whole"
 FOLDED = "registers hold every number"
 SILENT = "padded positions are silent"
 TIMED = "every population has a latency"
@@ -19,12 +20,16 @@ FITS = "the profile has room"
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Lowering:
-    """A network on its way. latency: steps by population, empty until they are assigned. holds: what passes so far ensured."""
+    """A network on its way. latency: steps by population, empty until they are assigned.
+
+    holds: what passes so far ensured. notes: what they have to say, for --explain.
+    """
 
     network: Network
     timing: Timing
     latency: dict[str, int] = field(default_factory=dict)
     holds: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
     def scheduled(self) -> Scheduled:
         """As executors take it. Raises `VerifyError` where a pass that it needs was left out."""
@@ -35,12 +40,13 @@ class Lowering:
 
 @dataclass(frozen=True)
 class Pass:
-    """Fields are its options; it keeps no state and prints nothing. on_profile: it looks at the board."""
+    """Fields are its options; it keeps no state and prints nothing. on_profile: it looks at the board. optional: it runs where it is asked for."""
 
     name: ClassVar[str] = "pass"
     requires: ClassVar[tuple[str, ...]] = ()
     ensures: ClassVar[tuple[str, ...]] = ()
     on_profile: ClassVar[bool] = False
+    optional: ClassVar[bool] = False
 
     def apply(self, given: Lowering, profile: HardwareProfile | None) -> Lowering:
         """Rewritten, or the same where the pass only checks. profile: None for a network of no board."""

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tritspike.runtime.commands.arguments import opened, program_argument
 from tritspike.runtime.errors import FileError
+from tritspike.runtime.executors.table import refusals
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.tables import one_line, plan_table, population_table
 
@@ -19,6 +20,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     """Its options."""
     program_argument(command)
     command.add_argument("--plan", action="store_true", help="by which rule fast runs each population, and why the rules before declined it")
+    command.add_argument("--check", action="store_true", help="which executors would run it, and what the others refuse it for")
     command.add_argument(
         "--map",
         nargs="?",
@@ -34,6 +36,9 @@ def run(o: argparse.Namespace, out: Console) -> None:
     program = opened(o)
     mapped = () if o.map is None else _mapping(o, program)
     out.print(population_table(program.scheduled))
+    if o.check:
+        for line in refusals(program.scheduled):
+            out.print(line, soft_wrap=True)
     if o.plan:
         out.print(plan_table(program.scheduled))
     out.print(one_line(program), soft_wrap=True)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from tritspike.runtime.commands.arguments import how, mapping_argument, opened, program_argument, sample_arguments, time_limit
 from tritspike.runtime.errors import MismatchError
-from tritspike.runtime.executors.table import ELSEWHERE, EXECUTORS
+from tritspike.runtime.executors.table import ELSEWHERE, EXECUTORS, ORACLE
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.tasks.evaluation import verify
 from tritspike.runtime.tasks.sampling import chosen_tokens
@@ -19,7 +19,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     program_argument(command)
     sample_arguments(command)
     command.add_argument("--executor", default=ELSEWHERE, help=f"one or more of {', '.join(EXECUTORS)}, with commas (default: %(default)s)")
-    command.add_argument("--against", default="reference", choices=list(EXECUTORS), help="what they are compared with (default: reference)")
+    command.add_argument("--against", default=ORACLE, choices=list(EXECUTORS), help="what they are compared with (default: %(default)s)")
     mapping_argument(command)
     time_limit(command)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tritspike.hw_profiles.errors import Finding
+from tritspike.hw_profiles.errors import Finding, listed
 from tritspike.runtime.errors import ExecutorError, InputError
 from tritspike.runtime.executors.base import Capabilities, Engine, Executor, How, Session
+from tritspike.runtime.network import file, ranges, soundness
 from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network import ranges, soundness
 from tritspike.runtime.network.network import Inputs, Scheduled
 from tritspike.runtime.network.outcome import ANSWERS, Ask, Outcome
 
@@ -111,12 +111,16 @@ class _OnLava(_Entry):
 
 class _OnCores(_Entry):
     def _own(self, program: Scheduled, how: How) -> list[Finding]:
-        given = how.mapping
-        return [] if given is not None else [Finding("partitioned", "mapping", "none", "one: lower --map writes it, verify --map reads it")]
+        if how.mapping is None:
+            return [Finding("mapping", "what is given", "none", "one that lower --map wrote")]
+        ours = how.mapping.program is program or file.digest(how.mapping.program) == file.digest(program)
+        return [] if ours else [Finding("partitioned", "mapping", "another network's", "this one's")]
 
     def prepare(self, program: Scheduled, how: How) -> Engine:
         if how.mapping is None:
             raise InputError("partitioned runs a program core by core, and was given no mapping", "--map FILE.map, as lower --map writes it")
+        if found := self._own(program, how):
+            raise InputError(listed(found), "lower it again with --map")
         return super().prepare(program, how)
 
 
@@ -149,3 +153,10 @@ def require_different(names: Sequence[str], against: str) -> tuple[str, ...]:
     if not names or against in names:
         raise InputError(f"{against} is compared with {', '.join(names) or 'nothing'}", f"others of {', '.join(EXECUTORS)}")
     return tuple(names)
+
+
+def refusals(program: Scheduled, how: How | None = None) -> Iterator[str]:
+    """A line an executor: that it would run the network, or everything that it refuses it for."""
+    for name, entry in EXECUTORS.items():
+        found = tuple(entry.refuses(program, how or How()))
+        yield f"{name}: refuses: {listed(found)}" if found else f"{name}: runs it"

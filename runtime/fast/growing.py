@@ -5,7 +5,8 @@ Kept are the keys and values of every layer and what windows hear; simply, every
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
@@ -36,6 +37,8 @@ class Growing:
         ports = [port.population for port in program.network.ports if port.population in self.plan.places]
         sizes: dict[str, tuple[int, ...]] = {name: (bits.words(self.plan.places[name].width),) for name in ports}
         sizes |= {name: size for stage in self.plan.stages for name, size in stage.writes(self.positions).items()}
+        self.read = {reader.source.buffer for reader in self.plan.readers.values()}
+        self.moves = [_Move.of(stage) for stage in self.plan.stages]
         self.kept: Buffers = {name: np.zeros((self.positions, steps, *size), np.uint64) for name, size in sizes.items()}
 
     def restart(self) -> None:
@@ -50,24 +53,28 @@ class Growing:
         Raises `InputError` beyond the length, and for words that are no rows of this program.
         """
         new = self._text(dict(words), len(next(iter(words.values()))))
-        new.require(self.program)
         first, last = self.length, self.length + len(new.window)
         if last > self.positions:
             raise InputError(f"{last} tokens in a window of {self.positions}", "restart")
+        if last > first:
+            new.require(self.program)
         for name, some in played(self.program, self.plan, words).items():
             self.kept[name][first:last] = some
-        for stage in self.plan.stages:
-            self._run(stage, first, last)
+        texts = {last - first: new}
+        for move in self.moves:
+            self._run(move, first, last, texts)
         self.length = last
-        return self._read(new, self._rows(first, last))
+        return self._read(new, self._rows(first, last, self.read))
 
-    def _run(self, stage: Stage, first: int, last: int) -> None:
-        back, _ = stage.reach()
-        begin = 0 if back is None else max(first - back, 0)
-        stage.run(self._text({}, last - begin), self._rows(begin, last), self.using, first - begin)
+    def _run(self, move: _Move, first: int, last: int, texts: dict[int, Rows]) -> None:
+        """texts: by their length, made once for all stages."""
+        begin = 0 if move.back is None else max(first - move.back, 0)
+        if last - begin not in texts:
+            texts[last - begin] = self._text({}, last - begin)
+        move.stage.run(texts[last - begin], self._rows(begin, last, move.names), self.using, first - begin)
 
-    def _rows(self, first: int, last: int) -> Buffers:
-        return {name: words[first:last] for name, words in self.kept.items()}
+    def _rows(self, first: int, last: int, names: Collection[str]) -> Buffers:
+        return {name: self.kept[name][first:last] for name in names}
 
     def _text(self, words: dict[str, bits.Words], length: int) -> Rows:
         return Rows(words, np.array([length]), self.positions)
@@ -77,10 +84,23 @@ class Growing:
 
     def outcome(self) -> Outcome:
         """Everything so far as if it had been run at once, with every population's spikes."""
-        buffers = self._rows(0, self.length)
+        buffers = self._rows(0, self.length, self.kept)
         ports = {port.plays: buffers[port.population] for port in self.program.network.ports if port.plays != PADDING}
         rows = self._text(ports, self.length)
         return Outcome(self._read(rows, buffers), windows(self.program, self.plan, rows, buffers, Ask(record=True)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Move:
+    """A stage, how many rows it looks back (None: to the text's begin), and its buffers: asked once, not for each token."""
+
+    stage: Stage
+    back: int | None
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, stage: Stage) -> _Move:
+        return cls(stage, stage.reach()[0], frozenset((*(place.buffer for place in stage.reads()), *stage.writes(1))))
 
 
 def _growing_plan(program: Scheduled) -> Plan:

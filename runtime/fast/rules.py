@@ -179,12 +179,14 @@ class SumReadout:
         rule = wiring.read.get(b.along or "")
         if SharedLinear._by_row(b, s) and rule in (None, Follow(b.along or "")):
             return Counts(source=source, weights=np.ascontiguousarray(codes.T, np.float32))
-        if set(wiring.read) != {b.along} or not (rule is SUM or rule == At(0)) or np.abs(codes).max(initial=0) > 1:
+        whole = set(wiring.read) == {b.along} and wiring.row_names(p.grid) == grids.names(p.grid)  # of a window: its neurons lie in no rows
+        if not whole or not (rule is SUM or rule == At(0)) or np.abs(codes).max(initial=0) > 1:
             return "it neither sums rows with weights of -1, 0 and 1 nor reads each"
         return Pooled(source=source, positive=bits.pack(codes > 0), negative=bits.pack(codes < 0), only_first=rule == At(0))
 
 
-RULES: tuple[Rule, ...] = (PlayPort(), SkipRepeater(), KeepProduct(), SpikingAttention(), SharedLinear(), SumReadout())
+# readouts before layers: one that lies in rows is a matrix like any other, but for its membranes being read
+RULES: tuple[Rule, ...] = (PlayPort(), SkipRepeater(), KeepProduct(), SpikingAttention(), SumReadout(), SharedLinear())
 
 
 def counted(b: Building, probe: Probe) -> Reader | None:

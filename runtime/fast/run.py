@@ -30,11 +30,11 @@ def run(program: Scheduled, inputs: Inputs, record: bool | Collection[str] = Fal
         inputs.require(program)
         if found is not None:
             return _packed(program, found, inputs, ask, plainly)
-    return _generic(program, inputs, ask)
+    return _generic(program, inputs, ask, plainly)
 
 
-def _generic(program: Scheduled, inputs: Inputs, ask: Ask) -> Outcome:
-    whole = generic.run(program, inputs, bool(ask.record) or ask.count)
+def _generic(program: Scheduled, inputs: Inputs, ask: Ask, plainly: bool | None) -> Outcome:
+    whole = generic.run(program, inputs, bool(ask.record) or ask.count, plainly)
     spikes = whole.spikes or {}
     kept = {name: some for name, some in spikes.items() if ask.wants(name)} if ask.record else None
     return Outcome(whole.read, kept, counted(program, spikes) if ask.count else None)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,22 +111,34 @@ def encode(front: FrontEnd, rows: NDArray[np.int16], steps: int) -> bits.Words:
 
     current = (projection @ row + bias) >> shift, rounded down.
     """
-    neurons, width = len(front.bias), bits.words(len(front.bias)) * bits.WORD
-    pairs = -(-front.projection.shape[1] // 2)
-    projection, bias = np.zeros((pairs, width, 2), np.int16), np.zeros(width, np.int32)
-    for half in (0, 1):
-        column = front.projection[:, half::2].T
-        projection[: len(column), :neurons, half] = column
-    bias[:neurons] = front.bias
-    paired = np.zeros((len(rows), pairs * 2), np.int16)
+    tables = _TABLES.get(front) or _TABLES.setdefault(front, _Tables.of(front))
+    paired = np.zeros((len(rows), 2 * len(tables.projection)), np.int16)
     paired[:, : rows.shape[1]] = rows
-    out = np.empty((len(rows), steps, width // bits.WORD), np.uint64)
-    using = chosen.module(projection.size * len(rows)) if _fits(front) else plain
-    using.encode(paired.view(np.int32), projection.reshape(pairs, -1), bias, front.shift, front.keep, front.vth << arith.INPUT_SHIFT, out)
+    out = np.empty((len(rows), steps, len(tables.bias) // bits.WORD), np.uint64)
+    using = chosen.module(tables.projection.size * len(rows)) if tables.fit else plain
+    using.encode(paired.view(np.int32), tables.projection, tables.bias, front.shift, front.keep, front.vth << arith.INPUT_SHIFT, out)
     return out
 
 
-def _fits(front: FrontEnd) -> bool:
-    """Whether no sum of three int8 rows can leave int32."""
-    worst = 3 * 128 * np.abs(front.projection.astype(np.int64)).sum(1) + np.abs(front.bias.astype(np.int64))
-    return int(worst.max()) < 1 << 31
+@dataclass(frozen=True, eq=False)
+class _Tables:
+    """The projection as the kernel takes it, two inputs side by side; fit: whether no sum of three int8 rows can leave int32."""
+
+    projection: NDArray[np.int16]
+    bias: NDArray[np.int32]
+    fit: bool
+
+    @classmethod
+    def of(cls, front: FrontEnd) -> _Tables:
+        neurons, width = len(front.bias), bits.words(len(front.bias)) * bits.WORD
+        pairs = -(-front.projection.shape[1] // 2)
+        projection, bias = np.zeros((pairs, width, 2), np.int16), np.zeros(width, np.int32)
+        for half in (0, 1):
+            column = front.projection[:, half::2].T
+            projection[: len(column), :neurons, half] = column
+        bias[:neurons] = front.bias
+        worst = 3 * 128 * np.abs(front.projection.astype(np.int64)).sum(1) + np.abs(front.bias.astype(np.int64))
+        return cls(projection.reshape(pairs, -1), bias, int(worst.max()) < 1 << 31)
+
+
+_TABLES: WeakKeyDictionary[FrontEnd, _Tables] = WeakKeyDictionary()  # laid out once a front end

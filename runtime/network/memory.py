@@ -7,7 +7,8 @@ from tritspike.runtime.memory import available
 from tritspike.runtime.network.network import Scheduled
 
 _SYNAPSE, _NEURON = 16, 96  # bytes: a weight, its column and what scipy makes of them on the way; registers, u, v and what a step makes of them
-_CELL, _WORK = 1, 40  # bytes of a (neuron, step) cell that is kept, and of one of the population that is being computed
+_WORK = 40  # bytes of a cell that numpy computes
+_CELL, _READ = 1, 8  # bytes of a (neuron, step) cell that is kept, and of a number that is read; twice while blocks are joined
 
 
 def require_stepped(program: Scheduled, windows: int, record: bool) -> None:
@@ -16,14 +17,20 @@ def require_stepped(program: Scheduled, windows: int, record: bool) -> None:
     _require(program, (_CELL * cells if record else 0), "record less, or play fewer windows")
 
 
-def require_at_once(program: Scheduled, windows: int) -> None:
-    """Of `generic`: all cells, and of the largest population what computing takes. Raises `ExecutorError`."""
-    cells = at_once(program, windows * program.timing.period + program.depth)
-    _require(program, cells, "play fewer windows at once, or the reference executor")
+def require_at_once(program: Scheduled, windows: int, steps: int, record: bool, bits: int, work: int) -> None:
+    """Of `generic`: every cell of `steps` steps at once, `bits` of memory each, and of the largest population `work` bytes a cell; of all windows
+    what is played, recorded and read. Raises `ExecutorError`.
+    """
+    network, each = program.network, program.timing.period * _CELL
+    sizes = [p.size for p in network.populations]
+    played = sum(sizes) if record else sum(network.by_name[port.population].size for port in network.ports)
+    read = sum(network.by_name[probe.population].size for probe in network.probes)
+    cells = (steps + 64) * (sum(sizes) * bits // 8 + work * (max(sizes) + 128))
+    _require(program, cells + 2 * windows * (each * played + _READ * read), "play fewer windows at once, or the reference executor")
 
 
 def at_once(program: Scheduled, steps: int) -> int:
-    """Bytes of the cells of so many steps."""
+    """Bytes of the cells of so many steps, of which `generic` has a share of its own."""
     sizes = [p.size for p in program.network.populations]
     return steps * (_CELL * sum(sizes) + _WORK * max(sizes))
 

@@ -50,7 +50,8 @@ class Rows:
             raise InputError(f"no spikes for {port.plays!r}", f"they are given for {', '.join(self.words) or 'nothing'}")
         words, width = self.words[port.plays], grids.size(grid) // self.positions
         if type(words) is not np.ndarray or words.dtype != np.uint64 or words.ndim != 3 or not words.flags.c_contiguous:
-            raise InputError(f"{port.name}: words are {type(words).__name__}", "one contiguous array of uint64, (rows, steps, words)")
+            said = f"{words.dtype} of shape {words.shape}" if isinstance(words, np.ndarray) else type(words).__name__
+            raise InputError(f"{port.name}: words are {said}", "one contiguous array of uint64, (rows, steps, words)")
         found, allowed = (len(self), words.shape[1], (self.widths or {}).get(port.plays, width)), (len(self), steps, width)
         if found != allowed or words.shape != (int(self.lengths.sum()), steps, bits.words(width)) or grids.size(grid) != width * self.positions:
             raise InputError(f"{port.name}: bool of shape {found}, {list(words.shape)} words", f"bool of shape {allowed}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,6 @@ from tritspike.runtime.network.outcome import Bools, Ints, Outcome
 from tritspike.runtime.network.ranges import require_registers
 from tritspike.runtime.network.soundness import require_sound
 from tritspike.runtime.network.state import State, begins
-from tritspike.runtime.network.wiring import Sparse
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -44,16 +42,16 @@ def _require_covered(mapping: Mapping) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Input:
-    """One projection into a slice: its input axons are source neurons, ascending, and `arrived` what they brought for this step."""
+    """One projection into a slice. axons: source neurons, ascending; weights: (neurons of the slice, axons)."""
 
     synapse: Synapse
     axons: Index
     weights: sp.csr_matrix
-    arrived: Bools
 
-    def total(self) -> Ints:
-        """(neurons,) synaptic input."""
-        found: Ints = (self.weights @ self.arrived.astype(np.int32)).astype(np.int64) << self.synapse.exponent
+    def total(self, spikes: dict[str, Bools]) -> Ints:
+        """(neurons,) synaptic input of what the axons bring of the last step's spikes."""
+        arrived = spikes[self.synapse.source][self.axons].astype(np.int32)
+        found: Ints = (self.weights @ arrived).astype(np.int64) << self.synapse.exponent
         return found
 
 
@@ -68,54 +66,29 @@ class _Part:
     inputs: list[_Input]
     spikes: Bools
 
-    def advance(self, program: Scheduled, step: int) -> None:
-        """From what arrived to new spikes."""
+    def advance(self, program: Scheduled, step: int, heard: dict[str, Bools]) -> None:
+        """From the last step's spikes to this one's."""
         if begins(program.timing, self.state.resets, *when(program, self.population, step)):
             self.state.start(self.state.v.shape)
-        self.spikes = self.state.advance(sum((i.total() for i in self.inputs), np.zeros(len(self.neurons), np.int64)))
-
-
-@dataclass(frozen=True, eq=False)
-class _Route:
-    """Output axons from some neurons of a slice (or of what the host plays) to input axons of another."""
-
-    sender: _Part | str
-    picked: Index
-    receiver: _Input
-    axons: Index
+        self.spikes = self.state.advance(sum((i.total(heard) for i in self.inputs), np.zeros(len(self.neurons), np.int64)))
 
 
 class _Board:
-    """Every slice of a mapping and the routes between them. Looks like the literal simulator's chip from outside."""
+    """Every slice of a mapping. Looks like the literal simulator's chip from outside."""
 
     def __init__(self, mapping: Mapping, inputs: Inputs) -> None:
-        self.program = mapping.program
+        self.program, self.parts = mapping.program, _parts(mapping)
         network = self.program.network
-        self.parts = _parts(mapping)
-        everyone = [part for parts in self.parts.values() for part in parts]
-        self.cores = [[part for part in everyone if part.core == core] for core in mapping.used]
-        self.routes = [route for part in everyone for i in part.inputs for route in self._routes(i)]
         self.lines = {port.population: played(self.program, inputs, port) for port in network.ports}
         self.spikes = {p.name: np.zeros(p.size, np.bool_) for p in network.populations}
-
-    def _routes(self, i: _Input) -> Iterator[_Route]:
-        """To every axon of one input."""
-        if i.synapse.source not in self.parts:
-            yield _Route(i.synapse.source, i.axons, i, np.arange(len(i.axons)))
-            return
-        for sender in self.parts[i.synapse.source]:
-            _, picked, axons = np.intersect1d(sender.neurons, i.axons, assume_unique=True, return_indices=True)
-            if len(picked):
-                yield _Route(sender, picked, i, axons)
+        everyone = [part for parts in self.parts.values() for part in parts]
+        self.cores = [[part for part in everyone if part.core == core] for core in mapping.used]
 
     def advance(self, step: int) -> None:
-        """Deliver the last step's spikes, then let each core compute this step's."""
-        for r in self.routes:
-            sent = self.spikes[r.sender] if isinstance(r.sender, str) else r.sender.spikes
-            r.receiver.arrived[r.axons] = sent[r.picked]
+        """Each core computes this step from what its axons bring of the last one."""
         for core in self.cores:
             for part in core:
-                part.advance(self.program, step)
+                part.advance(self.program, step, self.spikes)
         host = {name: of_line(line, *when(self.program, name, step)) for name, line in self.lines.items()}
         self.spikes = {name: host[name] if name in host else self._gathered(name) for name in self.spikes}
 
@@ -152,8 +125,8 @@ def _parts(mapping: Mapping) -> dict[str, list[_Part]]:
 
 def _part(one: Slice, own: Index, whole: State) -> _Part:
     """With its neurons' share of a population's registers, at rest."""
-    registers = {name: getattr(whole, name) for name in ("keep", "keep_u", "threshold", "bias")}
-    state = replace(whole, **{name: r if isinstance(r, int) else r[own] for name, r in registers.items()})
+    keep, keep_u, threshold, bias = (r if isinstance(r, int) else r[own] for r in (whole.keep, whole.keep_u, whole.threshold, whole.bias))
+    state = replace(whole, keep=keep, keep_u=keep_u, threshold=threshold, bias=bias)
     state.start(own.shape)
     return _Part(one.population, one.core, own, state, [], np.zeros(len(own), np.bool_))
 
@@ -161,8 +134,5 @@ def _part(one: Slice, own: Index, whole: State) -> _Part:
 def _input(network: Network, s: Synapse, rows: sp.csr_matrix, one: Slice) -> _Input:
     """Only the columns that the slice has axons for: a synapse from elsewhere would be lost, as on the chip."""
     source, target = network.grids(s)
-    if isinstance(s.wiring, Sparse):
-        axons = s.wiring.columns_of(target, one.box)
-    else:
-        axons = neurons(s.wiring.sources_of(source, target, one.box[None])[0], source)
-    return _Input(s, axons, rows[:, axons], np.zeros(len(axons), np.bool_))
+    axons = s.wiring.heard(source, target, one.box)
+    return _Input(s, axons, rows[:, axons])

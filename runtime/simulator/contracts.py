@@ -100,3 +100,48 @@ def carry(scores: Any, v: Any, first: int, width: int, starts: Any, total: Any) 
     rows, steps, heads, blocks = scores.shape
     yield len(total) == 1 and v.shape[:2] == (rows, steps) and 0 <= first <= v.shape[2] - words(heads * width), "values"
     yield _runs(starts, rows) and words(int(np.diff(starts).max(initial=0))) <= blocks, "texts"
+
+
+def _listed(lines: Any, starts: Any, columns: Any, weights: Any, firsts: Any, each: Any, targets: int) -> Iterator[tuple[bool, str]]:
+    lists = len(starts)
+    yield starts.shape == (lists, targets + 1) and len(firsts) == len(each) == lists, "lists"
+    ends = starts.ravel()
+    yield lists > 0 and int(ends[0]) == 0 and int(ends[-1]) == len(columns) and bool((np.diff(ends) >= 0).all()), "lists"
+    yield not len(columns) or 0 <= int(columns.min()) <= int(columns.max()) < len(lines), "columns"
+    counts = np.where(each == 1, starts[:, -1] - starts[:, 0], 1)
+    yield bool(((each == 0) | (each == 1)).all() and (firsts >= 0).all() and (firsts + counts <= len(weights)).all()), "weights"
+
+
+def add_listed(lines: Any, starts: Any, columns: Any, weights: Any, firsts: Any, each: Any, total: Any) -> Iterator[tuple[bool, str]]:
+    """Of `timelines.add_listed`."""
+    yield lines.shape[1] == words(len(total)) and total.shape[1] >= starts.shape[1] - 1, "total"
+    yield from _listed(lines, starts, columns, weights, firsts, each, starts.shape[1] - 1)
+
+
+def fire_at_once(
+    lines: Any, starts: Any, columns: Any, weights: Any, firsts: Any, each: Any, bias: Any, threshold: Any, alive: Any, out: Any
+) -> Iterator[tuple[bool, str]]:
+    """Of `timelines.fire_at_once`."""
+    yield len(out) > 0 and out.shape[1] == lines.shape[1] == len(alive), "output"
+    yield len(bias) == len(threshold) == len(out) - 1, "registers"
+    yield from _listed(lines, starts, columns, weights, firsts, each, len(out) - 1)
+
+
+def add_matrix(lines: Any, where: Any, weights: Any, places: Any, straight: bool, total: Any) -> Iterator[tuple[bool, str]]:
+    """Of `timelines.add_matrix`."""
+    (width, stride), (cells, rows) = weights.shape, places.shape
+    yield lines.shape[1] == words(len(total)) and len(where) == cells * width, "cells"
+    yield not where.size or 0 <= int(where.min()) <= int(where.max()) < len(lines), "columns"
+    yield stride % WORD == 0 and 0 < rows <= stride and stride - rows < WORD, "rows"
+    first, last = int(places.min(initial=0)), int(places.max(initial=0))
+    yield first >= 0 and last < total.shape[1] and (not straight or int(places[:, 0].max(initial=0)) + stride <= total.shape[1]), "places"
+
+
+def fire_in_time(
+    total: Any, keep: Any, keep_u: Any, bias: Any, threshold: Any, current: bool, clear: Any, born: int, out: Any
+) -> Iterator[tuple[bool, str]]:
+    """Of `timelines.fire_in_time`."""
+    width = words(len(out) - 1) * WORD
+    yield len(out) > 0 and out.shape[1] == words(len(total)) and total.shape[1] >= width, "output"
+    yield all(len(register) >= width for register in (keep, keep_u, bias, threshold)), "registers"
+    yield len(clear) == len(total) and born >= 0, "steps"

@@ -131,3 +131,57 @@ def carry(scores: Words, v: Words, first: int, width: int, starts: Ints, total: 
     values = _bits(v, first, heads * width).reshape(*v.shape[:2], heads, width).sum(3)
     for a, b in pairwise(starts):
         total += np.einsum("ithj,jth->", unpack(scores[a:b], b - a).astype(np.int64), values[a:b])
+
+
+def _spikes(lines: Words, steps: int) -> NDArray[np.bool_]:
+    """(steps, lines)."""
+    return unpack(lines, steps).T
+
+
+def _heard(lines: Words, starts: Ints, columns: Ints, weights: Ints, firsts: Ints, each: Ints, steps: int) -> Ints:
+    """(steps, targets) input by lists."""
+    total, spikes = np.zeros((steps, starts.shape[1] - 1), np.int64), _spikes(lines, steps).astype(np.int64)
+    for begins, first, step in zip(starts, firsts, each):
+        at = np.arange(begins[0], begins[-1])
+        row = np.repeat(np.arange(total.shape[1]), np.diff(begins))
+        np.add.at(total.T, row, (spikes[:, columns[at]] * weights[first + step * (at - begins[0])]).T)
+    return total
+
+
+def add_listed(lines: Words, starts: Ints, columns: Ints, weights: Ints, firsts: Ints, each: Ints, total: NDArray[np.int32]) -> None:
+    """`timelines.add_listed`."""
+    total[:, : starts.shape[1] - 1] += _heard(lines, starts, columns, weights, firsts, each, len(total)).astype(np.int32)
+
+
+def fire_at_once(
+    lines: Words, starts: Ints, columns: Ints, weights: Ints, firsts: Ints, each: Ints, bias: Ints, threshold: Ints, alive: Words, out: Words
+) -> None:
+    """`timelines.fire_at_once`."""
+    heard = _heard(lines, starts, columns, weights, firsts, each, out.shape[1] * 64)
+    out[:-1] = pack(((heard << arith.INPUT_SHIFT) + bias > threshold).T) & alive
+
+
+def add_matrix(lines: Words, where: Ints, weights: NDArray[np.int32], places: Ints, straight: bool, total: NDArray[np.int32]) -> None:
+    """`timelines.add_matrix`."""
+    (cells, rows), (width, _) = places.shape, weights.shape
+    counts = _spikes(lines, len(total))[:, where].sum(2, dtype=np.int64).reshape(len(total), cells, width)
+    np.add.at(total.T, places.ravel(), (counts @ weights[:, :rows]).reshape(len(total), -1).T.astype(np.int32))
+
+
+def fire_in_time(
+    total: NDArray[np.int32], keep: Ints, keep_u: Ints, bias: Ints, threshold: Ints, current: bool, clear: NDArray[np.bool_], born: int, out: Words
+) -> None:
+    """`timelines.fire_in_time`."""
+    count = len(out) - 1
+    keep, keep_u, bias, threshold = (register[:count].astype(np.int64) for register in (keep, keep_u, bias, threshold))
+    u, v, spikes = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros((len(total), count), np.bool_)
+    for t in range(len(total)):
+        if clear[t] or t < born:
+            u, v = np.zeros_like(u), np.zeros_like(v)
+        if t >= born:
+            u = arith.decay(u, keep_u) + (total[t, :count].astype(np.int64) << arith.INPUT_SHIFT)
+            before = arith.saturate(arith.decay(v, keep) + u + bias)
+            spikes[t] = before > threshold
+            v = np.where(spikes[t], 0, before)
+        total[t, :count] = v
+    out[:-1] = pack(spikes.T)

@@ -10,20 +10,21 @@ from typing import ClassVar
 
 import pytest
 import random_checkpoint
+import text_program
 from command import LOWER, ROOT, RUNTIME, Shell
+from random_network import require_same
 
-from tritspike.compiler.errors import DoesNotFit
-from tritspike.compiler.ir.graph import Graph
-from tritspike.compiler.lower import lower
-from tritspike.compiler.passes.base import Pass
+from tritspike.compiler.lower import lowered
+from tritspike.compiler.mapping import command as mapping_command
+from tritspike.compiler.mapping.fit import Measured
+from tritspike.compiler.passes.base import Lowering, Pass
 from tritspike.compiler.pipeline import DEFAULT
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime import mapping
 from tritspike.runtime.host import file as program_file
-from tritspike.runtime.host.compare import require_equal
-from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.operations import same_size
-from tritspike.runtime.simulator import partitioned, reference
+from tritspike.runtime.map_report import tables
+from tritspike.runtime.network import literal
+from tritspike.runtime.simulator import board
 
 
 @pytest.fixture()
@@ -63,26 +64,21 @@ def test_the_picture_is_the_same_whatever_matplotlib_is_told_to_be(checkpoint, t
     assert _drawn(checkpoint, tmp_path / "p.tsp", MATPLOTLIBRC=str(tmp_path / "style"), **homeless) == expected
 
 
-@pytest.mark.parametrize("head", ["host", "chip"])
-def test_a_language_model_is_set_beside_a_float_model_of_what_is_on_the_chip(shell, tmp_path, head):
-    folder = random_checkpoint.write(tmp_path / "c", readout="each")
-    code, printed, err = shell.run(LOWER, folder, "--profile", "kapoho-point", "--out", tmp_path / "p.tsp", "--map", "--head", head)
-    assert (code, err) == (0, "") and "MiniLM" not in printed
-    program, report = program_file.load(tmp_path / "p.tsp"), mapping.load(tmp_path / "p.map", program_file.load(tmp_path / "p.tsp")).report
-    size = program.dims.hidden * program.dims.classes
-    rival, tokens = same_size(program), report["tokens"]
-    multiplies = report["45 nm"][rival.name]["multiplies"]
-    assert rival.multiplies([tokens]) - multiplies == pytest.approx(tokens * size if head == "host" else 0)
-    assert report["host"].get("head, 8-bit multiplies", 0) == (tokens * size if head == "host" else 0)
-
-
 def test_the_written_mapping_runs_core_by_core(checkpoint, shell, tmp_path):
     shell.run(LOWER, checkpoint, "--out", tmp_path / "p.tsp", "--map")
     program = program_file.load(tmp_path / "p.tsp")
-    encoder = Encoder(program)
-    samples = encoder.samples(encoder.tokens(random_checkpoint.texts(5, 3, 12)))
-    found = partitioned.run(mapping.load(tmp_path / "p.map", program), samples, True)
-    require_equal(program, reference.run(program, samples, True), found, ("reference", "partitioned"))
+    rows = text_program.of_texts(program, 5, 3, 12)
+    found = board.run(mapping.load(tmp_path / "p.map", program.scheduled), rows, True)
+    require_same(literal.run(program.scheduled, rows, True), found)
+
+
+@pytest.mark.parametrize("head", ["host", "chip"])
+def test_a_language_model_s_mapping_says_what_its_host_does(shell, tmp_path, head):
+    folder = random_checkpoint.write(tmp_path / "c", readout="each")
+    code, printed, err = shell.run(LOWER, folder, "--profile", "kapoho-point", "--out", tmp_path / "p.tsp", "--map", "--head", head)
+    assert (code, err) == (0, "") and "MiniLM" not in printed
+    report = mapping.load(tmp_path / "p.map", program_file.load(tmp_path / "p.tsp").scheduled).report
+    assert ("head, 8-bit multiplies" in report.texts.host) == (head == "host") and len(list(tables(report))) == 5
 
 
 def test_auto_takes_the_smallest_board_and_writes_its_name(checkpoint, shell, tmp_path):
@@ -99,20 +95,28 @@ def test_auto_goes_on_to_a_larger_board(shell, tmp_path):
 
 
 @dataclass(frozen=True)
-class _FarMoreNeurons(Pass):
-    """Claim that one Loihi 2 does not hold the graph."""
+class _Noted(Pass):
+    """Say that it was there."""
 
-    name: ClassVar[str] = "far-more-neurons"
+    name: ClassVar[str] = "noted"
+    seen: list[str | None]
 
-    def apply(self, graph: Graph, profile: HardwareProfile) -> Graph:
-        if profile.chips == 1:
-            raise DoesNotFit(f"{profile.name}: too small")
-        return graph
+    def apply(self, given: Lowering, profile: HardwareProfile | None) -> Lowering:
+        self.seen.append(profile and profile.name)
+        return given
 
 
-def test_auto_chooses_with_the_passes_that_it_is_given(checkpoint):
-    assert lower(checkpoint, "auto", [*DEFAULT, _FarMoreNeurons()]).profile == "kapoho-point"
-    assert lower(checkpoint, "auto").profile == "loihi2"
+def test_auto_does_each_thing_once(shell, tmp_path, monkeypatch):
+    """Of a program that two boards are tried for: read, lowered, and what was found for its board is what is written."""
+    folder = random_checkpoint.write(tmp_path / "large", 0, layers=1, heads=8, head_dim=16, max_length=64)
+    tried, seen = [], []
+    packed = Measured.packed
+    monkeypatch.setattr(Measured, "packed", lambda self, profile: tried.append(profile.name) or packed(self, profile))
+    found = lowered(folder, "auto", [_Noted(seen), *DEFAULT])
+    assert found.profile.name == found.program.profile == "kapoho-point" and seen == [None] and tried == ["kapoho-point"]
+    monkeypatch.setattr(mapping_command, "fit", lambda *given: pytest.fail("it is known"))
+    mapped, _ = mapping_command.mapped(found.program, found.profile, None, found.packed)
+    assert mapped.partition is found.packed.partition
 
 
 def test_inspect_without_a_mapping_names_the_missing_file(checkpoint, shell, tmp_path):

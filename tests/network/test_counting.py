@@ -11,15 +11,12 @@ import random_network
 import text_network
 from text_network import literally_counted, require_literal
 
-from tritspike.compiler.frontend.checkpoint import read_checkpoint
-from tritspike.compiler.frontend.encoder import network
-from tritspike.compiler.lower import lower_network as lower
+from tritspike.compiler.lower import lower
 from tritspike.runtime import bits
 from tritspike.runtime.fast.counting import FanOut
 from tritspike.runtime.fast.plan import plan
 from tritspike.runtime.fast.run import run
 from tritspike.runtime.network.grid import Axis
-from tritspike.runtime.network.network import Windows
 from tritspike.runtime.network.neuron import Values
 from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.network.wiring import Dense
@@ -31,7 +28,7 @@ KINDS = [("mean", "host"), ("first", "host"), ("each", "host"), ("each", "chip")
 def checkpoint(tmp_path, seed, readout, head, **more):
     """(its program, random texts of all lengths up to the longest)."""
     folder = random_checkpoint.write(tmp_path / f"{seed}", seed, readout=readout, window=1 + seed % 3, steps=1 + seed % 5, **more)
-    program = lower(network(read_checkpoint(folder), head=head), Windows(1 + seed % 5))
+    program = lower(folder, "hala-point", head=head).scheduled
     assert plan(program)[0] is not None
     rng = np.random.default_rng(seed)
     lengths = np.array([12, 1, *rng.integers(1, 13, 4)])

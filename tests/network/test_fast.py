@@ -21,7 +21,7 @@ from tritspike.runtime.fast.run import packed
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.builder import Net
-from tritspike.runtime.network.grid import Axis
+from tritspike.runtime.network.grid import Axis, Pairs
 from tritspike.runtime.network.legacy import converted
 from tritspike.runtime.network.network import Stream, Windows
 from tritspike.runtime.network.neuron import Bias, Resets, Values
@@ -53,6 +53,14 @@ def test_programs_of_texts_are_packed(readout, head, plainly, tmp_path):
 def test_any_network_runs(part):
     for seed in range(part, 400, 8):
         require_literal(*random_network.drawn(seed), expected=random_network.expected(seed))
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_random_networks_of_texts_are_the_literal_ones(part):
+    for seed in range(part, 240, 4):
+        program, rows = text_network.drawn(seed)
+        assert plan(program)[0] is not None, seed
+        require_literal(program, rows, plainly=bool(seed // 4 % 2))
 
 
 def mlp(seed: int, keep=3000, resets=Resets.WINDOW, layers: int = 3) -> Net:
@@ -119,8 +127,19 @@ def changed(program, where: int):
         for synapse in _synapses(s):
             synapses = (*network.synapses[:n], synapse, *network.synapses[n + 1 :])
             yield f"{s.name}", replace(program, network=replace(network, synapses=synapses))
+    for names in (n for k in (1, 2, 3) for n in itertools.combinations(("score.and", "score", "context.and"), k)):
+        yield f"causal: {names}", _on_grids(program, names, lambda grid: tuple(replace(a, causal=True) if isinstance(a, Pairs) else a for a in grid))
+    yield "a readout in rows", _on_grids(program, ("class",), lambda grid: (Axis("position", 5, grows=True), *grid), rows=("features",))
     for name, at in program.latency.items():
         yield from ((f"{name} at {at + d}", replace(program, latency={**program.latency, name: at + d})) for d in (-1, 1))
+
+
+def _on_grids(program, names, change, **wiring):
+    """With other grids of the populations `names`, and in the matrices into them what `wiring` says."""
+    network = program.network
+    populations = tuple(replace(p, grid=change(p.grid)) if p.name in names else p for p in network.populations)
+    synapses = tuple(replace(s, wiring=replace(s.wiring, **wiring)) if s.target in names and wiring else s for s in network.synapses)
+    return replace(program, network=replace(network, populations=populations, synapses=synapses))
 
 
 def _neurons(n, p):

@@ -9,15 +9,12 @@ import pytest
 import random_checkpoint
 import random_network
 
-from tritspike.compiler.frontend.checkpoint import read_checkpoint
-from tritspike.compiler.frontend.encoder import network
-from tritspike.compiler.lower import lower_network as lower
+from tritspike.compiler.lower import lower
 from tritspike.runtime import bits
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.fast.memory import batch_rows, bytes_per_row
 from tritspike.runtime.fast.plan import plan
 from tritspike.runtime.fast.run import run
-from tritspike.runtime.network.network import Windows
 from tritspike.runtime.network.rows import Rows
 
 
@@ -27,7 +24,7 @@ def program(tmp_path):
 
 
 def program_of(tmp_path, **config):
-    return lower(network(read_checkpoint(random_checkpoint.write(tmp_path / "c", 0, **config))), Windows(4))
+    return lower(random_checkpoint.write(tmp_path / "c", 0, **config), "hala-point").scheduled
 
 
 def held(program, rows: Rows, count: bool) -> int:

@@ -1,4 +1,7 @@
-"""Random networks, drawn over everything: at once over time, and neuron by neuron and step by step, the same spikes."""
+"""Random networks, drawn over everything: at once over time, and neuron by neuron and step by step, the same spikes.
+
+At once twice: in numpy, and by compiled kernels.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,29 @@ SEEDS = range(400)
 @pytest.mark.parametrize("part", range(8))
 def test_every_spike_and_reading_is_the_same(part):
     for seed in SEEDS[part::8]:
-        require_same(random_network.expected(seed), generic.run(*random_network.drawn(seed), record=True))
+        for plainly in (True, False):
+            require_same(random_network.expected(seed), generic.run(*random_network.drawn(seed), record=True, plainly=plainly))
 
 
 def test_registers_may_differ_from_neuron_to_neuron():
     for seed in SEEDS[::4]:
         program, inputs = random_network.varied(random_network.drawn(seed)[0], seed), random_network.drawn(seed)[1]
-        require_same(literal.run(program, inputs, record=True), generic.run(program, inputs, record=True))
+        expected = literal.run(program, inputs, record=True)
+        for plainly in (True, False):
+            require_same(expected, generic.run(program, inputs, record=True, plainly=plainly))
+
+
+@pytest.mark.parametrize("plainly", [True, False])
+def test_windows_that_have_nothing_to_do_with_each_other_are_run_in_blocks(plainly, monkeypatch):
+    """Blocks of one window, of some, of all; with a last one that is shorter."""
+    tried = 0
+    for seed in SEEDS[::3]:
+        program, inputs = random_network.drawn(seed)
+        for steps in (1, 2 * program.timing.period):
+            monkeypatch.setattr(generic, "_STEPS", steps)
+            tried += len(generic._clocks(program, len(inputs))) > 1
+            require_same(random_network.expected(seed), generic.run(program, inputs, record=True, plainly=plainly))
+    assert tried > 30, tried
 
 
 def test_they_are_drawn_over_everything():

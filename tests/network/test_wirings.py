@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import random_network
 
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
+from tritspike.runtime.network.boxes import even, neurons
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis, Pairs
 from tritspike.runtime.network.terms import conv2d, linear, onto, same, sparse, summed
@@ -87,3 +90,25 @@ def test_sides_of_a_product_and_sums_of_it(net):
     score = summed(both, ["channel"])
     assert score.grid == (both.grid[0],) and summed(both, ["key"]).grid == q.grid
     assert onto(q, both.grid).wiring.csr(q.grid, both.grid).sum() == 30
+
+
+def test_connections_are_those_of_the_same_wiring_without_zeros():
+    for seed in range(60):
+        network = random_network.draw(seed)[0].network
+        for s in network.synapses:
+            wiring, ends = s.wiring, network.grids(s)
+            if hasattr(wiring, "codes"):
+                wiring = replace(wiring, codes=np.ones_like(wiring.codes), gain=np.ones_like(wiring.gain))
+            assert s.wiring.connections(*ends) == wiring.csr(*ends).nnz
+
+
+def test_a_box_hears_every_synapse_on_its_neurons_by_its_axons():
+    for seed in range(60):
+        rng, network = np.random.default_rng(seed), random_network.draw(seed)[0].network
+        for s in network.synapses:
+            source, target = network.grids(s)
+            tiling = even(target, [int(rng.integers(1, size + 1)) for size in grids.extents(target).values()])
+            matrix = s.wiring.csr(source, target)
+            for box in tiling.boxes:
+                axons, reaching = s.wiring.heard(source, target, box), np.unique(matrix[neurons(box, target)].indices)
+                assert (np.diff(axons) > 0).all() and set(reaching.tolist()) <= set(axons.tolist())

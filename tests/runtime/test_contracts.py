@@ -15,7 +15,7 @@ from tritspike.runtime.fast import run as fast
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network import literal
 from tritspike.runtime.network.rows import Rows
-from tritspike.runtime.simulator import cache, contracts, counting, kernels
+from tritspike.runtime.simulator import cache, contracts, counting, kernels, timelines
 
 
 def spikes(rows: int, steps: int, words: int) -> bits.Words:
@@ -40,6 +40,12 @@ ENCODE = (np.zeros((2, 3), np.int32), np.zeros((3, 128), np.int16), lanes(64), 5
 TALLY = (spikes(2, 3, 1), 0, rows(0, 1), np.zeros(64, np.int64), np.zeros(2, np.int64))
 MEET = (spikes(2, 3, 1), spikes(2, 3, 1), rows(0, 0), 64, rows(0, 2), False, rows(0))
 CARRY = (SCORES, spikes(2, 3, 1), 0, 8, rows(0, 2), rows(0))
+LISTED = (np.zeros((3, 2), np.uint64), np.array([[0, 1, 2]]), lanes(2), lanes(2), rows(0), rows(1))
+TOTAL, UNEVEN = np.zeros((70, 128), np.int32), np.array([[0, 2, 1]])
+ADD_LISTED, AT_ONCE = (*LISTED, TOTAL), (*LISTED, lanes(2), lanes(2), np.zeros(2, np.uint64), np.zeros((3, 2), np.uint64))
+WRONG_LISTS = {1: UNEVEN, 2: lanes(1) + 3, 3: lanes(1), 4: rows(1), 5: rows(2)}
+MATRIX = (np.zeros((3, 2), np.uint64), np.zeros((4, 1), np.int32), np.zeros((2, 64), np.int32), np.array([[0], [64]], np.int32), True, TOTAL)
+IN_TIME = (TOTAL, *[lanes(64)] * 4, True, np.zeros(70, np.bool_), 3, np.zeros((3, 2), np.uint64))
 KERNELS = {
     kernels.linear: (
         LINEAR,
@@ -54,6 +60,13 @@ KERNELS = {
     counting.tally: (TALLY, {0: spikes(1, 3, 1), 1: 1, 2: rows(0, 2), 3: np.zeros(65, np.int64)}),
     counting.meet: (MEET, {0: spikes(1, 3, 1), 2: rows(0, -1), 3: 65, 4: rows(0, 3)}),
     counting.carry: (CARRY, {1: spikes(1, 3, 1), 2: 1, 3: 65, 4: rows(0, 3)}),
+    timelines.add_listed: (ADD_LISTED, {0: np.zeros((3, 1), np.uint64), **WRONG_LISTS, 6: TOTAL[:, :1].copy()}),
+    timelines.fire_at_once: (AT_ONCE, {0: np.zeros((3, 1), np.uint64), **WRONG_LISTS, 6: lanes(1), 7: lanes(3), 8: np.zeros(1, np.uint64)}),
+    timelines.add_matrix: (
+        MATRIX,
+        {0: np.zeros((3, 1), np.uint64), 1: MATRIX[1] + np.int32(3), 2: np.zeros((2, 128), np.int32), 3: MATRIX[3] + np.int32(1), 5: TOTAL[:64]},
+    ),
+    timelines.fire_in_time: (IN_TIME, {0: np.zeros((70, 63), np.int32), 1: lanes(63), 4: lanes(63), 6: np.zeros(69, np.bool_), 7: -1}),
 }
 
 

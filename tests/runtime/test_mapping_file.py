@@ -5,21 +5,24 @@ from __future__ import annotations
 import copy
 import json
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import random_checkpoint
+import text_program
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tritspike.compiler.lower import lower
-from tritspike.compiler.mapping import storage
 from tritspike.compiler.mapping.command import mapped
 from tritspike.hw_profiles.errors import TritspikeError
 from tritspike.hw_profiles.profile import load as profile
 from tritspike.runtime import map_report, mapping
 from tritspike.runtime.errors import FileError, InputError
 from tritspike.runtime.files import digest, read_tensors, write_tensors
+from tritspike.runtime.map_report import Report
+from tritspike.runtime.network.boxes import neurons
+from tritspike.runtime.records import from_json, to_json
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +31,10 @@ def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("map")
     (folder / "small.toml").write_text('like = "loihi2"\nname = "small"\nneurons_per_core = { value = 64, unit = "neuron", source = "made up" }\n')
     small = profile(str(folder / "small.toml"))
-    program = lower(random_checkpoint.write(folder / "c", layers=1, hidden=8, heads=1, head_dim=4, ffn=8, max_length=4), "loihi2")
+    program = text_program.program(random_checkpoint.write(folder / "c", layers=1, hidden=8, heads=1, head_dim=4, ffn=8, max_length=4))
     found, figures = mapped(program, small, None)
     mapping.save(found.mapping(figures), folder / "m.map")
-    return program, folder / "m.map"
+    return program.scheduled, folder / "m.map"
 
 
 def opened(path):
@@ -45,17 +48,29 @@ def closed(path, arrays, body):
     write_tensors(path, arrays, {"tritspike": json.dumps({"sha256": digest(text, arrays), "mapping": text})})
 
 
-def test_forms_are_the_compiler_s():
-    assert set(mapping.FORMS) == set(storage.FORMATS)
-
-
 def test_what_was_written_is_read(written, tmp_path):
     program, path = written
     arrays, body = opened(path)
     closed(tmp_path / "again.map", arrays, body)
     found = mapping.load(path, program)
-    assert (tmp_path / "again.map").read_bytes() == path.read_bytes() and found.report == body["report"]
+    assert (tmp_path / "again.map").read_bytes() == path.read_bytes() and to_json(found.report) == body["report"]
+    assert mapping.to_bytes(found) == path.read_bytes()
     assert len(list(map_report.tables(found.report))) == 5
+
+
+def test_it_is_of_one_program_alone(written):
+    program, path = written
+    shorter = replace(program, network=program.network.at_length(3))
+    with pytest.raises(InputError, match=r"m\.map: maps another program \(hint: lower it again with --map\)"):
+        mapping.load(path, shorter)
+
+
+def test_every_neuron_is_in_one_slice(written):
+    program, path = written
+    held = {p.name: np.zeros(p.size, int) for p in program.network.populations if p.neuron}
+    for one in mapping.load(path, program).slices():
+        held[one.population][neurons(one.box, program.network.by_name[one.population].grid)] += 1
+    assert all((found == 1).all() for found in held.values())
 
 
 def test_any_flipped_byte_is_noticed(written, tmp_path):
@@ -67,11 +82,17 @@ def test_any_flipped_byte_is_noticed(written, tmp_path):
             mapping.load(tmp_path / "m.map", program)
 
 
-def test_a_mapping_of_the_first_version_is_refused_with_the_way_out(written, tmp_path):
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_mapping_of_an_earlier_version_is_refused_with_the_way_out(version, written, tmp_path):
+    """The first held its figures beside the checksum, the second was of programs that are no networks."""
     program, path = written
     arrays, body = opened(path)
-    write_tensors(tmp_path / "old.map", arrays, {"tritspike": json.dumps(body | {"version": 1})})
-    with pytest.raises(FileError, match=r"tritspike-mapping version 1, this runtime reads version 2 \(hint: lower it again with --map\)$"):
+    if version == 1:
+        write_tensors(tmp_path / "old.map", arrays, {"tritspike": json.dumps(body | {"version": 1})})
+    else:
+        closed(tmp_path / "old.map", arrays, body | {"version": 2})
+    expected = rf"tritspike-mapping version {version}, this runtime reads (tritspike-mapping )?version 3 \(hint: lower it again with --map\)$"
+    with pytest.raises(FileError, match=expected):
         mapping.load(tmp_path / "old.map", program)
 
 
@@ -100,6 +121,19 @@ def same(value):
     return change
 
 
+def stack(change):
+    """Of the score's stack."""
+    return lambda arrays, body: change(next(s for s in body["stacks"] if s["members"] == [NAME]))
+
+
+def cuts(value):
+    return stack(lambda s: s["cuts"].__setitem__(0, value))
+
+
+def first_form(value):
+    return lambda arrays, body: body["forms"].__setitem__(sorted(body["forms"])[0], value)
+
+
 FAULTS = {
     "cores of another type": (cores(lambda c: c.astype(np.int32)), f"{NAME}: cores is int32["),
     "cores as floats": (cores(lambda c: c * 0.5), f"{NAME}: cores is float64["),
@@ -109,26 +143,38 @@ FAULTS = {
     "a core below 0": (cores(same(-1)), f"{NAME}: cores is -1..-1, allowed 0..119"),
     "no cores": (lambda arrays, body: arrays.pop(CORES), f"arrays: {CORES} is missing"),
     "cores of what is not there": (lambda arrays, body: arrays.update({"cores.z": arrays[CORES]}), "arrays: cores.z is there"),
-    "cuts that fall": (entry("cuts", NAME, 0, value=[1, 0]), f"{NAME}: cuts is [[1, 0]"),
-    "cuts beyond the end": (entry("cuts", NAME, 0, value=[0, 10**9]), f"{NAME}: cuts is [[0, 1000000000]"),
-    "cuts that are no numbers": (entry("cuts", NAME, 0, value=[0, True]), f"{NAME}: cuts is [[0, True]"),
-    "cuts of no axis": (entry("cuts", NAME, value=[]), f"{NAME}: cuts is []"),
-    "cuts of no list": (entry("cuts", NAME, value=5), "not a whole mapping: "),
-    "no cuts": (entry("cuts", value={}), "cuts: "),
-    "an unknown form": (entry("forms", f"{NAME}<layer.0.query.relay", value="new"), "forms: "),
+    "cuts that fall": (cuts([1, 0]), f"{NAME}: cuts is [[1, 0]"),
+    "cuts beyond the end": (cuts([0, 10**9]), f"{NAME}: cuts is [[0, 1000000000]"),
+    "cuts that are no numbers": (cuts([0, True]), f"{NAME}: cuts is [[0, True]"),
+    "cuts of no axis": (stack(lambda s: s.__setitem__("cuts", [])), f"{NAME}: cuts is []"),
+    "cuts of no list": (stack(lambda s: s.__setitem__("cuts", 5)), "not a whole mapping: "),
+    "no cuts": (stack(lambda s: s.pop("cuts")), "not a whole mapping: a stack that is not its members and cuts"),
+    "no stacks": (entry("stacks", value=[]), "stacks: layer.0.attended is missing"),
+    "stacks of no list": (entry("stacks", value={"a": 1}), "not a whole mapping: "),
+    "a stack twice": (lambda arrays, body: body["stacks"].append(body["stacks"][0]), "is in 2 of them, allowed one"),
+    "a member that is not there": (stack(lambda s: s["members"].append("z")), "stacks: z is there"),
+    "members of unlike grids": (
+        lambda arrays, body: stack(lambda s: s["members"].append("layer.0.query"))(arrays, body),
+        f"stacks: {NAME} is with layer.0.query, allowed with populations of its own grid",
+    ),
+    "a member that the host plays": (stack(lambda s: s["members"].append("x")), "stacks: x is there"),
+    "a member without a name": (stack(lambda s: s.__setitem__("members", [None])), "not a whole mapping: a stack whose members are no names"),
+    "an unknown form": (first_form({"name": "new", "positions": []}), "forms: "),
+    "a form of no object": (first_form("dense"), "forms: "),
+    "positions of no coordinates": (first_form({"name": "shared", "positions": ["z"]}), "positions is ['z'], allowed coordinates of "),
     "no forms": (entry("forms", value={}), "forms: "),
     "forms of no object": (entry("forms", value=[]), "not a whole mapping: "),
     "a profile without a name": (entry("profile", value=None), "mapping: profile is None, allowed a name"),
-    "another format": (entry("format", value="tritspike-program"), "tritspike-program version 2, this runtime reads tritspike-mapping version 2"),
-    "a report of no object": (entry("report", value=[1]), "not a whole mapping: "),
-    "a report of little": (entry("report", value={"cores": [1, 120]}), "report: report is ['cores'], allowed entries profile, length, "),
+    "another format": (entry("format", value="tritspike-program"), "tritspike-program version 3, this runtime reads tritspike-mapping version 3"),
+    "a report of no object": (entry("report", value=[1]), "report: report is [1], allowed entries profile, slices, "),
+    "a report of little": (entry("report", value={"cores": [1, 120]}), "report: report is ['cores'], allowed entries profile, slices, "),
     "a figure that is text": (entry("report", "traffic", "messages", value="many"), "report: traffic: messages is many, allowed a finite number"),
     "a figure that is no number": (entry("report", "seconds", "step", value=float("nan")), "report: seconds: step is nan, allowed a finite number"),
-    "a figure beyond all": (entry("report", "energy pJ", "messages", value=10**400), "report: energy pJ: messages is "),
+    "a figure beyond all": (entry("report", "energy_pj", "messages", value=10**400), "report: energy_pj: messages is "),
     "a count with a fraction": (entry("report", "slices", value=1.5), "report: slices is 1.5, allowed a whole number of 0 or more"),
-    "no tokens": (entry("report", "tokens", value=0), "report: tokens is 0, allowed more than 0"),
+    "no tokens": (entry("report", "texts", "tokens", value=0), "report: texts: tokens is 0, allowed more than 0"),
     "nothing allowed": (entry("report", "resources", "neurons", "allowed", value=0), "report: resources: neurons: allowed is 0, allowed more than 0"),
-    "a name that moves the cursor": (entry("report", "host", "\x1b[2J", value=1.0), "a name in host is "),
+    "a name that moves the cursor": (entry("report", "texts", "host", "\x1b[2J", value=1.0), "a name in texts: host is "),
     "a sentence of many lines": (entry("report", "workload", value="a\nb"), "report: workload is a"),
 }
 
@@ -151,7 +197,7 @@ def test_all_faults_are_listed(written, tmp_path):
     for name in ("a core below 0", "an unknown form", "no tokens"):
         FAULTS[name][0](arrays, body)
     closed(tmp_path / "m.map", arrays, body)
-    with pytest.raises(FileError, match=r"not a sound mapping: forms: .*; layer\.0\.score: cores .*; report: tokens "):
+    with pytest.raises(FileError, match=r"not a sound mapping: forms: .*; layer\.0\.score: cores .*; report: texts: tokens "):
         mapping.load(tmp_path / "m.map", program)
 
 
@@ -165,7 +211,7 @@ def test_metadata_that_is_no_mapping(outer, written, tmp_path):
 
 def test_a_mapping_without_figures_prints_none(written):
     with pytest.raises(InputError, match=r"the mapping holds no figures \(hint: lower it again with --map\)"):
-        list(map_report.tables({}))
+        list(map_report.tables(None))
 
 
 def places(value, path=()):
@@ -190,6 +236,20 @@ def test_whatever_stands_in_the_report_is_refused_or_printed(written, data):
     if list(map_report.findings(report)):
         return
     try:
-        list(map_report.tables(report))
+        list(map_report.tables(from_json(report, Report)))
     except TritspikeError as error:
         pytest.fail(str(error))
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(data=st.data())
+def test_whatever_stands_in_the_file_is_refused_or_read_whole(written, tmp_path_factory, data):
+    program, path = written
+    arrays, body = opened(path)
+    for place in data.draw(st.lists(st.sampled_from(list(places(body))), min_size=1, max_size=2)):
+        with suppress(TypeError, IndexError, KeyError):
+            entry(*place, value=data.draw(JSON))(None, body)
+    changed = tmp_path_factory.mktemp("hostile") / "m.map"
+    closed(changed, arrays, body)
+    with suppress(FileError, InputError):
+        sum(len(neurons(s.box, program.network.by_name[s.population].grid)) for s in mapping.load(changed, program).slices())

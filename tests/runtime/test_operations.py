@@ -1,13 +1,15 @@
-"""45 nm operations of float models and of a program, counted by hand; spike rates of a program from every spike that the reference has."""
+"""45 nm operations of float models and of a program, counted by hand; spike rates of a program from every spike that the literal simulator has."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import random_checkpoint
+import text_program
 
-from tritspike.compiler.lower import lower
-from tritspike.runtime.host.text import Encoder
+from tritspike.runtime.fast.run import run
+from tritspike.runtime.network import literal
+from tritspike.runtime.network.network import Reads
 from tritspike.runtime.operations import (
     TEACHER,
     FloatModel,
@@ -18,8 +20,6 @@ from tritspike.runtime.operations import (
     same_size,
     synaptic_events,
 )
-from tritspike.runtime.program import COINCIDENCE, LIF, READOUT, RELAY, SOURCE
-from tritspike.runtime.simulator import fast, reference
 from tritspike.runtime.spike_rates import Count, mean, spike_counts
 
 TOKENS = [([1, 5, 6, 9, 2], [0] * 5), ([1] + [7] * 11, [0] * 12), ([1, 2], [0, 0])]
@@ -27,12 +27,12 @@ TOKENS = [([1, 5, 6, 9, 2], [0] * 5), ([1] + [7] * 11, [0] * 12), ([1, 2], [0, 0
 
 @pytest.fixture(scope="module", params=[False, True], ids=["all pairs", "causal"])
 def ran(request, tmp_path_factory):
-    """(program, samples, activity, every population's spikes as (samples, steps, neurons))."""
-    program = lower(random_checkpoint.write(tmp_path_factory.mktemp("operations") / "c", 4, causal=request.param, window=3), "loihi2")
-    samples = Encoder(program).samples(TOKENS)
-    activity, spikes = fast.run(program, samples, count=True).activity, reference.run(program, samples, True).spikes
-    whole = {p.name: np.unpackbits(spikes[p.name], axis=-1, count=program.size(p)) for p in program.populations}
-    return program, samples, activity, whole
+    """(program, rows, activity, every population's spikes as (samples, steps, neurons))."""
+    folder = random_checkpoint.write(tmp_path_factory.mktemp("operations") / "c", 4, causal=request.param, window=3)
+    program = text_program.program(folder)
+    rows = text_program.rows(program, TOKENS)
+    activity, spikes = run(program.scheduled, rows, count=True).activity, literal.run(program.scheduled, rows, True).spikes
+    return program, rows, activity, spikes
 
 
 def test_the_float_teacher_is_counted_by_its_layers():
@@ -47,24 +47,32 @@ def test_the_float_teacher_is_counted_by_its_layers():
 def test_a_float_model_has_the_program_s_widths(ran):
     student = same_size(ran[0])
     assert (student.layers, student.hidden, student.attention, student.ffn, student.window) == (2, 16, 8, 24, 3)
-    assert student.causal == ran[0].dims.causal and student.vocabulary == 0
+    assert student.causal == ran_is_causal(ran[0]) and student.vocabulary == 0
     assert student.multiplies([1]) == 2 * (4 * 16 * 8 + 3 * 16 * 24 + 24 * 16 + 2 * 8)
 
 
+def ran_is_causal(program) -> bool:
+    """From the score's number of neurons."""
+    return program.network.by_name["layer.0.score"].size == 2 * 12 * 13 // 2
+
+
 def test_every_neuron_on_the_chip_is_updated_at_every_step(ran):
-    program = ran[0]
-    assert sum(neuron_updates(program).values()) == program.neurons() * program.steps
-    lasting = sum(program.size(p) for p in program.populations if p.role in (LIF, READOUT))
-    assert leaky_updates(program) == lasting * program.steps
-    assert {p.role for p in program.populations} == {SOURCE, LIF, COINCIDENCE, RELAY, READOUT}
+    program = ran[0].scheduled
+    assert sum(neuron_updates(program).values()) == program.network.neurons() * 4
+    forgetting = [p for p in program.network.populations if p.neuron and (".and" in p.name or ".relay" in p.name)]
+    lasting = program.network.neurons() - sum(p.size for p in forgetting)
+    assert leaky_updates(program) == lasting * 4 and len(forgetting) > 10
 
 
 def test_a_program_is_priced_by_spikes_times_synapses(ran):
-    """Each spike of the reference, relays, masks and coincidence neurons too, times the synapses that leave its neuron."""
-    program, samples, activity, spikes = ran
-    events = sum(int((spikes[s.source] @ np.asarray((program.csr(s) != 0).sum(0)).ravel()).sum()) for s in program.synapses)
-    found, synaptic, updates = program_operations(program, activity), events / len(samples), program.neurons() * program.steps
-    leaks = leaky_updates(program)
+    """Each spike, relays, masks and coincidence neurons too, times the synapses that leave its neuron."""
+    program, rows, activity, spikes = ran
+    network, events = program.network, 0
+    for s in network.synapses:
+        fan_out = np.asarray((s.wiring.csr(*network.grids(s)) != 0).sum(0)).ravel()
+        events += int((spikes[s.source].sum((0, 1)) @ fan_out).sum())
+    found, synaptic, updates = program_operations(program, activity), events / len(rows), program.neurons() * program.steps
+    leaks = leaky_updates(program.scheduled)
     assert found["accumulates"] == synaptic + updates - leaks and found["multiplies"] == leaks
     assert found["arithmetic pJ"] == pytest.approx(0.9 * (synaptic + updates - leaks) + 4.6 * leaks)
     assert found["with movement pJ"] == pytest.approx(found["arithmetic pJ"] + 5 * (3 * synaptic + 2 * updates))
@@ -74,30 +82,39 @@ def test_a_head_costs_the_same_on_the_host_as_on_the_chip(tmp_path):
     head = np.full((len(random_checkpoint.WORDS), 16), 3, np.int8)  # no zeros: the chip stores none, the host multiplies them
     folder = random_checkpoint.write(tmp_path / "c", 4, {"head.weight": head}, readout="each")
     counted = []
-    for head in ("host", "chip"):
-        program = lower(folder, "kapoho-point", head=head)
-        samples = Encoder(program).samples(TOKENS)
-        activity = fast.run(program, samples, count=True).activity
+    for where in ("host", "chip"):
+        program = text_program.program(folder, head=where)
+        activity = run(program.scheduled, text_program.rows(program, TOKENS), count=True).activity
         counted.append(synaptic_events(program, activity))
-        assert same_size(program).vocabulary == program.dims.classes
+        assert same_size(program).vocabulary == program.classes == len(head)
     assert counted[0] == counted[1] > 0
 
 
-def test_spikes_are_the_reference_s_and_cells_are_real_positions(ran):
-    program, samples, activity, spikes = ran
-    rates, apart = spike_counts(program, activity, samples.lengths)
+def test_spikes_are_the_literal_simulator_s_and_cells_are_real_positions(ran):
+    program, rows, activity, spikes = ran
+    rates, apart = spike_counts(program, activity, rows.lengths)
     assert list(rates) == ["x", *(f"layer.{n}.{kind}" for n in (0, 1) for kind in KINDS)]
-    assert {program.by_name[name].role for name in apart} == {COINCIDENCE, RELAY} and not any("pad" in name for name in apart)
-    lengths, pairs, steps = sum(samples.lengths), sum(samples.lengths**2), program.steps
-    widths = {"query": 8, "key": 8, "value": 8, "context": 8, "attended": 16, "hidden": 24, "output": 16}
-    for name, found in (rates | apart).items():
+    members = {name: [p.name for p in program.network.populations if name in (p.name, p.name.rpartition(".")[0])] for name in apart}
+    assert all(".and" in name or ".relay" in name for name in apart) and not any("mask" in name for name in apart)
+    for name, found in rates.items():
         assert found.spikes == spikes[name].sum(), name
+    for name, found in apart.items():
+        assert found.spikes == sum(spikes[member].sum() for member in members[name]), name
+    lengths, pairs, steps = sum(rows.lengths), sum(rows.lengths**2), program.steps
+    widths = {"query": 8, "key": 8, "value": 8, "context": 8, "attended": 16, "hidden": 24, "output": 16}
     assert rates["x"].cells == lengths * 16 * steps
     for name, width in widths.items():
         assert rates[f"layer.1.{name}"].cells == lengths * width * steps, name
     assert rates["layer.0.score"].cells == pairs * 2 * steps
     assert apart["layer.0.score.and"].cells == pairs * 8 * steps
-    assert apart["layer.0.value.relay"].cells == lengths * 8 * steps * program.by_name["layer.0.value.relay"].stages
+    assert apart["layer.0.value.relay"].cells == lengths * 8 * steps * len(members["layer.0.value.relay"])
+
+
+def test_what_is_read_and_what_says_where_the_padding_is_are_not_counted(ran):
+    program, rows, activity, _ = ran
+    (probe,) = program.network.probes
+    counted = set().union(*spike_counts(program, activity, rows.lengths))
+    assert probe.reads is Reads.MEMBRANE and not counted & {probe.population, *(p.population for p in program.network.ports if p.plays == "pad")}
 
 
 def test_the_mean_counts_each_population_once():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Grid, Index
-from tritspike.runtime.network.wiring.maps import Follow, Map, meetings
+from tritspike.runtime.network.wiring.maps import Follow, Map, Rule, meetings
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -27,6 +27,16 @@ class Gather:
     """at: (targets, times) source neurons that each target meets; the number of source neurons where there is none."""
 
     at: Index
+
+    @cached_property
+    def columns(self) -> NDArray[np.int32]:
+        """(targets * times,)."""
+        return self.at.ravel().astype(np.int32)
+
+    @cached_property
+    def starts(self) -> Ints:
+        """(1, targets + 1): where those of a target begin in `columns`."""
+        return np.arange(len(self.at) + 1)[None] * self.at.shape[1]
 
     def counts(self, spikes: Bools) -> NDArray[np.float32] | Bools:
         """(steps, targets): how many of them fired; whether, where each target meets one."""
@@ -52,25 +62,73 @@ def _gather(read: tuple[tuple[str, object], ...], source: Grid, target: Grid) ->
     return Gather(np.where(there < 0, grids.size(source), there).reshape(grids.size(target), -1))
 
 
-def by_matrix(weights: NDArray[np.int32], read: Map, rows: tuple[str, ...], source: Grid, target: Grid, spikes: Bools) -> Ints | None:
-    """(steps, neurons) input through a matrix that is the same wherever `read` says; None where rows cut through an axis of pairs.
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Where a matrix applies: once in every cell. found: the source neurons that its columns meet there.
 
-    Counts and sums are below 2^24 by the bounds that every program is proved to keep, so float32 holds them exactly.
+    places: (cells, rows) int32 target neurons; straight: those of a cell lie end to end.
     """
+
+    found: Gather
+    places: NDArray[np.int32]
+    straight: bool
+
+    @property
+    def hears(self) -> NDArray[np.int32]:
+        """(cells * columns, times) source neurons, as `found` has them."""
+        return self.found.columns.reshape(self.found.at.shape)
+
+
+def cells(read: Map, rows: tuple[str, ...], source: Grid, target: Grid) -> Cells | None:
+    """Of a matrix that is the same wherever `read` says; None where rows cut through an axis of pairs."""
+    return _cells(tuple(read.items()), rows, source, target)
+
+
+@lru_cache(maxsize=256)
+def _cells(read: tuple[tuple[str, Rule], ...], rows: tuple[str, ...], source: Grid, target: Grid) -> Cells | None:
     outer = tuple(axis for axis in target if not set(axis.names) & set(rows))
     if any(set(axis.names) & set(rows) and not isinstance(axis, Axis) for axis in target):
         return None
-    columns = tuple(axis for axis in source if not set(axis.names) & read.keys())
-    found = gather({**read, **_each(columns)}, source, (*outer, *columns))
-    cells, width = grids.size(outer), grids.size(columns)
-    out = np.empty((len(spikes), grids.size(target)), np.int64)
-    place = _places(target, outer, rows)
-    step = max(1, _GATHERED // max(cells * width, 1))
+    named = dict(read)
+    columns = tuple(axis for axis in source if not set(axis.names) & named.keys())
+    places = _places(target, outer, rows).reshape(grids.size(outer), -1).astype(np.int32)
+    straight = bool((np.diff(places, axis=1) == 1).all())
+    return Cells(gather({**named, **_each(columns)}, source, (*outer, *columns)), places, straight)
+
+
+def by_matrix(weights: NDArray[np.int32], found: Cells, spikes: Bools) -> Ints:
+    """(steps, neurons) input through a matrix.
+
+    Counts and sums are below 2^24 by the bounds that every program is proved to keep, so float32 holds them exactly.
+    """
+    width = weights.shape[1]
+    out = np.empty((len(spikes), found.places.size), np.int64)
+    step = max(1, _GATHERED // max(len(found.places) * width, 1))
     for begin in range(0, len(spikes), step):
-        counts = found.counts(spikes[begin : begin + step])
+        counts = found.found.counts(spikes[begin : begin + step])
         product = counts.reshape(-1, width).astype(np.float32, copy=False) @ weights.T.astype(np.float32)
-        out[begin : begin + step, place] = product.reshape(len(counts), -1)
+        out[begin : begin + step, found.places.ravel()] = product.reshape(len(counts), -1)
     return out
+
+
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """Synapses by target neuron: `starts` into `columns`, source neurons. weights: one each, or one for all of them."""
+
+    starts: Index
+    columns: NDArray[np.int32]
+    weights: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, matrix: sp.csr_matrix) -> Listed:
+        """As a matrix has them."""
+        columns, weights = (part.astype(np.int32, copy=False) for part in (matrix.indices, matrix.data))
+        return cls(matrix.indptr.astype(np.int64)[None], columns, weights)
+
+    @property
+    def each(self) -> bool:
+        """Whether every synapse has a weight of its own."""
+        return len(self.weights) == len(self.columns)
 
 
 def product(matrix: sp.csr_matrix, spikes: Bools) -> Ints:

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network.boxes import Boxes, Tiling, whole
+from tritspike.runtime.network.boxes import Boxes, Tiling, neurons, whole
 from tritspike.runtime.network.grid import Grid, Index
 from tritspike.runtime.network.neuron import Register
 from tritspike.runtime.network.wiring import reach, tables
-from tritspike.runtime.network.wiring.apply import by_matrix, product
+from tritspike.runtime.network.wiring.apply import Cells, Listed, by_matrix, cells, product
 from tritspike.runtime.network.wiring.maps import Map, followed, meetings, shown
+from tritspike.runtime.network.wiring.once import once
 from tritspike.runtime.network.wiring.reach import Between, Extents, Lists, Stage, Ties
 
 if TYPE_CHECKING:
@@ -64,11 +65,21 @@ class Dense:
         places = (np.repeat(row, length), np.repeat(base, length) + columns[codes.indices[gather]])
         return sp.csr_matrix((codes.data[gather], places), shape=(grids.size(target), grids.size(source)))
 
+    def matrix(self, source: Grid, target: Grid) -> tuple[Cells, NDArray[np.int32]] | None:
+        """(where it applies, its weights); None where its rows cut through an axis of pairs."""
+        found = cells(self.read, self.row_names(target), source, target)
+        return None if found is None else (found, self.weights)
+
+    def listed(self, source: Grid, target: Grid) -> Listed:
+        """Its synapses one by one."""
+        return Listed.of(self.csr(source, target))
+
     def apply(self, source: Grid, target: Grid, spikes: NDArray[np.bool_]) -> NDArray[np.int64]:
         """(steps, source neurons) spikes -> (steps, target neurons) input, in weight mantissas."""
-        found = by_matrix(self.weights, self.read, self.row_names(target), source, target, spikes)
-        return product(self.csr(source, target), spikes) if found is None else found
+        found = cells(self.read, self.row_names(target), source, target)
+        return product(self.csr(source, target), spikes) if found is None else by_matrix(self.weights, found, spikes)
 
+    @once
     def bounds(self, source: Grid, target: Grid) -> tuple[int, int]:
         """(largest, smallest) sum of weights that any spikes can bring to one target neuron."""
         most, w = tables.most(self._parts(source, target)), self.weights.astype(np.int64)
@@ -76,9 +87,14 @@ class Dense:
             return 0, 0
         return int(np.maximum(w, 0).sum(1).max()) * most, int(np.minimum(w, 0).sum(1).min()) * most
 
+    @once
     def count(self, source: Grid, target: Grid) -> int:
         """Synapses whose weight is not zero."""
         return int(self.count_in(source, target, whole(target))[0])
+
+    def connections(self, source: Grid, target: Grid) -> int:
+        """Synapses, those whose weight is 0 too."""
+        return int(tables.count_in(self._parts(source, target), np.ones(self.codes.shape, np.bool_), target, whole(target))[0])
 
     def count_in(self, source: Grid, target: Grid, boxes: Boxes) -> Index:
         """(boxes,) synapses whose weight is not zero on the target neurons of each box."""
@@ -91,6 +107,10 @@ class Dense:
     def sources_of(self, source: Grid, target: Grid, boxes: Boxes) -> Boxes:
         """(boxes, source coordinates, 2): the source neurons that reach each, as `reach.sources_of` says; columns without weights are among them."""
         return reach.sources_of(self.read, source, target, boxes)
+
+    def heard(self, source: Grid, target: Grid, box: NDArray[np.int64]) -> Index:
+        """Ascending, the source neurons that one box needs an axon for."""
+        return neurons(self.sources_of(source, target, box[None])[0], source)
 
     def most_sources(self, source: Grid, lengths: Extents) -> Extents:
         """Of each source coordinate, the values that reach a target box of these lengths, at most."""
@@ -120,6 +140,25 @@ class Dense:
     def behind(self, along: str) -> bool:
         """Whether a target neuron hears source neurons that come before it along an axis."""
         return reach.behind(self.read, along)
+
+    @property
+    def numbers(self) -> NDArray[Any]:
+        """Every weight that it holds."""
+        return self.codes * self.gain[:, None]
+
+    @property
+    def largest(self) -> float:
+        """Of all weights, without its sign."""
+        return float(np.abs(self.numbers).max(initial=0))
+
+    def heaviest(self, source: Grid, target: Grid) -> float:
+        """The most that the weights on one target neuron add up to, without their signs."""
+        return tables.most(self._parts(source, target)) * float(np.abs(self.numbers).sum(1).max(initial=0))
+
+    def rounded(self, scale: float, most: int) -> Dense:
+        """Weights times `scale`, as whole numbers of at most `most`."""
+        codes = np.rint(self.numbers * scale).clip(-most, most).astype(np.int8)
+        return replace(self, codes=codes, gain=np.ones(len(codes), np.int64))
 
     @property
     def learned(self) -> tuple[int, int]:

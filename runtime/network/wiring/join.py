@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network.boxes import Boxes, Tiling, whole
+from tritspike.runtime.network.boxes import Boxes, Tiling, neurons, whole
 from tritspike.runtime.network.grid import Grid, Index
 from tritspike.runtime.network.neuron import Register
 from tritspike.runtime.network.wiring import reach, tables
-from tritspike.runtime.network.wiring.apply import gather
+from tritspike.runtime.network.wiring.apply import Listed, gather
 from tritspike.runtime.network.wiring.maps import Follow, Map, followed, meetings, shown
+from tritspike.runtime.network.wiring.once import once
 from tritspike.runtime.network.wiring.reach import Between, Extents, Lists, Stage, Ties
 
 if TYPE_CHECKING:
@@ -39,16 +40,26 @@ class Join:
         weights = np.full(int(there.sum()), self.weight, np.int32)
         return sp.csr_matrix((weights, (row[there], column[there])), shape=(grids.size(target), grids.size(source)))
 
+    def matrix(self, source: Grid, target: Grid) -> None:
+        """It has none."""
+
+    def listed(self, source: Grid, target: Grid) -> Listed:
+        """Its synapses one by one, of one weight."""
+        found = gather(self.read, source, target)
+        return Listed(found.starts, found.columns, np.array([self.weight], np.int32))
+
     def apply(self, source: Grid, target: Grid, spikes: NDArray[np.bool_]) -> NDArray[np.int64]:
         """(steps, source neurons) spikes -> (steps, target neurons) input, in weight mantissas."""
         counts = gather(self.read, source, target).counts(spikes)
         return np.multiply(counts, self.weight, dtype=np.int64, casting="unsafe")
 
+    @once
     def bounds(self, source: Grid, target: Grid) -> tuple[int, int]:
         """(largest, smallest) sum of weights that any spikes can bring to one target neuron."""
         total = tables.most(tables.parts(self.read, source, target, ())) * self.weight
         return max(total, 0), min(total, 0)
 
+    @once
     def count(self, source: Grid, target: Grid) -> int:
         """Synapses whose weight is not zero."""
         return int(self.count_in(source, target, whole(target))[0])
@@ -56,6 +67,10 @@ class Join:
     def _nonzero(self) -> NDArray[np.bool_]:
         """As a matrix of one row and one column."""
         return np.array([[self.weight != 0]])
+
+    def connections(self, source: Grid, target: Grid) -> int:
+        """Synapses: a weight of 0 is none."""
+        return self.count(source, target)
 
     def count_in(self, source: Grid, target: Grid, boxes: Boxes) -> Index:
         """(boxes,) synapses on the target neurons of each box."""
@@ -68,6 +83,10 @@ class Join:
     def sources_of(self, source: Grid, target: Grid, boxes: Boxes) -> Boxes:
         """(boxes, source coordinates, 2): the source neurons that reach each, as `reach.sources_of` says; none where the weight is 0."""
         return reach.sources_of(self.read, source, target, boxes) * int(self.weight != 0)
+
+    def heard(self, source: Grid, target: Grid, box: NDArray[np.int64]) -> Index:
+        """Ascending, the source neurons that one box needs an axon for."""
+        return neurons(self.sources_of(source, target, box[None])[0], source)
 
     def most_sources(self, source: Grid, lengths: Extents) -> Extents:
         """Of each source coordinate, the values that reach a target box of these lengths, at most."""
@@ -98,6 +117,24 @@ class Join:
     def behind(self, along: str) -> bool:
         """Whether a target neuron hears source neurons that come before it along an axis."""
         return reach.behind(self.read, along)
+
+    @property
+    def numbers(self) -> NDArray[Any]:
+        """Every weight that it holds."""
+        return np.array([self.weight])
+
+    @property
+    def largest(self) -> float:
+        """Of all weights, without its sign."""
+        return float(np.abs(self.numbers).max(initial=0))
+
+    def heaviest(self, source: Grid, target: Grid) -> float:
+        """The most that the weights on one target neuron add up to, without their signs."""
+        return tables.most(tables.parts(self.read, source, target, ())) * abs(float(self.weight))
+
+    def rounded(self, scale: float, most: int) -> Join:
+        """Weights times `scale`, as whole numbers of at most `most`."""
+        return replace(self, weight=int(np.rint(self.weight * scale).clip(-most, most)))
 
     @property
     def learned(self) -> tuple[int, int]:

@@ -15,7 +15,8 @@ from tritspike.runtime.network.boxes import Boxes, Tiling
 from tritspike.runtime.network.grid import Grid, Index
 from tritspike.runtime.network.neuron import Register, Values
 from tritspike.runtime.network.wiring import reach, tables
-from tritspike.runtime.network.wiring.apply import product
+from tritspike.runtime.network.wiring.apply import Listed, product
+from tritspike.runtime.network.wiring.once import once
 from tritspike.runtime.network.wiring.reach import Between, Extents, Lists, Stage, Ties
 
 if TYPE_CHECKING:
@@ -41,18 +42,31 @@ class Sparse:
         """(target neurons, source neurons) weight mantissas."""
         return self._matrix
 
+    def matrix(self, source: Grid, target: Grid) -> None:
+        """It has none."""
+
+    def listed(self, source: Grid, target: Grid) -> Listed:
+        """Its synapses one by one."""
+        return Listed.of(self.csr(source, target))
+
     def apply(self, source: Grid, target: Grid, spikes: NDArray[np.bool_]) -> NDArray[np.int64]:
         """(steps, source neurons) spikes -> (steps, target neurons) input, in weight mantissas."""
         return product(self._matrix, spikes)
 
+    @once
     def bounds(self, source: Grid, target: Grid) -> tuple[int, int]:
         """(largest, smallest) sum of weights that any spikes can bring to one target neuron."""
         sums = [np.bincount(self.rows, np.clip(self.weights, *side), self.shape[0]) for side in ((0, None), (None, 0))]
         return int(sums[0].max(initial=0)), int(sums[1].min(initial=0))
 
+    @once
     def count(self, source: Grid, target: Grid) -> int:
         """Synapses whose weight is not zero."""
         return len(self.weights)
+
+    def connections(self, source: Grid, target: Grid) -> int:
+        """Synapses: those of weight 0 are not listed."""
+        return self.count(source, target)
 
     def count_in(self, source: Grid, target: Grid, boxes: Boxes) -> Index:
         """(boxes,) synapses on the target neurons of each box."""
@@ -75,6 +89,10 @@ class Sparse:
         at = grids.coordinates(target)
         inside = [(at[name] >= start) & (at[name] < stop) for name, (start, stop) in zip(grids.names(target), box)]
         return np.unique(self.columns[np.all(inside, axis=0)[self.rows]])
+
+    def heard(self, source: Grid, target: Grid, box: NDArray[np.int64]) -> Index:
+        """Ascending, the source neurons that one box needs an axon for."""
+        return self.columns_of(target, box)
 
     def most_sources(self, source: Grid, lengths: Extents) -> Extents:
         """Of each source coordinate, the values that reach a target box of these lengths, at most: any."""
@@ -104,6 +122,26 @@ class Sparse:
     def behind(self, along: str) -> bool:
         """A list knows no axes; none of its ends grows."""
         return False
+
+    @property
+    def numbers(self) -> NDArray[Any]:
+        """Every weight that it holds."""
+        return self.weights
+
+    @property
+    def largest(self) -> float:
+        """Of all weights, without its sign."""
+        return float(np.abs(self.numbers).max(initial=0))
+
+    def heaviest(self, source: Grid, target: Grid) -> float:
+        """The most that the weights on one target neuron add up to, without their signs."""
+        return float(np.bincount(self.rows, np.abs(self.weights), self.shape[0]).max(initial=0))
+
+    def rounded(self, scale: float, most: int) -> Sparse:
+        """Weights times `scale`, as whole numbers of at most `most`."""
+        weights = np.rint(self.weights * scale).clip(-most, most).astype(np.int32)
+        there = weights != 0
+        return replace(self, weights=weights[there], rows=self.rows[there], columns=self.columns[there])
 
     @property
     def learned(self) -> tuple[int, int]:
