@@ -36,10 +36,10 @@ def test_it_says_which_rule_runs_what():
     assert tn.explain(tn.lower(mlp(), tn.Windows(8))).splitlines() == [
         "x: play-port",
         "hidden: shared-linear; not play-port: it fires by itself; not skip-repeater: not proved to repeat a source; "
-        "not keep-product: not proved to fire where two inputs meet; not spiking-attention: it does not hear one product",
-        "digit: sum-readout; not play-port: it fires by itself; not skip-repeater: not proved to repeat a source; "
         "not keep-product: not proved to fire where two inputs meet; not spiking-attention: it does not hear one product; "
-        "not shared-linear: its codes are not -1, 0 and 1 times one gain a row",
+        "not sum-readout: no membranes of one matrix are read of it",
+        "digit: sum-readout; not play-port: it fires by itself; not skip-repeater: not proved to repeat a source; "
+        "not keep-product: not proved to fire where two inputs meet; not spiking-attention: it does not hear one product",
     ]
 
 
