@@ -124,5 +124,5 @@ _KINDS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("an archive", lambda c: c.startswith(b"PK")),
     (HISTORY, lambda c: c.startswith(b"SQLite format 3\0")),
     (REPORT, lambda c: c.lstrip()[:1] in (b"{", b"[")),
-    (GRAPH, lambda c: c.startswith(b"graph ")),
+    (GRAPH, lambda c: c.startswith((b"network Windows(", b"network Stream("))),
 )

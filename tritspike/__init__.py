@@ -32,7 +32,7 @@ _HOMES = {
     **dict.fromkeys(("Evaluation", "Verified"), "tritspike.runtime.tasks.evaluation"),
     "Model": "tritspike.model",
     "Answer": "tritspike.runtime.host.answers",
-    "Program": "tritspike.runtime.program",
+    "Program": "tritspike.runtime.host.program",
     "Score": "tritspike.runtime.host.language",
     "available": "tritspike.names",
     "TritspikeError": "tritspike.hw_profiles.errors",

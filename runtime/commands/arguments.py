@@ -110,7 +110,7 @@ def how(o: argparse.Namespace, program: Program) -> How:
 
 
 def _mapping(o: argparse.Namespace, program: Program) -> Mapping | None:
-    if o.map is None:
+    if getattr(o, "map", None) is None:
         return None
     from tritspike.runtime import mapping
 

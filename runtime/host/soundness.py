@@ -17,7 +17,7 @@ from tritspike.runtime.errors import InputError
 from tritspike.runtime.host.program import TOKENS, FrontEnd, Host, Program
 from tritspike.runtime.kinds import FLAG, LINE, TEXT, Exactly, Finite, Kind, OneOf, Whole, array, held
 from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network import soundness
+from tritspike.runtime.network import ranges, soundness
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.network import Population, Reads, Windows
 from tritspike.runtime.network.rows import PADDING
@@ -52,7 +52,7 @@ def require_sound(program: Program, where: object = "program", kind: type[Tritsp
 
 def findings(program: Program) -> Iterator[Finding]:
     """Everything that is wrong in the first round that finds anything; nothing where the program is sound."""
-    for rules in ((_fields, _network), (_answer,), (_front, _host)):
+    for rules in ((_fields, _network), (_registers, _answer), (_front, _host)):
         found = [finding for rule in rules for finding in rule(program)]
         yield from found
         if found:
@@ -70,6 +70,11 @@ def _fields(program: Program) -> Iterator[Finding]:
 
 def _network(program: Program) -> Iterator[Finding]:
     yield from soundness.findings(program.scheduled)
+
+
+def _registers(program: Program) -> Iterator[Finding]:
+    """A program is for a chip: what no register of it holds is refused before it is run; what inputs do, executors ask."""
+    yield from ranges.registers(program.scheduled)
 
 
 def _answer(program: Program) -> Iterator[Finding]:

@@ -22,17 +22,19 @@ from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Grid, Pairs
 from tritspike.runtime.network.network import Network, Population, Port, Probe, Reads, Scheduled, Synapse, Windows
 from tritspike.runtime.network.neuron import Bias, Neuron, Resets, Values
-from tritspike.runtime.network.reading import require_fields, text, truth, whole
+from tritspike.runtime.network.reading import of_record, require_fields, text, truth, whole
 from tritspike.runtime.network.rows import PADDING
 from tritspike.runtime.network.wiring import Dense, Join, Wiring
 from tritspike.runtime.network.wiring.maps import SUM, At, Follow, Map, Rule
 
 VERSION = 2
 _NAMES = {"i": "position", "j": "key", "h": "head", "d": "channel", "e": "hidden", "f": "ffn", "c": "class"}
+_ROLES = ("source", "lif", "coincidence", "relay", "readout")
 _GRIDS = ("i", "ie", "ihd", "if", "hp", "hpd", "c", "ic")
 _CHANNELS = "hdefc"  # what a bias differs along
 _SIZES = ("positions", "heads", "head_dim", "hidden", "ffn", "classes")
 _STAGES = 1 << 15  # of a relay: 256 layers of eight steps are 2,048
+_WIRINGS = {"along": ("mantissa", "source"), "shift": ("mantissa", "stages"), "pool": ("columns", "first"), "matrix": ("columns", "offset")}
 _POPULATION = ("name", "role", "axes", "latency", "keep", "vth", "resets", "stages", "bias")
 _PROGRAM = ("format", "version", "dims", "steps", "profile", "front", "populations", "synapses", *stored.HOST_SCALARS)
 
@@ -53,20 +55,20 @@ class _Reader:
         self.body, self.arrays, self.used = body, arrays, set[str]()
         require_fields(body["dims"], *_SIZES, "causal")
         self.dims = {name: _size(name, body["dims"][name]) for name in _SIZES}
-        self.causal = truth(body["dims"]["causal"])
+        self.causal = truth(body["dims"]["causal"], "causal")
         self.axes: dict[str, str] = {}
         self.stages: dict[str, int] = {}
 
     def scheduled(self) -> Scheduled:
         """All of it."""
         raws, wires = (_objects(self.body, name) for name in ("populations", "synapses"))
-        populations = [p for raw in raws for p in self._populations(raw)]
-        synapses = [s for raw in wires for s in self._synapses(raw)]
+        populations = [p for raw in raws for p in of_record(raw, self._populations)]
+        synapses = [s for raw in wires for s in of_record(raw, self._synapses)]
         network = Network(populations=tuple(populations), synapses=tuple(synapses), ports=self._ports(raws), probes=(self._probe(raws),))
         if unused := self.arrays.keys() - self.used:
             raise ValueError(f"array {min(unused)} belongs to no population or synapse")
-        latency = {self._stage(raw["name"], k): whole(raw["latency"]) + k for raw in raws for k in range(self.stages[raw["name"]])}
-        return Scheduled(network=network, timing=Windows(whole(self.body["steps"])), latency=latency)
+        latency = {self._stage(raw["name"], k): whole(raw["latency"], "latency") + k for raw in raws for k in range(self.stages[raw["name"]])}
+        return Scheduled(network=network, timing=Windows(whole(self.body["steps"], "steps")), latency=latency)
 
     def _ports(self, raws: list[dict[str, Any]]) -> tuple[Port, ...]:
         plays = {"x": TOKENS, "pad": PADDING}
@@ -75,20 +77,24 @@ class _Reader:
 
     def _probe(self, raws: list[dict[str, Any]]) -> Probe:
         readouts = [raw["name"] for raw in raws if raw["role"] == "readout"]
+        if len(readouts) > 1:
+            raise ValueError(f"{len(readouts)} readouts, allowed 1")
         name = readouts[0] if readouts else raws[-1]["name"]
         return Probe(name="answer", population=name, reads=Reads.MEMBRANE if readouts else Reads.COUNT)
 
     def _populations(self, raw: dict[str, Any]) -> list[Population]:
         require_fields(raw, *_POPULATION)
-        name, axes, stages = text(raw["name"]), raw["axes"], whole(raw["stages"])
-        if axes not in _GRIDS or not 1 <= stages <= _STAGES:
-            raise ValueError(f"{name}: {stages} stages over axes {str(axes)[:40]}, known are {', '.join(_GRIDS)}")
+        name, axes, stages = text(raw["name"], "name"), raw["axes"], whole(raw["stages"], "stages")
+        if raw["role"] not in _ROLES or axes not in _GRIDS:
+            raise ValueError(f"{str(raw['role'])[:40]} over axes {str(axes)[:40]}, known are {', '.join(_ROLES)} over {', '.join(_GRIDS)}")
+        if not 1 <= stages <= _STAGES or name in self.stages:
+            raise ValueError(f"{stages} stages, allowed 1..{_STAGES} of one population of that name")
         self.axes[name], self.stages[name] = axes, stages
         over = self._grid(axes)
         if raw["role"] == "source":
             return [Population(name=name, grid=over)]
-        resets = Resets.WINDOW if truth(raw["resets"]) else Resets.NEVER
-        neuron = Neuron(keep=whole(raw["keep"]), vth=whole(raw["vth"]), bias=self._bias(raw, over), resets=resets)
+        resets = Resets.WINDOW if truth(raw["resets"], "resets") else Resets.NEVER
+        neuron = Neuron(keep=whole(raw["keep"], "keep"), vth=whole(raw["vth"], "vth"), bias=self._bias(raw, over), resets=resets)
         return [Population(name=self._stage(name, k), grid=over, neuron=neuron) for k in range(stages)]
 
     def _stage(self, name: str, number: int) -> str:
@@ -107,22 +113,30 @@ class _Reader:
         along = tuple(_NAMES[letter] for letter in raw["axes"] if letter in _CHANNELS)
         sizes = grids.extents(over)
         numbers = self._integers(f"bias.{raw['name']}").reshape([sizes[name] for name in along])
-        return Bias(Values(along, numbers), whole(raw["bias"]))
+        return Bias(Values(along, numbers), whole(raw["bias"], "bias"))
 
     def _synapses(self, raw: dict[str, Any]) -> list[Synapse]:
         require_fields(raw, "name", "source", "target", "exponent", "source_stage", "wiring")
-        name, source, target = (text(raw[key]) for key in ("name", "source", "target"))
-        exponent, tap, wiring = whole(raw["exponent"]), whole(raw["source_stage"]), dict(raw["wiring"])
+        name, source, target = (text(raw[key], key) for key in ("name", "source", "target"))
+        exponent, tap, wiring = whole(raw["exponent"], "exponent"), whole(raw["source_stage"], "source_stage"), raw["wiring"]
         for end in (source, target):
             if end not in self.axes:
-                raise ValueError(f"{name}: ends at {end}, which is no population")
-        kind = wiring.pop("kind")
-        if kind == "shift":
-            return self._shift(name, source, whole(wiring["mantissa"]), exponent)
+                raise ValueError(f"it ends at {end}, which is no population")
         if not 0 <= tap < self.stages[source]:
-            raise ValueError(f"{name}: taps stage {tap} of {self.stages[source]}")
+            raise ValueError(f"it taps stage {tap} of {self.stages[source]}")
+        kind = wiring["kind"] if isinstance(wiring, dict) else wiring
+        if not isinstance(kind, str) or kind not in _WIRINGS:
+            raise ValueError(f"a wiring of kind {str(kind)[:40]!r}, known are {', '.join(_WIRINGS)}")
+        require_fields(wiring, "kind", *_WIRINGS[kind])
+        if kind == "shift":
+            self._require_shift(source, target, whole(wiring["stages"], "stages"), tap)
+            return self._shift(name, source, whole(wiring["mantissa"], "mantissa"), exponent)
         made = self._wiring(kind, wiring, name, source, target)
         return [Synapse(name=name, source=self._stage(source, tap), target=self._stage(target, 0), wiring=made, exponent=exponent)]
+
+    def _require_shift(self, source: str, target: str, stages: int, tap: int) -> None:
+        if source != target or stages != self.stages[source] or tap:
+            raise ValueError(f"it shifts {stages} stages from {source} to {target}, allowed are the {self.stages[source]} of one population")
 
     def _shift(self, name: str, relay: str, weight: int, exponent: int) -> list[Synapse]:
         same = Join(weight, {n: Follow(n) for n in grids.names(self._grid(self.axes[relay]))})
@@ -132,19 +146,17 @@ class _Reader:
     def _wiring(self, kind: str, raw: dict[str, Any], name: str, source: str, target: str) -> Wiring:
         if kind == "along":
             return self._join(raw, name, source, target)
-        if kind not in ("pool", "matrix"):
-            raise ValueError(f"{name}: a wiring of kind {str(kind)[:40]!r}, known are along, shift, pool, matrix")
-        codes = self._codes(f"codes.{name}", whole(raw["columns"]))
+        codes = self._codes(f"codes.{name}", whole(raw["columns"], "columns"))
         if kind == "pool":
-            return Dense(codes, np.ones(len(codes), np.int64), {_NAMES["i"]: At(0) if truth(raw["first"]) else SUM})
-        return Dense(codes, self._integers(f"gain.{name}"), {_NAMES["i"]: Follow(_NAMES["i"], 1, whole(raw["offset"]))})
+            return Dense(codes, np.ones(len(codes), np.int64), {_NAMES["i"]: At(0) if truth(raw["first"], "first") else SUM})
+        return Dense(codes, self._integers(f"gain.{name}"), {_NAMES["i"]: Follow(_NAMES["i"], 1, whole(raw["offset"], "offset"))})
 
     def _join(self, raw: dict[str, Any], name: str, source: str, target: str) -> Join:
-        own, read, there = (axes.replace("p", "ij") for axes in (self.axes[source], text(raw["source"]), self.axes[target]))
-        if len(own) != len(read):
-            raise ValueError(f"{name}: reads axes {read} of {own}")
+        own, read, there = (axes.replace("p", "ij") for axes in (self.axes[source], text(raw["source"], "source"), self.axes[target]))
+        if len(own) != len(read) or not set(read) <= _NAMES.keys():
+            raise ValueError(f"it reads axes {read} of {own}")
         rules: Map = {_NAMES[a]: self._rule(b, there) for a, b in zip(own, read)}
-        return Join(whole(raw["mantissa"]), rules)
+        return Join(whole(raw["mantissa"], "mantissa"), rules)
 
     def _rule(self, letter: str, there: str) -> Rule:
         return Follow(_NAMES[letter]) if letter in there else SUM
@@ -173,7 +185,7 @@ class _Reader:
 
 def _size(name: str, value: Any) -> int:
     low, high = SIZES["max_length" if name == "positions" else name]
-    if not low <= whole(value) <= high:
+    if not low <= whole(value, name) <= high:
         raise ValueError(f"{name} is {value}, allowed {low}..{high}")
     return int(value)
 

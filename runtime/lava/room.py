@@ -18,10 +18,15 @@ SHM = Path("/dev/shm")
 def findings(processes: int, memory: int) -> Iterator[Finding]:
     """What so many processes and so many bytes of shared memory are refused for. A soft limit of open files is none: `raise_files` lifts it."""
     if processes > MOST_PROCESSES:
-        yield Finding("Lava", "the number of processes that neurons and synapses of so many kinds need", processes, f"up to {MOST_PROCESSES}")
+        yield Finding(
+            "Lava",
+            "the number of processes that neurons and synapses of so many kinds need",
+            processes,
+            f"up to {MOST_PROCESSES}: share thresholds and leaks",
+        )
     free = shutil.disk_usage(SHM).free
     if memory > free:
-        yield Finding(str(SHM), "what Lava's channels need of it, in MiB,", memory >> 20, f"up to {free >> 20}, which are free")
+        yield Finding(str(SHM), "what Lava's channels need of it, in MiB,", memory >> 20, f"up to {free >> 20}, which are free: mount a larger one")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard != resource.RLIM_INFINITY and hard < _files(processes):
         yield Finding("Lava", f"the number of open files for {processes} processes", _files(processes), f"up to {hard}: ulimit -n")

@@ -12,6 +12,7 @@ from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Grid
 from tritspike.runtime.network.network import Inputs, Port, Scheduled
+from tritspike.runtime.network.rows import Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,8 @@ class Spikes:
 def played(program: Scheduled, inputs: Inputs, port: Port) -> NDArray[np.bool_]:
     """(windows, period, neurons) of a port, silent after the steps that have input. Raises `InputError` for another shape."""
     grid, windows, timing = program.network.by_name[port.population].grid, len(inputs), program.timing
+    if isinstance(inputs, Rows):
+        inputs.require(program)
     found = inputs.played(port.plays, grid)
     allowed = (windows, timing.steps, grids.size(grid))
     if found.shape != allowed or found.dtype != np.bool_:

@@ -12,6 +12,7 @@ from tritspike.runtime.network.inputs import played
 from tritspike.runtime.network.memory import require_stepped
 from tritspike.runtime.network.network import Inputs, Probe, Reads, Scheduled
 from tritspike.runtime.network.outcome import Outcome
+from tritspike.runtime.network.ranges import require_registers
 from tritspike.runtime.network.soundness import require_sound
 from tritspike.runtime.network.state import State, begins, require_read
 
@@ -25,6 +26,7 @@ def run(program: Scheduled, inputs: Inputs, record: bool = False) -> Outcome:
     Raises `RangeError` on any value that its register cannot hold, `ExecutorError` where it needs more memory than there is.
     """
     require_sound(program)
+    require_registers(program)
     require_stepped(program, len(inputs), record)
     return drive(_Chip(program, inputs), program, len(inputs), record)
 
@@ -127,6 +129,6 @@ class _Reader:
             if 0 <= window < self.windows:
                 self.found[window] += chip.spikes[name]
             return
-        require_read(name, chip.spikes[name], chip.membranes(name))
+        require_read(name, chip.spikes[name], chip.membranes(name), step)
         if 0 <= window < self.windows and phase == self.program.timing.period - 1:
             self.found[window] = chip.membranes(name)

@@ -1,7 +1,8 @@
-"""In which order populations see a window, and when. Graph questions are networkx's."""
+"""In which order populations see a window, and when. Harder graph questions are networkx's, which takes its time to import."""
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from tritspike.runtime.network.network import Network, Synapse
@@ -41,11 +42,34 @@ def loop(network: Network) -> tuple[str, ...] | None:
 
 
 def order(network: Network) -> tuple[str, ...]:
-    """Every population behind those that it hears without delay; of several orders the one nearest to the network's own."""
-    import networkx as nx
+    """Every population behind those that it hears without delay; of several orders the one nearest to the network's own.
 
-    rank = {p.name: n for n, p in enumerate(network.populations)}
-    return tuple(nx.lexicographical_topological_sort(undelayed(network), key=rank.__getitem__))
+    Without those in a loop, and behind one, which there is none of (`loop`).
+    """
+    names, heard = [p.name for p in network.populations], _heard(network)
+    rank, followers = {name: n for n, name in enumerate(names)}, _turned(heard)
+    waits, found = {name: len(sources) for name, sources in heard.items()}, list[str]()
+    ready = [rank[name] for name in names if not waits[name]]  # ascending, and so a heap
+    while ready:
+        found.append(names[heappop(ready)])
+        for name in followers[found[-1]]:
+            waits[name] -= 1
+            if not waits[name]:
+                heappush(ready, rank[name])
+    return tuple(found)
+
+
+def _heard(network: Network) -> dict[str, set[str]]:
+    return {p.name: {s.source for s in network.inputs(p.name) if not s.delay} for p in network.populations}
+
+
+def _turned(heard: dict[str, set[str]]) -> dict[str, list[str]]:
+    """Who hears each, of whom each hears."""
+    found: dict[str, list[str]] = {name: [] for name in heard}
+    for name, sources in heard.items():
+        for source in sources:
+            found[source].append(name)
+    return found
 
 
 def latencies(network: Network) -> dict[str, int]:

@@ -16,20 +16,34 @@ from tritspike.runtime.network.wiring import Wiring
 _LONG = 1 << 40  # steps: more than a stream lasts
 
 
-def require_ranges(program: Scheduled, error: type[TritspikeError] = RangeError) -> None:
+def require_ranges(program: Scheduled, error: type[TritspikeError] = RangeError, hint: str | None = None) -> None:
     """Raises `error` with every finding: of the compiler before a program is written, of an executor before one is run."""
     found = tuple(findings(program))
     if found:
-        raise error(listed(found))
+        raise error(listed(found), hint)
 
 
-def findings(program: Scheduled) -> Iterator[Finding]:
-    """What some input could push out of its register, and registers that hold no such number."""
+def require_registers(program: Scheduled) -> None:
+    """Raises `RangeError` where a register holds no such number, of an executor that watches the rest as it runs."""
+    found = tuple(registers(program))
+    if found:
+        raise RangeError(listed(found))
+
+
+def registers(program: Scheduled) -> Iterator[Finding]:
+    """Registers and weights that hold no such number, whatever is played."""
     for synapse in program.network.synapses:
         yield from _weights(synapse)
     for p in program.network.populations:
         if p.neuron is not None:
             yield from _registers(p, p.neuron)
+
+
+def findings(program: Scheduled) -> Iterator[Finding]:
+    """What some input could push out of its register, and registers that hold no such number."""
+    yield from registers(program)
+    for p in program.network.populations:
+        if p.neuron is not None:
             yield from _current(program, p, p.neuron)
     for probe in program.network.probes:
         if probe.reads is Reads.MEMBRANE:
@@ -53,9 +67,11 @@ def _registers(p: Population, neuron: Neuron) -> Iterator[Finding]:
     for name, (register, most) in limits.items():
         found = numbers(register)
         if found.min(initial=0) < 0 or found.max(initial=0) > most:
-            yield Finding(p.name, name, f"{found.min()}..{found.max()}", f"0..{most}")
+            low, high = found.min(), found.max()
+            yield Finding(p.name, name, int(low) if low == high else f"{low}..{high}", f"0..{most}")
     if neuron.bias is not None:
-        most_bias = int(np.abs(numbers(neuron.bias.mantissa)).max(initial=0))
+        mantissa = numbers(neuron.bias.mantissa)
+        most_bias = max(-int(mantissa.min(initial=0)), int(mantissa.max(initial=0)))  # int64 has no 2^63
         if most_bias > arith.BIAS_MANTISSA_LIMIT or not 0 <= neuron.bias.exponent <= arith.BIAS_EXPONENT_LIMIT:
             allowed = f"up to {arith.BIAS_MANTISSA_LIMIT} << 0..{arith.BIAS_EXPONENT_LIMIT}"
             yield Finding(p.name, "bias", f"{most_bias} << {neuron.bias.exponent}", allowed)
@@ -63,13 +79,13 @@ def _registers(p: Population, neuron: Neuron) -> Iterator[Finding]:
 
 def _current(program: Scheduled, p: Population, neuron: Neuron) -> Iterator[Finding]:
     """u is at most the sum of all its past, 64 * bound / (1 - keep_u/4096), and of no more steps than it lives; one input alone must fit too."""
-    worst, keep = max(abs(side) for side in program.network.input_bounds(p.name)), int(numbers(neuron.keep_u).max(initial=0))
+    worst, keep = max(program.network.input_bounds(p.name), key=abs), int(numbers(neuron.keep_u).max(initial=0))
     allowed = (
         (arith.A_LIMIT - 1) * (arith.KEEP_ALL - keep) // arith.KEEP_ALL if keep < arith.KEEP_ALL else (arith.A_LIMIT - 1) // _lives(program, neuron)
     )
-    if worst > allowed:
-        memory = f" by a current that keeps {keep}/4096 a step" if keep else ""
-        yield Finding(p.name, f"the most synaptic input that is held{memory}", worst, f"up to {allowed}")
+    if abs(worst) > allowed:
+        memory = f" into a current that keeps {keep}/4096 a step" if keep else ""
+        yield Finding(p.name, f"the most synaptic input that spikes can bring{memory}", worst, f"-{allowed}..{allowed}")
 
 
 def _lives(program: Scheduled, neuron: Neuron) -> int:
@@ -81,9 +97,10 @@ def _membrane(program: Scheduled, p: Population) -> Iterator[Finding]:
     assert p.neuron is not None
     high, low = program.network.input_bounds(p.name)
     steps, vth = _lives(program, p.neuron), int(numbers(p.neuron.vth).min())
+    lasting = f"in {steps} steps" if steps < _LONG else "in a stream without resets"
     for total, limit, what in ((high, vth, "fire"), (-low, arith.V_LIMIT // arith.ONE, "saturate")):
         if total * steps > limit:
-            yield Finding(p.name, f"the most that a membrane which is read may gather and not {what}", total * steps, f"up to {limit}")
+            yield Finding(p.name, f"what spikes can gather {lasting} in a membrane that is read", total * steps, f"up to {limit}, not to {what}")
 
 
 def forgets(program: Scheduled, p: Population) -> bool:

@@ -66,10 +66,11 @@ def _kept(state: Ints, keep: Ints | int) -> Ints | int:
     return arith.decay(state, keep)
 
 
-def require_read(name: str, spikes: Bools, membranes: Ints) -> None:
+def require_read(name: str, spikes: Bools, membranes: Ints, step: int | None = None) -> None:
     """Raises `RangeError` where a neuron fired, or left its register, whose membrane is read."""
     if spikes.any() or (membranes <= -arith.V_LIMIT).any():
-        raise RangeError(f"{name}: its membranes are read, and one {'fired' if spikes.any() else 'saturated'}")
+        at = "" if step is None else f" at step {step}"
+        raise RangeError(f"{name}: its membranes are read, and one {'fired' if spikes.any() else 'saturated'}{at}")
 
 
 def begins(timing: Timing, resets: Resets, window: int, phase: int) -> bool:

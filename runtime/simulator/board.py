@@ -16,6 +16,7 @@ from tritspike.runtime.network.literal import drive, of_line, when
 from tritspike.runtime.network.memory import require_stepped
 from tritspike.runtime.network.network import Inputs, Network, Scheduled, Synapse
 from tritspike.runtime.network.outcome import Bools, Ints, Outcome
+from tritspike.runtime.network.ranges import require_registers
 from tritspike.runtime.network.soundness import require_sound
 from tritspike.runtime.network.state import State, begins
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 def run(mapping: Mapping, inputs: Inputs, record: bool = False) -> Outcome:
     """Play all windows back to back through a mapped network; all that is read and all spikes are `literal.run`'s. Raises `RangeError` as it does."""
     require_sound(mapping.program)
+    require_registers(mapping.program)
     require_stepped(mapping.program, len(inputs), record)
     _require_covered(mapping)
     return drive(_Board(mapping, inputs), mapping.program, len(inputs), record)

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import planted
 import pytest
 import random_checkpoint
 from command import ROOT
@@ -15,6 +16,7 @@ from command import ROOT
 import tritspike as ts
 from tritspike import names
 from tritspike.compiler.lower import lower
+from tritspike.runtime import tables
 from tritspike.runtime.errors import CheckpointError, FileError, InputError, MismatchError
 from tritspike.runtime.host import batches
 from tritspike.runtime.host import file as program_file
@@ -112,18 +114,11 @@ def test_lower_is_the_compiler_s(checkpoint):
 
 def test_verify_says_what_is_equal_and_raises_what_is_not(model, monkeypatch):
     found = ts.verify(model, TEXTS)
-    assert (found.executors, found.samples, found.populations) == (("reference", "fast"), 4, len(model.program.populations))
+    assert (found.executors, found.samples, found.populations) == (("reference", "fast"), 4, len(model.program.network.populations))
     assert found.cells > 0 and str(found).startswith("equal: reference == fast on 4 samples")
     assert ts.verify(model, random=3).samples == 3
-    real = batches.EXECUTORS["reference"]
-
-    def wrong(*args, **more):
-        result = real(*args)
-        result.spikes["layer.0.output"][0] ^= 0x80
-        return result
-
-    monkeypatch.setitem(batches.EXECUTORS, "fast", wrong)
-    with pytest.raises(MismatchError, match=r"layer\.0\.output"):
+    planted.replaced(monkeypatch, "fast", planted.flipped("layer.0.output"))
+    with pytest.raises(MismatchError, match=r"^sample 0, step 0, layer\.0\.output\[0\]: reference \d != fast \d$"):
         ts.verify(model, TEXTS)
 
 
@@ -166,7 +161,8 @@ def test_the_two_kinds_of_models_name_what_each_is_for(model, language_model):
 def test_a_program_prints_as_a_few_lines_and_shows_as_a_table(model):
     assert 3 <= len(str(model.program).splitlines()) <= 6 and len(repr(model.program)) < 120
     shown = model.program._repr_html_()
-    assert shown.count("<tr>") == len(model.program.populations) + 1 and all(p.name in shown for p in model.program.populations)
+    assert shown.count("<tr>") == len(tables.rows(model.program.scheduled)) + 1
+    assert all(p.name in shown or ".relay." in p.name for p in model.program.network.populations)
     assert repr(model).startswith("<Model ")
 
 

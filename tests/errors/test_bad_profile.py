@@ -151,7 +151,7 @@ def test_too_many_neurons_at_any_length(shell, tmp_path):
 def test_too_many_synapses(shell, tmp_path):
     folder = random_checkpoint.write(tmp_path / "dense", layers=1, hidden=64, ffn=64, max_length=1, weights="binary")
     program = lower(folder, "loihi2")
-    needed = sum(program.synapse_count(s) for s in program.synapses)
+    needed = sum(s.wiring.count(*program.network.grids(s)) for s in program.network.synapses)
     expected = f"tiny: {needed} synapses needed, 4096 available (hint: a smaller model or --profile loihi2)"
     assert needed > 2 * 64 * 64 and program.neurons() < 1024
     assert shell.lowering_refusal(folder, "--profile", "tiny") == expected
@@ -164,7 +164,7 @@ NARROW = [
     ("bias_mantissa_bits", 4, {"layer.0.query.bias": [-17, 1]}, "layer.0.query: bias mantissa is 17, the chip holds up to 15"),
     ("bias_exponent_max", 2, {"layer.0.query.bias": [4095 << 3, 0]}, "layer.0.query: bias exponent is 3, the chip holds up to 2"),
     ("weight_bits", 4, {"layer.0.query.gain": [-8, 1]}, "layer.0.query: weight from x is 8, the chip holds up to 7"),
-    ("weight_exponent_max", 2, {"layer.0.query.bias": [127 << 9, 0]}, "layer.0.query: weight exponent from pad is 3, the chip holds up to 2"),
+    ("weight_exponent_max", 2, {"layer.0.query.bias": [127 << 9, 0]}, "layer.0.query: weight exponent from mask is 3, the chip holds up to 2"),
 ]
 
 

@@ -6,6 +6,7 @@ import json
 import pickle
 
 import numpy as np
+import planted
 import pytest
 from command import LOWER, RUNTIME, message, spawn
 from program_json import described, store
@@ -16,6 +17,7 @@ from tritspike.runtime.files import write_tensors
 from tritspike.runtime.host import file as program_file
 
 NOT_WHOLE = "not a whole safetensors file ({size} bytes): truncated or damaged"
+READ = "tritspike-program version 3 or tritspike-program version 2"
 COMMANDS = [("inspect",), ("classify", "w1"), ("verify", "--executor", "fast"), ("glue", "--task", "sst2", "--data", "nowhere")]
 
 
@@ -93,11 +95,14 @@ def test_other_safetensors_file(metadata, program, shell):
     assert shell.refusal(RUNTIME, "inspect", program) == f"{program}: a safetensors file, but not a tritspike program"
 
 
-@pytest.mark.parametrize("changes, found", [({"version": 1}, "tritspike-program version 1"), ({"format": "loom"}, "loom version 2")])
+@pytest.mark.parametrize(
+    "changes, found",
+    [({"version": 1}, "tritspike-program version 1"), ({"version": 4}, "tritspike-program version 4"), ({"format": "loom"}, "loom version 3")],
+)
 def test_other_version(changes, found, program, shell):
     arrays, raw = described(program)
     store(program, arrays, raw | changes, "0" * 64)
-    assert shell.refusal(RUNTIME, "inspect", program) == f"{program}: {found}, this runtime reads tritspike-program version 2"
+    assert shell.refusal(RUNTIME, "inspect", program) == f"{program}: {found}, this runtime reads {READ}"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +110,7 @@ def test_other_version(changes, found, program, shell):
     [
         ({}, "it has no 'program'"),
         ({"program": "{}"}, "it has no 'format'"),
-        ({"program": json.dumps({"format": "tritspike-program", "version": 2})}, "it has no 'sha256'"),
+        ({"program": json.dumps({"format": "tritspike-program", "version": 3})}, "it has no 'sha256'"),
         ({"program": "{"}, "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
     ],
 )
@@ -161,7 +166,7 @@ def test_text_that_is_not_unicode(program, shell):
 
 
 def test_unknown_executor(program, shell):
-    expected = "executor 'loihi' is unknown (hint: one of fast, reference, lava)"
+    expected = "executor 'loihi' is unknown (hint: one of fast, reference, lava, partitioned)"
     assert shell.refusal(RUNTIME, "verify", program, "--executor", "fast,loihi") == expected
 
 
@@ -193,15 +198,7 @@ def test_interrupt(program, shell, monkeypatch):
 
 def test_a_program_that_two_executors_disagree_on(program, shell, monkeypatch):
     """`verify` says where on stdout and ends with 1."""
-    from tritspike.runtime.host import batches
-    from tritspike.runtime.simulator import reference
-
-    def wrong(*args):
-        result = reference.run(*args)
-        result.spikes["layer.0.output"][0] ^= 0x80
-        return result
-
-    monkeypatch.setitem(batches.EXECUTORS, "fast", wrong)
+    planted.replaced(monkeypatch, "fast", planted.flipped("layer.0.output"))
     code, out, err = shell.run(RUNTIME, "verify", program, "--executor", "fast")
     assert (code, err) == (1, "")
-    assert out.startswith("differs: ") and "layer.0.output" in out and out.count("\n") == 1
+    assert out.startswith("differs: sample 0, step 0, layer.0.output[0]: reference ") and out.count("\n") == 1

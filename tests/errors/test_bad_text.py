@@ -55,12 +55,12 @@ def test_a_text_without_tokens(text, executor, bare, shell):
 
 def test_tokens_that_are_none(bare):
     with pytest.raises(InputError) as found:
-        Encoder(program_file.load(bare)).samples([([4], [0]), ([], [])])
+        Encoder(program_file.load(bare)).rows([([4], [0]), ([], [])])
     assert str(found.value) == NONE
 
 
 def test_texts_are_counted_over_batches(bare, monkeypatch):
-    monkeypatch.setattr(executors, "_READ", 2)
+    monkeypatch.setattr(batches, "_READ", 2)
     assert refused_by_call(bare, ["w1"] * 5 + [""]).startswith("text 6 has no tokens")
 
 

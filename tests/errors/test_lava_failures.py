@@ -16,12 +16,13 @@ import numpy as np
 import pytest
 from command import RUNTIME
 
+from tritspike.runtime import bits
 from tritspike.runtime.errors import ExecutorError
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.kept import Kept
-from tritspike.runtime.lava import executor, stock
-from tritspike.runtime.lava.plan import plan
-from tritspike.runtime.program import Samples
+from tritspike.runtime.lava import executor, job, room, stock
+from tritspike.runtime.lava.plan import Plan, plan
+from tritspike.runtime.network.rows import Rows
 
 needs_lava = pytest.mark.skipif(not stock.installed(), reason="lava-nc is not installed")
 
@@ -30,9 +31,9 @@ def classify(program: Path) -> tuple[str, Path, str, str, str]:
     return "classify", program, "w1 w2", "--executor", "lava"
 
 
-def samples(program, count: int) -> Samples:
-    d = program.dims
-    return Samples.of(np.ones((count, program.steps, d.positions, d.hidden), np.bool_), np.full(count, d.positions))
+def rows(program, count: int) -> Rows:
+    words = bits.pack(np.ones((count * program.positions, program.steps, program.hidden), np.bool_))
+    return Rows({"x": words}, np.full(count, program.positions), program.positions)
 
 
 @pytest.fixture()
@@ -82,16 +83,16 @@ def test_a_folder_of_its_name_is_not_lava(tmp_path, monkeypatch):
 def test_too_little_shared_memory(program, shell, monkeypatch, jobs):
     asked = []
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: "found")
-    monkeypatch.setattr(executor.Plan, "shared_memory", lambda self, recorded: 300 << 20)
+    monkeypatch.setattr(Plan, "shared_memory", lambda self, recorded: 300 << 20)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: asked.append(path) or SimpleNamespace(free=(64 << 20) + 5))
     assert shell.refusal(RUNTIME, *classify(program)) == (
-        "Lava needs 300 MiB of /dev/shm, 64 MiB are free (hint: mount a larger one, or compile for a shorter --length)"
+        "/dev/shm: what Lava's channels need of it, in MiB, is 300, allowed up to 64, which are free: mount a larger one"
     )
     assert asked == [Path("/dev/shm")]
 
 
 def processes(program: Path) -> int:
-    return plan(program_file.load(program)).processes(False)
+    return plan(program_file.load(program).scheduled).processes()
 
 
 def test_too_few_files(program, shell, monkeypatch, jobs):
@@ -100,27 +101,29 @@ def test_too_few_files(program, shell, monkeypatch, jobs):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: "found")
     monkeypatch.setattr(resource, "getrlimit", lambda what: (64, wanted - 1))
     assert shell.refusal(RUNTIME, *classify(program)) == (
-        f"Lava needs {wanted} open files for {count} processes, the hard limit is {wanted - 1} (hint: ulimit -n {wanted})"
+        f"Lava: the number of open files for {count} processes is {wanted}, allowed up to {wanted - 1}: ulimit -n"
     )
 
 
 @pytest.mark.parametrize("hard", ["just enough", resource.RLIM_INFINITY])
 def test_soft_limit_on_files_is_raised(hard, program, monkeypatch):
-    fused, limits = plan(program_file.load(program)), []
-    wanted = 12 * fused.processes(True) + 128
+    count, limits = processes(program), []
+    wanted = 12 * count + 128
     hard = wanted if hard == "just enough" else hard
     monkeypatch.setattr(resource, "getrlimit", lambda what: (64, hard))
     monkeypatch.setattr(resource, "setrlimit", lambda what, pair: limits.append((what, pair)))
-    executor._preflight(fused, True)
+    room.raise_files(count)
+    assert list(room.findings(count, 0)) == []
     assert limits == [(resource.RLIMIT_NOFILE, (wanted, hard))]
 
 
 def test_too_many_processes(program, shell, monkeypatch, jobs):
     count = processes(program)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: "found")
-    monkeypatch.setattr(executor, "MOST_PROCESSES", count - 1)
+    monkeypatch.setattr(room, "MOST_PROCESSES", count - 1)
     assert shell.refusal(RUNTIME, *classify(program)) == (
-        f"Lava would need {count} processes, at most {count - 1} are started (hint: share thresholds and leaks between populations)"
+        f"Lava: the number of processes that neurons and synapses of so many kinds need is {count}, allowed up to {count - 1}"
+        ": share thresholds and leaks"
     )
 
 
@@ -160,7 +163,7 @@ def test_child_that_hangs(program, shell, child, jobs, tmp_path):
     ],
 )
 def test_time_limit_reaches_lava(arguments, program, shell, tmp_path, monkeypatch):
-    def never(program, samples, record, limit):
+    def never(program, inputs, record, limit):
         raise ExecutorError(f"limit {limit!r}")
 
     monkeypatch.setattr(executor, "run", never)
@@ -176,7 +179,8 @@ def test_time_limit_reaches_lava(arguments, program, shell, tmp_path, monkeypatc
 def test_damaged_job(program, shell, monkeypatch, jobs):
     """The real child, which finds no program in its job."""
     made = []
-    monkeypatch.setattr(executor, "_write_job", lambda job, *rest: made.append(job) or (job / "job.json").write_text("{"))
+    monkeypatch.setattr(job, "write", lambda wanted, planned, folder: made.append(folder) or (folder / "job.json").write_text("{"))
+    monkeypatch.setattr(job, "play", lambda *rest: None)
     found = shell.refusal(RUNTIME, *classify(program))
     assert found == f"Lava died with exit code 1: tritspike.runtime.errors.FileError: {made[0]}/job.json: not a JSON file: truncated or damaged"
     assert list(jobs.iterdir()) == []
@@ -196,7 +200,7 @@ def test_real_lava_that_takes_too_long(program, monkeypatch, jobs):
     monkeypatch.setattr(Kept, "run", spy)
     loaded = program_file.load(program)
     with pytest.raises(ExecutorError) as refusal:
-        executor.run(loaded, samples(loaded, 10**5), limit=1)
+        executor.run(loaded.scheduled, rows(loaded, 10**5), limit=1)
     assert str(refusal.value) == "Lava did not finish within 1 s and was killed; its last words: none (hint: raise --time-limit)"
     assert not members(seen["session"]) and not [s for s in seen["segments"] if Path(s).exists()]
     assert list(jobs.iterdir()) == []

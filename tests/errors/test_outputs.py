@@ -22,8 +22,8 @@ from tritspike.runtime import mapping
 from tritspike.runtime.commands import compare as comparing
 from tritspike.runtime.commands import deploy
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.host import batches, language
 from tritspike.runtime.host import file as program_file
-from tritspike.runtime.host import language
 
 SIZES = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=2, steps=2, max_length=6)
 NAMES = ("p.map", "p.svg", "p.tsp")  # in the order in which they are written
@@ -60,7 +60,7 @@ def _worked(*arguments, **options):
 @pytest.fixture()
 def no_work(monkeypatch):
     """Fails where a command begins to work."""
-    begins = [(lowering, "lowered_graph"), (executors, "answer"), (language, "score"), (deploy, "preflight"), (deploy, "_samples")]
+    begins = [(lowering, "lowered"), (batches, "answer"), (language, "score"), (deploy, "preflight"), (deploy, "_samples")]
     for module, name in [*begins, (comparing, "run_side")]:
         monkeypatch.setattr(module, name, _worked)
 
@@ -219,7 +219,7 @@ def test_what_lies_beside_a_program_replaces_only_its_own_kind(make, why, end, p
 def test_dumped_graphs_replace_only_dumped_graphs(place, shell, monkeypatch):
     for _ in range(2):
         assert shell.run(*_command("lower", place, place / "p.tsp"), "--dump-ir", place / "ir")[::2] == (0, "")
-    monkeypatch.setattr(lowering, "lowered_graph", _worked)
+    monkeypatch.setattr(lowering, "lowered", _worked)
     (place / "ir" / "00-frontend.txt").write_text("notes")
     found = _refusal(shell, "lower", place, place / "p.tsp", "--dump-ir", place / "ir")
     assert found.startswith(f"{place}/ir/00-frontend.txt: cannot be written: it holds something else, not a printed graph")
@@ -249,7 +249,7 @@ def test_a_set_replaces_a_set(older, place, shell):
     assert (code, err) == (0, "") and out.endswith(f"{place}/out/p.map, {place}/out/p.svg: written\n")
     found = _all(place / "out")
     assert sorted(found) == sorted(NAMES) and not found.items() & older.items()
-    mapping.load(place / "out" / "p.map", program_file.load(place / "out" / "p.tsp"))
+    mapping.load(place / "out" / "p.map", program_file.load(place / "out" / "p.tsp").scheduled)
 
 
 @pytest.mark.parametrize("fault, code, line", [(KeyboardInterrupt(), 130, "interrupted\n"), (InputError("late"), 1, "error: late\n")])
@@ -341,9 +341,9 @@ def test_killed_in_the_picture_and_at_every_rename(place, shell):
 def _require_none_or_known(new: Path, older: Path, renamed: int) -> None:
     assert sorted(p.name for p in new.iterdir() if not p.name.startswith(".")) == sorted(NAMES[:renamed])
     program = program_file.load(older / "p.tsp")
-    assert program.dims.positions == 5
+    assert program.positions == 5
     if renamed:
         with pytest.raises(InputError, match="maps another program"):
-            mapping.load(older / "p.map", program)
+            mapping.load(older / "p.map", program.scheduled)
     else:
-        mapping.load(older / "p.map", program)
+        mapping.load(older / "p.map", program.scheduled)

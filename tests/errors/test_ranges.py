@@ -11,12 +11,13 @@ from tritspike.compiler.lower import lower
 from tritspike.compiler.passes.check_capacity import CheckCapacity
 from tritspike.compiler.passes.prove_ranges import ProveRanges
 from tritspike.compiler.pipeline import DEFAULT
-from tritspike.runtime import arith
+from tritspike.runtime import arith, bits
 from tritspike.runtime.checkpoint import pack_codes
 from tritspike.runtime.errors import RangeError
-from tritspike.runtime.program import Samples
-from tritspike.runtime.simulator import fast, reference
+from tritspike.runtime.host.batches import run
+from tritspike.runtime.network.rows import Rows
 
+HINT = "(hint: smaller weights; for texts also a shorter --length, an answer from the first position alone, or a language model's head on the host)"
 UNPROVED = tuple(step for step in DEFAULT if not isinstance(step, ProveRanges | CheckCapacity))  # both bound the readout
 
 
@@ -65,31 +66,29 @@ def readout(folder, zeros: int = 0, sign: int = 1, **changes):
     )
 
 
-def worst(program) -> Samples:
-    d = program.dims
-    return Samples.of(np.ones((1, program.steps, d.positions, d.hidden), np.bool_), np.array([d.positions]))
+def worst(program) -> Rows:
+    """One text in which everything that is played fires at every step."""
+    words = bits.pack(np.ones((program.positions, program.steps, program.hidden), np.bool_))
+    return Rows({"x": words}, np.array([program.positions]), program.positions)
 
 
 def test_accumulator_overflow_is_refused(shell, tmp_path):
     found = shell.lowering_refusal(accumulator(tmp_path / "checkpoint", skip=8))
-    assert found == (
-        "layer.0.output: some input drives 131072 synaptic units into one neuron, allowed below 131072 "
-        "(hint: lower its gains, or compile for a shorter --length)"
-    )
+    assert found == f"layer.0.output: the most synaptic input that spikes can bring is 131072, allowed -131071..131071 {HINT}"
 
 
 def test_accumulator_overflow_is_real(tmp_path):
     program = lower(accumulator(tmp_path / "checkpoint", skip=8), "loihi2", UNPROVED)
-    with pytest.raises(RangeError, match=r"^layer\.0\.output: synaptic input 131072 at one neuron, allowed below 131072$"):
-        reference.run(program, worst(program))
+    with pytest.raises(RangeError, match=r"^layer\.0\.output: a current of 8388608, allowed up to 8388607$"):
+        run(program, worst(program), "reference")
 
 
 def test_accumulator_one_unit_below_is_accepted(shell, tmp_path):
     folder = accumulator(tmp_path / "checkpoint", skip=7)
     assert shell.run(LOWER, folder, "--out", tmp_path / "program.tsp")[::2] == (0, "")
     program = lower(folder, "loihi2")
-    assert program.input_bounds("layer.0.output")[0] == 131071 == arith.A_LIMIT - 1
-    assert (reference.run(program, worst(program)).logits == fast.run(program, worst(program)).logits).all()
+    assert program.network.input_bounds("layer.0.output")[0] == 131071 == arith.A_LIMIT - 1
+    assert (run(program, worst(program), "reference").logits == run(program, worst(program), "fast").logits).all()
 
 
 def test_accumulator_underflow_is_refused(shell, tmp_path):
@@ -97,26 +96,21 @@ def test_accumulator_underflow_is_refused(shell, tmp_path):
     folder = accumulator(tmp_path / "checkpoint", skip=0)
     tensors = always("attended", 1, 1) | always("hidden", 1032, 1) | always("output", 1, 1032, -127)
     random_checkpoint.write(folder, layers=1, hidden=1, heads=1, head_dim=1, ffn=1032, steps=2, max_length=1, tensors=tensors)
-    assert shell.lowering_refusal(folder) == (
-        "layer.0.output: some input drives -131128 synaptic units into one neuron, allowed below 131072 "
-        "(hint: lower its gains, or compile for a shorter --length)"
-    )
-
-
-HINT = "(hint: compile for a shorter --length, or read the first position only)"
+    found = shell.lowering_refusal(folder)
+    assert found == f"layer.0.output: the most synaptic input that spikes can bring is -131128, allowed -131071..131071 {HINT}"
 
 
 @pytest.mark.parametrize("sign, what", [(1, "fire"), (-1, "saturate")])
 def test_readout_out_of_range_is_refused(sign, what, shell, tmp_path):
-    expected = f"readout: some input makes the readout {what}: 131072 synaptic units over 64 steps, allowed 131071 {HINT}"
+    expected = f"readout: what spikes can gather in 64 steps in a membrane that is read is 131072, allowed up to 131071, not to {what} {HINT}"
     assert shell.lowering_refusal(readout(tmp_path / "checkpoint", sign=sign)) == expected
 
 
 def test_readout_would_really_fire(tmp_path):
     program = lower(readout(tmp_path / "checkpoint"), "loihi2", UNPROVED)
-    last = program.readout.latency + 64
-    with pytest.raises(RangeError, match=rf"^readout: the readout fired at step {last}; its membrane must stay within 64 \* 131071$"):
-        reference.run(program, worst(program))
+    last = program.scheduled.latency["readout"] + 64
+    with pytest.raises(RangeError, match=rf"^readout: its membranes are read, and one fired at step {last}$"):
+        run(program, worst(program), "reference")
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -132,5 +126,5 @@ def test_readout_just_inside_is_accepted(sign, how, shell, tmp_path):
 
 def test_readout_just_inside_stays_inside(tmp_path):
     program = lower(readout(tmp_path / "checkpoint", zeros=1), "loihi2")
-    found = reference.run(program, worst(program)).logits - 4 * program.host.class_bias
+    found = run(program, worst(program), "reference").logits - 4 * program.host.class_bias
     assert found.tolist() == [[64 * 511 * 4 * 64] * 2]

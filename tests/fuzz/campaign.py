@@ -24,7 +24,7 @@ from fuzz.workers import shared
 
 from tritspike.runtime.simulator import cache
 
-KINDS: dict[str, Kind] = {k.KIND.name: k.KIND for k in (program, checkpoint, tokenizer, map, profile, runs)}
+KINDS: dict[str, Kind] = {k.name: k for k in (*(m.KIND for m in (program, checkpoint, tokenizer, map, profile, runs)), program.VERSION2)}
 
 
 @dataclass(frozen=True)

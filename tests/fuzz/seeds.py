@@ -27,6 +27,7 @@ SHAPES = {  # config of a checkpoint by name, and where its head is made
     "language": (_SMALL | dict(readout="each", window=2, max_length=6), "host"),
     "language-on-chip": (_SMALL | dict(readout="each", weights="binary"), "chip"),
 }
+_TEXT = "w1 w2 w3 w4 w5 w6 w7 w8\n\nw9 unknown w0 w1\n"
 TEXTS = ("w1", "w1 w2 w3", "w5 unknown w7 w9 w11 w13 w15 w17", "", "[SEP] w1", "é\U0001f600")
 
 
@@ -34,7 +35,7 @@ def checkpoints(folder: Path) -> None:
     """A checkpoint folder for each shape, `folder/SHAPE/checkpoint`, and texts that it may be given."""
     for n, (shape, (config, _)) in enumerate(SHAPES.items()):
         random_checkpoint.write(folder / shape / "checkpoint", n, **config)
-        (folder / shape / "text.txt").write_text("w1 w2 w3 w4 w5 w6 w7 w8\n\nw9 unknown w0 w1\n")
+        (folder / shape / "text.txt").write_text(_TEXT)
         glue(folder / shape / "glue")
 
 
@@ -57,7 +58,8 @@ def is_language(folder: Path) -> bool:
 
 def classified(rng: Random, folder: Path, program: str, texts: Sequence[str]) -> tuple[Step, ...]:
     """Two texts, or a pair of them, given to both executors; `fast` may say that it does not know a structure."""
-    pairs = SHAPES[(folder / SHAPE).read_text()][0].get("task") in ("mrpc", "stsb")
+    config, _ = SHAPES.get((folder / SHAPE).read_text(), ({}, ""))
+    pairs = config.get("task") in ("mrpc", "stsb")
     given = (*texts, "--pairs") if pairs != (rng.random() < 0.05) else texts
     return tuple(
         Step(RUNTIME, ("classify", program, *given, "--executor", name), twin=name == "reference", may_refuse=name == "fast")
@@ -71,6 +73,14 @@ def programs(folder: Path) -> None:
     for shape, (_, head) in SHAPES.items():
         program_file.save(lower(folder / shape / "checkpoint", "loihi2", head=head), folder / shape / "program.tsp")
         shutil.rmtree(folder / shape / "checkpoint")
+
+
+def version2(folder: Path) -> None:
+    """Those of tests/version2, with texts."""
+    for path in (Path(__file__).resolve().parents[1] / "version2").glob("*.tsp"):
+        glue(folder / path.stem / "glue")
+        shutil.copy(path, folder / path.stem / "program.tsp")
+        (folder / path.stem / "text.txt").write_text(_TEXT)
 
 
 def maps(folder: Path) -> None:

@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+import planted
 import pytest
 from fuzz import campaign, child, judge, keep, trees, workers
 from fuzz.case import RUNTIME, Change, Done, Kind, Step
@@ -18,8 +20,6 @@ from fuzz.report import tally
 from hypothesis import settings
 
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.host import batches
-from tritspike.runtime.simulator import reference
 
 HERE = Path(__file__).parent
 CASES = 200  # of each kind
@@ -30,7 +30,7 @@ STEP = Step(RUNTIME, ("inspect", "x"))
 @pytest.fixture(scope="module")
 def found() -> str:
     """In a process of its own, which forks faster than one that has loaded torch, and has no threads."""
-    done = subprocess.run([sys.executable, HERE, "--seed", "0", "--cases", str(6 * CASES)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, HERE, "--seed", "0", "--cases", str(len(campaign.KINDS) * CASES)], capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stderr
     return done.stdout
 
@@ -123,13 +123,10 @@ def test_two_executors_that_differ_are_found(monkeypatch, tmp_path):
     """Through the whole of it: a kind's own seeds, a change that changes nothing, `verify` and `classify` with a `fast` that errs."""
     from fuzz.kinds import program
 
-    def wrong(*args, **options):
-        result = reference.run(*args[:2], record=True)
-        result.spikes["layer.0.output"][0] ^= 0x80
-        result.read[:] += 64 * (result.read < 1)
-        return result
+    def wrong(found):
+        return planted.flipped("layer.0.output")(replace(found, read={name: read + 64 * (read < 1) for name, read in found.read.items()}))
 
-    monkeypatch.setitem(batches.EXECUTORS, "fast", wrong)
+    planted.replaced(monkeypatch, "fast", wrong)
     kind = Kind("planted", program.KIND.seeds, lambda rng, folder: Change("nothing"), program.KIND.steps)
     monkeypatch.setitem(campaign.KINDS, "planted", kind)
     campaign._seeds(tmp_path / "seeds", "planted")

@@ -214,7 +214,7 @@ def one(neuron: Neuron):
     [
         (Neuron(keep=1, vth=1, keep_u=4096), "p: keep_u is 4096..4096, allowed 0..4095"),
         (Neuron(keep=0, vth=1, keep_u=1), "p: keep of neurons with a current memory is 0..0, allowed 1..4096"),
-        (Neuron(keep=4097, vth=-1), "p: vth is -1..-1, allowed 0..131071; p: keep is 4097..4097, allowed 0..4096"),
+        (Neuron(keep=4097, vth=-1), "p: vth is -1, allowed 0..131071; p: keep is 4097, allowed 0..4096"),
         (Neuron(keep=1, vth=1, bias=Bias(4096, 8)), "p: bias is 4096 << 8, allowed up to 4095 << 0..7"),
         (
             Neuron(keep=Values(("features",), np.array([0, 0, 1, 2])), vth=1, keep_u=Values(("features",), np.array([0, 9, 0, 9]))),
@@ -244,8 +244,8 @@ def test_all_that_is_refused_is_said_in_one_line(monkeypatch):
         executor.run(program, inputs)
     assert str(refused.value) == (
         "p: keep_u is 4096..4096, allowed 0..4095; "
-        "Lava: the number of processes that neurons and synapses of so many kinds need is 4, allowed up to 3; "
-        "/dev/shm: what Lava's channels need of it, in MiB, is 0, allowed up to 0, which are free; "
+        "Lava: the number of processes that neurons and synapses of so many kinds need is 4, allowed up to 3: share thresholds and leaks; "
+        "/dev/shm: what Lava's channels need of it, in MiB, is 0, allowed up to 0, which are free: mount a larger one; "
         "Lava: the number of open files for 4 processes is 176, allowed up to 100: ulimit -n"
     )
 

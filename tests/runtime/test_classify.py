@@ -19,7 +19,7 @@ from command import ROOT, RUNTIME, Shell
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime.commands import progress
-from tritspike.runtime.host import answers
+from tritspike.runtime.host import answers, batches
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.answer_lines import CSV, JSONL, TEXT, form
 from tritspike.runtime.host.answers import Answer
@@ -70,19 +70,19 @@ def varied(number: int) -> list[str]:
 
 
 def test_answers_come_in_order_from_any_executor(encoder, monkeypatch):
-    monkeypatch.setattr(executors, "_GROUP", 7)
+    monkeypatch.setattr(batches, "_GROUP", 7)
     texts = varied(300)
-    whole = executors.answer(encoder, texts, "fast").logits
+    whole = batches.answer(encoder, texts, "fast").logits
     for name, how in (("fast", How(threads=2)), ("fast", How(threads=1)), ("reference", How())):
         found = list(answers.answers(encoder, iter(texts), name, how))
         assert [a.text for a in found] == texts
         assert [list(a.logits) for a in found] == whole.tolist()
-    assert (executors.answer(encoder, texts, "reference").logits == whole).all()
+    assert (batches.answer(encoder, texts, "reference").logits == whole).all()
 
 
 def test_batches_say_what_was_read(encoder):
     texts = varied(100)
-    found = list(executors.answered(encoder, texts, "fast"))
+    found = list(batches.answered(encoder, texts, "fast"))
     tokens = [t for b in found for t in b.tokens]
     assert tokens == encoder.tokens(texts) and [n for b in found for n in b.lengths] == [len(ids) for ids, _ in tokens]
 
@@ -96,8 +96,8 @@ def test_no_more_is_read_than_is_needed(encoder):
 
 
 def test_long_texts_are_few_at_once(encoder, monkeypatch):
-    monkeypatch.setattr(executors, "_CHARACTERS", 10)
-    assert list(map(len, executors._read_at_once(["w1 w2"] * 3 + [("w1 w2", "w3 w4")] * 2))) == [2, 2, 1]
+    monkeypatch.setattr(batches, "_CHARACTERS", 10)
+    assert list(map(len, batches._read_at_once(["w1 w2"] * 3 + [("w1 w2", "w3 w4")] * 2))) == [2, 2, 1]
     assert len(list(answers.answers(encoder, ["w1 w2 w3"] * 5))) == 5
 
 

@@ -15,6 +15,7 @@ from command import LOWER, ROOT, RUNTIME, Shell, interruptible, message
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime import cli
+from tritspike.runtime.host import batches
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.told import CutText, told, told_warnings
 
@@ -167,7 +168,7 @@ def test_texts_that_are_cut_are_told_in_one_line(program, shell):
 
 
 def test_nor_are_they_told_batch_by_batch(program, shell, tmp_path, monkeypatch):
-    monkeypatch.setattr(executors, "_READ", 2)
+    monkeypatch.setattr(batches, "_READ", 2)
     two = two_texts(tmp_path)
     (two / "SST-2" / "dev.tsv").write_text("sentence\tlabel\n" + "w1 w2 w3 w4 w5 w6\t1\n" * 7)
     _, _, err = shell.run(RUNTIME, "glue", program, "--task", "sst2", "--data", two)

@@ -11,9 +11,11 @@ import random_checkpoint
 from tritspike.compiler.lower import lower
 from tritspike.runtime import bits
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.fast import run as fast
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.program import Samples
-from tritspike.runtime.simulator import cache, contracts, counting, fast, kernels, reference, timelines
+from tritspike.runtime.network import literal
+from tritspike.runtime.network.rows import Rows
+from tritspike.runtime.simulator import cache, contracts, counting, kernels, timelines
 
 
 def spikes(rows: int, steps: int, words: int) -> bits.Words:
@@ -80,25 +82,33 @@ def test_arrays_that_do_not_fit(kernel, at):
         kernel(*good[:at], wrong[at], *good[at + 1 :])
 
 
-def _wrong(samples: Samples):
-    words = samples.words.copy()
-    words[0, 0, -1] |= np.uint64(1) << np.uint64(63)
-    yield "spikes beyond the last of 16 neurons", replace(samples, words=words)
-    yield "samples: uint64", replace(samples, words=samples.words[:-1])
-    yield "samples: uint64", replace(samples, words=np.zeros((*samples.words.shape[:2], 2), np.uint64))
-    yield "samples: uint32", replace(samples, words=samples.words.astype(np.uint32))
-    yield "samples: uint64", replace(samples, positions=13)
-    yield "samples: lengths are", replace(samples, lengths=samples.lengths.astype(np.uint8))
-    yield "samples: lengths are", Samples(samples.words[:0], samples.lengths[:0], samples.positions, samples.hidden)
-    yield "samples: words are", replace(samples, words=samples.words.tolist())
-    yield "not one contiguous array", replace(samples, words=np.asfortranarray(samples.words))
-    yield "samples: lengths 0..", Samples(samples.words, np.append(samples.lengths, 0), samples.positions, samples.hidden)
+def _wrong(given: Rows):
+    def other(words) -> Rows:
+        return replace(given, words={"x": words})
+
+    words = given.words["x"]
+    loud = words.copy()
+    loud[0, 0, -1] |= np.uint64(1) << np.uint64(63)
+    yield "x: spikes beyond the last of 16 neurons", other(loud)
+    yield "x: bool of shape", other(words[:-1])
+    yield "x: bool of shape", other(np.zeros((*words.shape[:2], 2), np.uint64))
+    yield "x: bool of shape", other(words[:, :-1].copy())
+    yield "x: words are uint32 of shape", other(words.astype(np.uint32))
+    yield "x: words are list", other(words.tolist())
+    yield "x: words are uint64 of shape", other(np.asfortranarray(words))
+    yield "x: bool of shape", replace(given, positions=13)
+    yield "lengths are", replace(given, lengths=given.lengths.astype(np.uint8))
+    yield "lengths are", Rows({"x": words[:0]}, given.lengths[:0], given.positions)
+    yield r"lengths 0\.\.", replace(given, lengths=np.append(given.lengths, 0))
+    yield r"lengths 1\.\.13, allowed 1\.\.12", Rows({"x": np.zeros((14, *words.shape[1:]), np.uint64)}, np.array([13, 1]), given.positions)
+    yield "no spikes for 'x'", replace(given, words={})
+    yield "no spikes for 'x'", replace(given, words={"y": words})
 
 
 def test_samples_of_another_program_are_refused(checkpoint):
     program = lower(checkpoint, "loihi2")
-    samples = Encoder(program).samples(random_checkpoint.tokens(0, 3, 12))
-    for message, wrong in _wrong(samples):
-        for run in (fast.run, reference.run):
+    given = Encoder(program).rows(random_checkpoint.tokens(0, 3, 12))
+    for message, wrong in _wrong(given):
+        for run in (fast.run, literal.run):
             with pytest.raises(InputError, match=message):
-                run(program, wrong)
+                run(program.scheduled, wrong)

@@ -20,12 +20,13 @@ from command import RUNTIME, Shell
 from tritspike.compiler.lower import lower
 from tritspike.hw_profiles.profile import load
 from tritspike.runtime import bundle
+from tritspike.runtime.host import batches
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.lava import on_board, stock
 from tritspike.runtime.lava.board import preflight
 from tritspike.runtime.lava.delay import delay
-from tritspike.runtime.simulator import reference
+from tritspike.runtime.network.outcome import Ask
 
 STAND_IN = Path(__file__).resolve().parents[1] / "stand_in"
 VARIABLES = ("SLURM", "NOSLURM", "LOIHI_GEN", "PARTITION", "BOARD", "NXSDKHOST", "HOST_BINARY")
@@ -122,11 +123,11 @@ def test_dry_run_with_everything_present_runs_nothing(program, shell, ready, mon
 @needs_lava
 def test_a_lost_spike_is_named(program, shell, ready, monkeypatch):
     loaded = program_file.load(program)
-    samples = Encoder(loaded).samples([([1, 5, 6, 2], [0] * 4)], 4)
-    spikes = reference.run(loaded.at_length(4), samples, True).spikes[loaded.last.name]
-    sample, step, neuron = np.argwhere(np.unpackbits(spikes, axis=-1))[0]
+    rows = Encoder(loaded).rows([([1, 5, 6, 2], [0] * 4)], 4)
+    spikes = batches.run(loaded.at_length(4), rows, "reference", ask=Ask(record=True)).spikes[loaded.last.name]
+    sample, step, neuron = np.argwhere(spikes)[0]
     monkeypatch.setenv("STAND_IN_FLIP", str(neuron))
-    monkeypatch.setattr("tritspike.runtime.commands.deploy._samples", lambda o, encoder: (loaded.at_length(4), samples))
+    monkeypatch.setattr("tritspike.runtime.commands.deploy._samples", lambda o, encoder: (loaded.at_length(4), rows))
     code, out, _ = shell.run(RUNTIME, "deploy", program, "--profile", "kapoho-point", "--time-limit", "600")
     assert code == 1
     assert out.splitlines()[-1] == f"differs: sample {sample}, step {step}, layer.1.output[{neuron}]: fast 1 != board 0"
@@ -149,10 +150,10 @@ def test_the_answer_is_the_readout_s_from_the_last_layer(tmp_path):
     for readout, head in (("mean", "host"), ("first", "host"), ("each", "host"), ("each", "chip")):
         program = lower(random_checkpoint.write(tmp_path / f"{readout}-{head}", 6, readout=readout), "loihi2", head=head)
         encoder = Encoder(program)
-        samples = encoder.samples(encoder.tokens(random_checkpoint.texts(2, 4, 12)))
-        expected = reference.run(program, samples, True)
-        found = on_board.answer(program, samples, expected.spikes[program.last.name])
-        assert (found == expected.read).all() and (program.logits(found, samples.lengths) == expected.logits).all()
+        rows = encoder.rows(encoder.tokens(random_checkpoint.texts(2, 4, 12)))
+        expected = batches.run(program, rows, "reference", ask=Ask(record=True))
+        found = on_board.answer(program, rows, expected.spikes[program.last.name])
+        assert (found == expected.read).all() and (program.logits(found, rows.lengths) == expected.logits).all()
 
 
 @pytest.mark.parametrize("adapter", range(9))

@@ -16,12 +16,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.host import batches, language
 from tritspike.runtime.host import file as program_file
-from tritspike.runtime.host import language
 from tritspike.runtime.host.batches import How
 from tritspike.runtime.host.language import GrowingPredictor, Predictor, Sampler, Sampling, Score
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.simulator import reference
 
 SMALL = dict(readout="each", layers=2, hidden=16, heads=2, head_dim=4, ffn=12, steps=3, window=2, logit_scale=0.002)
 TEXT = " ".join(np.random.default_rng(5).choice(WORDS[4:], 40))
@@ -72,7 +71,7 @@ def test_a_score_is_what_the_reference_s_logits_say(tmp_path, stride, head):
     ids = encoder.tokenizer.encode(TEXT).ids[:-1]  # [CLS] and the words, without [SEP]
     nats = []
     for w in language.windows(ids, 8, stride):
-        logits = reference.run(encoder.program, encoder.samples([(w.ids, [0] * len(w.ids))])).logits[-len(w.targets) :]
+        logits = batches.run(encoder.program, encoder.rows([(w.ids, [0] * len(w.ids))]), "reference").logits[-len(w.targets) :]
         scores = logits * (0.002 / (64 * 3))
         nats += [math.log(np.exp(row - row[t]).sum()) for row, t in zip(scores, w.targets)]
     assert found.tokens == 40 == len(nats) and found.words == 40 and found.size == len(TEXT.encode())
@@ -108,7 +107,7 @@ def test_a_full_window_starts_again_from_its_last_half(tokens, window):
 def test_generating_with_kept_spikes_is_recomputing(tmp_path, length, window):
     """Through several restarts: the same logits as plain runs of the reference on what the window holds."""
     encoder = encoder_of(tmp_path / "c", max_length=length, window=window)
-    growing, plain = GrowingPredictor(encoder), Predictor(encoder, reference.run)
+    growing, plain = GrowingPredictor(encoder, "fast", How()), Predictor(encoder, "reference", How())
     ids, sampler = [5, 6, 7], Sampler(encoder.program, Sampling(temperature=1.0, seed=3))
     for _ in range(4 * length + 3):
         found = growing.next(ids)
@@ -193,9 +192,9 @@ def test_what_is_generated_is_printed_as_it_is_found(program, shell, monkeypatch
 
 def test_the_text_ends_with_a_special_token(tmp_path):
     encoder = encoder_of(tmp_path / "c")
-    first = list(language.generate(GrowingPredictor(encoder), [5], 5, Sampler(encoder.program, Sampling())))
+    first = list(language.generate(GrowingPredictor(encoder, "fast", How()), [5], 5, Sampler(encoder.program, Sampling())))
     encoder.tokenizer.library.add_special_tokens([WORDS[first[0]]])
-    assert list(language.generate(GrowingPredictor(encoder), [5], 5, Sampler(encoder.program, Sampling()))) == []
+    assert list(language.generate(GrowingPredictor(encoder, "fast", How()), [5], 5, Sampler(encoder.program, Sampling()))) == []
 
 
 def test_verify_reads_a_text_file(program, shell, tmp_path):

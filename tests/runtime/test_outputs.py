@@ -173,7 +173,7 @@ HOLDS = {
     "an archive": lambda p: p.write_bytes(b"PK\3\4" + bytes(26) + b"archive/data.pkl"),
     HISTORY: lambda p: p.write_bytes(b"SQLite format 3\0" + bytes(84)),
     REPORT: lambda p: p.write_text('\n {"accuracy": 1}'),
-    GRAPH: lambda p: p.write_text("graph sst2 steps=4"),
+    GRAPH: lambda p: p.write_text("network Windows(steps=4)"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 
 import numpy as np
@@ -9,14 +10,16 @@ import pytest
 import random_checkpoint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from program_json import described, named
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime.checkpoint import pack_codes
+from tritspike.runtime.host import batches
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.simulator import fast, reference
-from tritspike.runtime.wiring import Along, Matrix, Pool, Shift
+from tritspike.runtime.network.outcome import Ask
+from tritspike.runtime.network.wiring import Dense, Join
 
 SMALL = dict(layers=1, hidden=6, heads=2, head_dim=3, ffn=5, steps=3, max_length=4)
 
@@ -29,7 +32,16 @@ def again(program, path):
 def same(a, b) -> bool:
     """Two wirings, field by field."""
     assert type(a) is type(b)
-    return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in vars(a) | vars(b))
+    fields = {f.name for f in dataclass_fields(a)}
+    return all(np.array_equal(x, y) if isinstance(x, np.ndarray) else x == y for x, y in ((getattr(a, n), getattr(b, n)) for n in fields))
+
+
+def wirings(program):
+    return {s.name: s.wiring for s in program.network.synapses}
+
+
+def dense(program):
+    return {name: wiring for name, wiring in wirings(program).items() if isinstance(wiring, Dense)}
 
 
 @pytest.mark.parametrize("weights", ["ternary", "binary"])
@@ -40,18 +52,19 @@ def test_every_wiring_is_read_as_it_was_written(weights, readout, head, tmp_path
     folder = random_checkpoint.write(tmp_path / "c", 1, weak, weights=weights, readout=readout, window=2, **SMALL)
     program = lower(folder, "loihi2", head=head)
     found = again(program, tmp_path / "p.tsp")
-    assert {type(s.wiring) for s in program.synapses} >= {Along, Matrix, Shift} | ({Pool} if readout in ("mean", "first") else set())
-    assert [s.name for s in found.synapses if not same(s.wiring, program.by_synapse[s.name].wiring)] == []
+    assert {type(wiring) for wiring in wirings(program).values()} == {Dense, Join}
+    assert [name for name, wiring in wirings(found).items() if not same(wiring, wirings(program)[name])] == []
     assert program_file.to_bytes(found) == (tmp_path / "p.tsp").read_bytes()
-    samples = Encoder(program).samples(random_checkpoint.tokens(0, 3, 4))
-    require_equal(program, reference.run(program, samples, True), fast.run(found, samples, True), ("written", "read"))
+    rows, ask = Encoder(program).rows(random_checkpoint.tokens(0, 3, 4)), Ask(record=True)
+    written, read = batches.run(program, rows, "reference", ask=ask), batches.run(found, rows, "fast", ask=ask)
+    require_equal(program, written, read, ("written", "read"))
 
 
-def changed(program, **codes):
-    """The program with other codes in the synapses of these names, dots for underscores."""
-    return replace(
-        program, synapses=tuple(replace(s, wiring=replace(s.wiring, codes=codes[s.name])) if s.name in codes else s for s in program.synapses)
-    )
+def changed(program, what, values):
+    """The program with other `what` (codes or gains) in the synapses of these names."""
+    network = program.network
+    some = tuple(replace(s, wiring=replace(s.wiring, **{what: values[s.name]})) if s.name in values else s for s in network.synapses)
+    return replace(program, scheduled=replace(program.scheduled, network=replace(network, synapses=some)))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
@@ -60,33 +73,34 @@ def test_any_codes(tmp_path_factory, weights, most, seed):
     folder = tmp_path_factory.mktemp("any")
     program = lower(random_checkpoint.write(folder / "c", 1, weights=weights, **SMALL), "loihi2")
     rng = np.random.default_rng(seed)
-    codes = {s.name: rng.integers(-most, most + 1, s.wiring.codes.shape).astype(np.int8) for s in program.synapses if isinstance(s.wiring, Matrix)}
-    gains = {s.name: np.ones_like(s.wiring.gain) for s in program.synapses if isinstance(s.wiring, Matrix)}
-    other = changed(program, **codes)
-    other = replace(other, synapses=tuple(replace(s, wiring=replace(s.wiring, gain=gains[s.name])) if s.name in gains else s for s in other.synapses))
+    codes = {name: rng.integers(-most, most + 1, wiring.codes.shape).astype(np.int8) for name, wiring in dense(program).items()}
+    gains = {name: np.ones_like(wiring.gain) for name, wiring in dense(program).items()}
+    other = changed(changed(program, "codes", codes), "gain", gains)
     found = again(other, folder / "p.tsp")
-    assert all(np.array_equal(found.by_synapse[name].wiring.codes, c) for name, c in codes.items())
+    assert all(np.array_equal(dense(found)[name].codes, c) for name, c in codes.items())
     assert program_file.digest(found) == program_file.digest(other)
 
 
 def test_the_digest_is_of_what_is_computed(tmp_path):
     """A zero among binary codes is neither the 1 nor the -1 that one bit would make of it."""
     program = lower(random_checkpoint.write(tmp_path / "c", 1, weights="binary", **SMALL), "loihi2")
-    name = next(s.name for s in program.synapses if isinstance(s.wiring, Matrix))
-    codes = program.by_synapse[name].wiring.codes
+    name, wiring = next(iter(dense(program).items()))
+    codes = wiring.codes
     found = set()
     for value in (-1, 0, 1):
         put = codes.copy()
         put[0, 0] = value
-        found.add(program_file.digest(changed(program, **{name: put})))
+        found.add(program_file.digest(changed(program, "codes", {name: put})))
     assert len(found) == 3
 
 
-def test_programs_of_before_are_read(tmp_path):
-    """Version 2 as it was written until now: packed as the host says; the same bytes come out."""
-    program = lower(random_checkpoint.write(tmp_path / "c", 1, weights="binary", **SMALL), "loihi2")
-    arrays = program_file._arrays(program)
-    names = [n for n in arrays if n.startswith("codes.")]
-    assert names and all(arrays[n].dtype == np.uint8 for n in names)
-    s = next(s for s in program.synapses if isinstance(s.wiring, Matrix))
-    assert np.array_equal(arrays[f"codes.{s.name}"], pack_codes(s.wiring.codes, "binary"))
+@pytest.mark.parametrize("weights", ["ternary", "binary"])
+def test_codes_are_packed_where_the_packing_can_say_them(weights, tmp_path):
+    """As a checkpoint packs its own: one or two bits a code."""
+    program = lower(random_checkpoint.write(tmp_path / "c", 1, weights=weights, **SMALL), "loihi2")
+    again(program, tmp_path / "p.tsp")
+    arrays, body = described(tmp_path / "p.tsp")
+    for name, wiring in dense(program).items():
+        stored = named(body["synapses"], name)["wiring"]["codes"]
+        assert (stored["weights"], stored["columns"]) == (weights if np.abs(wiring.codes).min() else "ternary", wiring.codes.shape[1])
+        assert np.array_equal(arrays[stored["packed"]], pack_codes(wiring.codes, stored["weights"]))

@@ -13,9 +13,9 @@ from command import ROOT
 
 from tritspike.commands import COMMANDS
 from tritspike.compiler.lower import lower
+from tritspike.runtime.fast import run as fast
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.simulator import fast
 
 HEAVY = ("numpy", "scipy", "numba", "sklearn", "matplotlib", "networkx", "torch", "lava", "rich", "tokenizers")
 _SEEN = """
@@ -65,7 +65,8 @@ def test_many_are_answered_by_compiled_kernels(program, tmp_path):
 
 def test_it_does_not_matter_which(program):
     loaded = program_file.load(program)
-    samples = Encoder(loaded).samples(Encoder(loaded).tokens(["w1 w2 w3", "w4"]))
-    found = [fast.run(loaded, samples, record=True, plainly=plainly) for plainly in (True, False)]
-    assert (found[0].logits == found[1].logits).all()
+    rows = Encoder(loaded).rows(Encoder(loaded).tokens(["w1 w2 w3", "w4"]))
+    found = [fast.run(loaded.scheduled, rows, record=True, plainly=plainly) for plainly in (True, False)]
+    assert found[0].read.keys() == found[1].read.keys() == {loaded.probe.name}
+    assert all((found[0].read[name] == found[1].read[name]).all() for name in found[0].read)
     assert all((found[0].spikes[name] == found[1].spikes[name]).all() for name in found[0].spikes)

@@ -17,15 +17,17 @@ from numba.core.registry import cpu_target
 import random_checkpoint
 from tritspike.compiler.lower import lower
 from tritspike.runtime.host.compare import require_equal
-from tritspike.runtime.simulator import fast, kernels, reference  # kernels: or numpy does so little work
+from tritspike.runtime.fast import run as fast
 from tritspike.runtime.host.text import Encoder
+from tritspike.runtime.network import literal
+from tritspike.runtime.simulator import kernels  # or numpy does so little work
 
 _, cpu, features = cpu_target.target_context.codegen().magic_tuple()
 assert (cpu, "+avx512f" in features) == (sys.argv[1], False), (cpu, features)
 for seed, changes in ((0, {}), (1, dict(weights="binary", ffn=600, hidden=96)), (2, dict(causal=True, readout="each"))):
     program = lower(random_checkpoint.write(Path(sys.argv[2]) / str(seed), seed, **changes), "kapoho-point")
-    samples = Encoder(program).samples(random_checkpoint.tokens(seed, 4, 12))
-    expected, got = (run(program, samples, record=True) for run in (reference.run, fast.run))
+    rows = Encoder(program).rows(random_checkpoint.tokens(seed, 4, 12))
+    expected, got = (program.result(rows, run(program.scheduled, rows, record=True)) for run in (literal.run, fast.run))
     require_equal(program, expected, got, ("reference", "fast"))
 """
 

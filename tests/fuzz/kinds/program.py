@@ -1,4 +1,4 @@
-"""Program files (.tsp): every field and array changed with the checksum made anew, and every byte without."""
+"""Program files (.tsp), as they are written and as version 2 was: fields and arrays changed with the checksum made anew, bytes without."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from fuzz import containers, registers, seeds, trees
+from fuzz import containers, registers, registers2, seeds, trees
 from fuzz.case import RUNTIME, Change, Kind, Step
 from fuzz.kinds import tokenizer
 from fuzz.seeds import TEXTS
@@ -47,10 +47,11 @@ def _changed(rng: Random, path: Path, arrays: containers.Arrays, outer: dict[str
     if kind < 0.06:
         said.append(_renamed(rng, described, arrays))
     elif kind < 0.12:
-        described["front"]["tokenizer"], more = tokenizer.text_changed(rng, described["front"]["tokenizer"])
+        front = described["front"] if described["version"] == 2 else described["host"]["front"]
+        front["tokenizer"], more = tokenizer.text_changed(rng, front["tokenizer"])
         said.append(more)
     elif kind < 0.6:
-        said.append(registers.changed(rng, described, arrays))
+        said.append((registers2 if described["version"] == 2 else registers).changed(rng, described, arrays))
     if 0.55 < kind < 0.85:
         described, more = trees.mutated(rng, described)
         said += more
@@ -65,10 +66,10 @@ def _changed(rng: Random, path: Path, arrays: containers.Arrays, outer: dict[str
 
 def _renamed(rng: Random, described: dict[str, Any], arrays: containers.Arrays) -> str:
     """One name changed wherever it stands, so that everything still belongs together; or one shape changed on both sides."""
-    records = described["populations"] + described["synapses"]
+    records = [record for part in ("populations", "synapses", "ports", "probes") for record in described.get(part, [])]
     old, new = rng.choice(records)["name"], rng.choice(trees.STRINGS)
     for record in records:
-        record.update({key: new for key in ("name", "source", "target") if record.get(key) == old})
+        record.update({key: new for key in ("name", "source", "target", "population") if record.get(key) == old})
     for name in [n for n in arrays if n.split(".", 1)[-1] == old]:
         arrays[f"{name.split('.', 1)[0]}.{new}"[:2000].encode(errors="replace").decode()] = arrays.pop(name)
     return f"{old} renamed to {new[:20]!r} everywhere"
@@ -96,3 +97,4 @@ def _language(rng: Random) -> tuple[Step, ...]:
 
 
 KIND = Kind("program", seeds.programs, change, steps)
+VERSION2 = Kind("version2", seeds.version2, change, steps)
