@@ -50,10 +50,10 @@ class Growing:
         Raises `InputError` beyond the length, and for words that are no rows of this program.
         """
         new = self._text(dict(words), len(next(iter(words.values()))))
-        new.require(self.program)
         first, last = self.length, self.length + len(new.window)
         if last > self.positions:
             raise InputError(f"{last} tokens in a window of {self.positions}", "restart")
+        new.require(self.program)
         for name, some in played(self.program, self.plan, words).items():
             self.kept[name][first:last] = some
         for stage in self.plan.stages:
