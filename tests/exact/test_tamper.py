@@ -83,16 +83,27 @@ def rows_of(program: Program, lengths: list[int], seed: int) -> Rows:
     return Encoder(program).rows([(rng.integers(0, len(program.host.front.token), n).tolist(), [0] * n) for n in lengths])
 
 
-@pytest.mark.parametrize("kind", SMALL)
-def test_small_programs(kind, tmp_path):
+def small(kind: str, folder: Path, step: int) -> None:
     config = SMALL[kind]
-    program = lower(random_checkpoint.write(tmp_path / "c", 5, **config), "loihi2")
-    counts = check(program, rows_of(program, [config["max_length"], 1, 3], 1))
+    program = lower(random_checkpoint.write(folder / "c", 5, **config), "loihi2")
+    counts = check(program, rows_of(program, [config["max_length"], 1, 3], 1), step)
     for name in ("lava", "partitioned"):
         assert sum(n for (_, how), n in counts[name].items() if how == "equal") > sum(counts[name].values()) / 3
     for register in COMPUTED:
         assert counts["fast"][register, "equal"] > 0, register
-    assert counts["fast"]["resets", "equal"] and counts["fast"]["resets", "refused"]  # a relay's is proved not to matter, a membrane's does
+    assert counts["fast"]["resets", "equal"] and counts["fast"]["latency", "refused"]
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_small_programs_here_and_there(kind, tmp_path):
+    """Every 7th change; `make test-all` makes all of them."""
+    small(kind, tmp_path, 7)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", SMALL)
+def test_small_programs(kind, tmp_path):
+    small(kind, tmp_path, 1)
 
 
 @pytest.mark.parametrize("kind", SHIPPED)
