@@ -53,11 +53,6 @@ def rows() -> Rows:
     return Rows({"x": bits.pack(rng.random((int(lengths.sum()), 4, 12)) < 0.4)}, lengths, 5)
 
 
-def of_texts(samples) -> Rows:
-    """What an encoder of texts makes, as a network's inputs."""
-    return Rows({"x": samples.words}, samples.lengths, samples.positions)
-
-
 def literally_counted(program, spikes) -> Activity:
     """Every synapse of every neuron looked at."""
     totals = {name: found.sum((0, 1)) for name, found in spikes.items()}
