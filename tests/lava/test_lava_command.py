@@ -112,7 +112,7 @@ def test_check_runs_a_program(shell):
     code, out, err = shell.run(RUNTIME, "lava", "check", "--time-limit", "300")
     assert (code, err) == (0, "") and "missing" not in out
     assert f"present  numpy: {np.__version__}" in out.splitlines()
-    assert out.splitlines()[-1] == "present  a run: 7,728 (neuron, step) cells are those of the reference"
+    assert out.splitlines()[-1] == "present  a run: 1,968 (neuron, step) cells are those of the reference"
 
 
 @needs_lava
