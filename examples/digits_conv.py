@@ -57,7 +57,7 @@ def main(float_steps=300, integer_steps=100):
         same = bool((64 * model.digit.totals(model.hidden(shown)).numpy() == read).all())
     accuracy = float((read.argmax(1) == truth).mean())
     print(f"{program!r}: accuracy {accuracy:.4f} on {len(held)} digits that it was not trained on; torch's integers equal: {same}")
-    print(tn.verify(program, {"x": played["x"][:20]}, executors=sorted(set(tn.EXECUTORS) - {"reference"})))
+    print(tn.verify(program, {"x": played["x"][:20]}, executors=["fast", "lava"]))
     return accuracy, same
 
 
