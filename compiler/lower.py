@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,12 +75,11 @@ def lowered(
     """`lower`, and the profile that it is for: of `auto` the smallest board on which it can be mapped, and how it lies there."""
     found = source(checkpoint, length, head)
     names = pipeline.dumped(passes)
-    first = [step for step in passes if not step.on_profile]
+    first = list(takewhile(lambda step: not step.on_profile, passes))  # what comes behind a pass on the board stays there
     state = pipeline.go_on(Lowering(network=found.network, timing=found.timing), None, first, dump, names[: len(first) + 1])
     alone = state.scheduled()
     board, packed = _board(profile, alone)
-    last = [step for step in passes if step.on_profile]
-    state = pipeline.go_on(state, board, last, dump, names[len(first) :])
+    state = pipeline.go_on(state, board, passes[len(first) :], dump, names[len(first) :])
     same = state.network is alone.network
     program = Program(scheduled=alone if same else state.scheduled(), host=found.host, profile=board.name)
     require_sound(program, "after the last pass", VerifyError)

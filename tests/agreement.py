@@ -4,23 +4,44 @@ from __future__ import annotations
 
 from functools import partial
 
-import lava_inline
+import lava_network
 import numpy as np
 import torch
 
 from tritspike.models.data import Corpus, pack
 from tritspike.models.load import load_language_model, load_student
+from tritspike.runtime.fast.run import run as fast
 from tritspike.runtime.host.compare import require_equal
+from tritspike.runtime.host.program import Program, Result
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.simulator import fast, reference
+from tritspike.runtime.network import literal
+from tritspike.runtime.network.rows import Rows
+
+RUNS = {
+    "reference": partial(literal.run, record=True),
+    "fast": partial(fast, record=True, plainly=False),
+    "plain": partial(fast, record=True, plainly=True),
+    "lava": lava_network.run,
+}
 
 
-def all_agree(path, program, tokens):
+def found(name: str, program: Program, rows: Rows) -> Result:
+    """By one of `RUNS`, with every spike."""
+    return program.result(rows, RUNS[name](program.scheduled, rows))
+
+
+def executors_agree(program: Program, rows: Rows) -> Result:
     """What the reference found, after every other executor has found the same."""
-    samples = Encoder(program).samples(tokens)
-    expected = reference.run(program, samples, record=True)
-    for name, run in (("fast", fast.run), ("plain", partial(fast.run, plainly=True)), ("lava", lava_inline.run)):
-        require_equal(program, expected, run(program, samples, record=True), ("reference", name))
+    expected = found("reference", program, rows)
+    for name in RUNS:
+        if name != "reference":
+            require_equal(program, expected, found(name, program, rows), ("reference", name))
+    return expected
+
+
+def all_agree(path, program: Program, tokens) -> Result:
+    """The same, and torch of the checkpoint at `path` too."""
+    expected = executors_agree(program, Encoder(program).rows(tokens))
     _torch_agrees(path, program, tokens, expected)
     return expected
 
@@ -37,10 +58,9 @@ def _torch_agrees(path, program, tokens, expected):
     assert total.long().tolist() == expected.logits.tolist()
     for n, probe in enumerate(probes):
         for name in ("query", "key", "value", "context", "attended", "hidden", "output") if n else ("x",):
-            population = program.by_name[f"layer.{n - 1}.{name}" if n else name]
-            ours = np.unpackbits(expected.spikes[population.name], axis=-1, count=program.size(population))
-            ours = ours.reshape(len(tokens), program.steps, program.dims.positions, -1)
+            population = f"layer.{n - 1}.{name}" if n else name
+            ours = expected.spikes[population].reshape(len(tokens), program.steps, program.positions, -1)
             theirs = probe[name].float().numpy()
             grid = ours[batch.sentence.numpy(), :, batch.positions.numpy()].swapaxes(0, 1)
-            assert (grid == theirs).all(), (population.name, np.argwhere(grid != theirs)[0])
-            assert ours.sum() == theirs.sum(), f"{population.name} fires at a padded position"
+            assert (grid == theirs).all(), (population, np.argwhere(grid != theirs)[0])
+            assert ours.sum() == theirs.sum(), f"{population} fires at a padded position"

@@ -1,12 +1,11 @@
 """Lava's own model classes driven in one process, without its runtime: each process model gets ports that are plain arrays.
 
-The plan is the product's; so are the constructor arguments, through the very processes that `runtime.lava.scheduled.processes` makes.
+The plan is the product's; so are the constructor arguments, through the very processes that `runtime.lava.processes` makes.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from lava_inline import Port
 
 from tritspike.runtime.lava.plan import Plan, plan
 from tritspike.runtime.lava.processes import neurons, synapses
@@ -20,6 +19,19 @@ from lava.proc.lif.process import LIFReset
 from lava.proc.sparse.models import PySparseModelBitAcc
 
 _TYPES = {"u": np.int32, "v": np.int32, "bias_mant": np.int16, "bias_exp": np.int16}  # Lava's own; du, dv and vth it leaves as they are
+
+
+class Port:
+    """Holds what was sent, gives what it holds."""
+
+    def __init__(self, size):
+        self.data = np.zeros(size, np.int32)
+
+    def send(self, data):
+        self.data = np.asarray(data).astype(np.int32)
+
+    def recv(self):
+        return self.data
 
 
 def model(process):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network.network import Network, Population, Probe, Reads, Scheduled
+from tritspike.runtime.network.network import Network, Population, Probe, Scheduled
 from tritspike.runtime.network.outcome import Activity, Bools, Ints, Outcome
 from tritspike.runtime.network.rows import Rows
 
@@ -98,9 +98,7 @@ class Program:
     @property
     def last(self) -> Population:
         """The last layer, whose spikes alone make the answer."""
-        if self.probe.reads is Reads.COUNT:
-            return self.answering
-        return self.network.by_name[self.network.inputs(self.answering.name)[0].source]
+        return self.network.heard_for(self.probe)
 
     @property
     def tokens(self) -> Population:

@@ -110,8 +110,12 @@ def names(grid: Grid) -> tuple[str, ...]:
 
 def extents(grid: Grid) -> dict[str, int]:
     """How many values each coordinate takes."""
-    sides = [side for axis in grid for side in ((axis.query, axis.key) if isinstance(axis, Pairs) else (axis,))]
-    return {side.name: side.size for side in sides}
+    return {side.name: side.size for side in sides(grid)}
+
+
+def sides(grid: Grid) -> list[Axis]:
+    """Its axes, both of each axis of pairs."""
+    return [side for axis in grid for side in ((axis.query, axis.key) if isinstance(axis, Pairs) else (axis,))]
 
 
 def coordinates(grid: Grid) -> Coordinates:
@@ -137,5 +141,5 @@ def at_length(grid: Grid, length: int) -> Grid:
 
 
 def grows(grid: Grid) -> bool:
-    """Whether its size depends on the length of a text."""
-    return at_length(grid, 1) != grid
+    """Whether its size depends on the length of a text, be that 1."""
+    return any(side.grows for side in sides(grid))

@@ -92,6 +92,11 @@ class Network:
         """Synapses into a population."""
         return self._inputs[target]
 
+    def heard_for(self, probe: Probe) -> Population:
+        """Whose spikes make what a probe reads: those that it counts, or that the membranes hear, of several populations the first."""
+        name = probe.population if probe.reads is Reads.COUNT else self.inputs(probe.population)[0].source
+        return self.by_name[name]
+
     def neurons(self) -> int:
         """On the chip; what a host plays does not count."""
         return sum(p.size for p in self.populations if p.neuron is not None)

@@ -10,7 +10,7 @@ import numpy as np
 from tritspike.hw_profiles.errors import Finding, TritspikeError, listed
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network.grid import Axis, Grid, Pairs
+from tritspike.runtime.network.grid import Pairs
 from tritspike.runtime.network.network import Network, Population, Reads, Scheduled, Stream
 from tritspike.runtime.network.neuron import Neuron, Register, Values
 from tritspike.runtime.network.wiring import judged
@@ -50,15 +50,15 @@ def _names(network: Network) -> Iterator[Finding]:
 
 
 def _populations(network: Network) -> Iterator[Finding]:
-    growing = {axis.size for p in network.populations for axis in _sides(p.grid) if axis.grows}
+    growing = {axis.size for p in network.populations for axis in grids.sides(p.grid) if axis.grows}
     if len(growing) > 1:
         yield Finding("network", "sizes of axes that grow", sorted(growing), "one")
     for p in network.populations:
         names = grids.names(p.grid)
         if len(set(names)) < len(names) or not all(names):
             yield Finding(p.name, "axes", ", ".join(names), "each of another name")
-        elif min((axis.size for axis in _sides(p.grid)), default=1) < 1 or grids.size(p.grid) > MOST_NEURONS:
-            yield Finding(p.name, "neurons", "x".join(str(axis.size) for axis in _sides(p.grid)), f"1..{MOST_NEURONS}")
+        elif min((axis.size for axis in grids.sides(p.grid)), default=1) < 1 or grids.size(p.grid) > MOST_NEURONS:
+            yield Finding(p.name, "neurons", "x".join(str(axis.size) for axis in grids.sides(p.grid)), f"1..{MOST_NEURONS}")
         elif any(isinstance(axis, Pairs) and axis.cells > MOST_PAIRS for axis in p.grid):
             yield Finding(p.name, "pairs", max(axis.cells for axis in p.grid), f"up to {MOST_PAIRS}")
         elif any(isinstance(axis, Pairs) and axis.causal and axis.query.size != axis.key.size for axis in p.grid):
@@ -67,15 +67,11 @@ def _populations(network: Network) -> Iterator[Finding]:
             yield from _registers(p, p.neuron)
 
 
-def _sides(grid: Grid) -> list[Axis]:
-    return [side for axis in grid for side in ((axis.query, axis.key) if isinstance(axis, Pairs) else (axis,))]
-
-
 def _registers(p: Population, neuron: Neuron) -> Iterator[Finding]:
     registers: dict[str, Register] = {"keep": neuron.keep, "vth": neuron.vth, "keep_u": neuron.keep_u}
     if neuron.bias is not None:
         registers["bias"] = neuron.bias.mantissa
-    sizes, growing = grids.extents(p.grid), {axis.name for axis in _sides(p.grid) if axis.grows}
+    sizes, growing = grids.extents(p.grid), {axis.name for axis in grids.sides(p.grid) if axis.grows}
     for what, value in registers.items():
         if not isinstance(value, Values):
             continue

@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import random_checkpoint
-from command import lower_main
+from agreement import found
+from command import LOWER, Shell, lower_main
 
 from tritspike.compiler.errors import DoesNotFit
-from tritspike.compiler.ir.graph import Lif
-from tritspike.compiler.lower import lower, lowered_graph
+from tritspike.compiler.lower import lower
 from tritspike.compiler.pipeline import DEFAULT
 from tritspike.hw_profiles.profile import HardwareProfile, load
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.simulator import fast
+from tritspike.runtime.tables import HOST, LIF, kind
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SIZES = dict(layers=1, hidden=8, heads=2, head_dim=2, ffn=6, max_length=5, steps=3, embedding_rank=4)
@@ -49,8 +49,8 @@ def test_two_lowerings_and_a_round_trip_give_the_same_bytes(folder, tmp_path):
     program_file.save(loaded, again)
     assert first.read_bytes() == second.read_bytes() == again.read_bytes()
     encoder = Encoder(loaded)
-    samples = encoder.samples(encoder.tokens(random_checkpoint.texts(1, 6, 5)))
-    assert (fast.run(loaded, samples).logits == fast.run(lower(folder, "loihi2"), samples).logits).all()
+    rows = encoder.rows(encoder.tokens(random_checkpoint.texts(1, 6, 5)))
+    assert (found("fast", loaded, rows).logits == found("fast", lower(folder, "loihi2"), rows).logits).all()
 
 
 def test_another_checkpoint_gives_other_bytes(small, tmp_path):
@@ -98,7 +98,7 @@ BINDING = {
     "threshold": {"layer.0.hidden.vth": np.array([131071], np.int32)},
     "row gain": {"layer.0.hidden.gain": np.array([3, -127, 5, 1, 1, 1], np.int8)},
     "bias": {"layer.0.hidden.bias": np.array([4095 << 7, 0, 0, 0, 0, -128], np.int32)},
-    "weight from x.relay": {"layer.0.attended.skip": np.array([127 << 7], np.int32), "layer.0.attended.gain": np.ones(8, np.int8)},
+    "weight from x.relay.4": {"layer.0.attended.skip": np.array([127 << 7], np.int32), "layer.0.attended.gain": np.ones(8, np.int8)},
     "weight from layer.0.context.and": {"layer.0.context.gain": np.array([127 << 7], np.int32)},
     "accumulator": {"layer.0.context.gain": np.array([113 << 7], np.int32)},  # times 9 positions: 130,176 of 131,071
 }
@@ -108,12 +108,72 @@ BINDING = {
 def test_explain_names_every_population_and_the_limit_that_binds(limit, tmp_path, capsys):
     sizes = SIZES | ({"max_length": 9} if limit == "accumulator" else {})
     folder = random_checkpoint.write(tmp_path / "checkpoint", tensors=BINDING[limit], **sizes)
-    found = _explained(capsys, folder)
-    graph = lowered_graph(folder, load("loihi2"))
-    printed = {name: row[0] for name, row in found.items() if name.startswith("layer.")}
-    assert printed == {op.name: str(op.vth) for op in graph.ops if isinstance(op, Lif)}
-    row = found[next(iter(BINDING[limit])).rsplit(".", 1)[0]]
+    explained, scheduled = _explained(capsys, folder), lower(folder, "loihi2").scheduled
+    printed = {name: row[0] for name, row in explained.items() if name.startswith("layer.")}
+    assert printed == {p.name: str(p.neuron.vth) for p in scheduled.network.populations if kind(scheduled, p) == LIF}
+    row = explained[next(iter(BINDING[limit])).rsplit(".", 1)[0]]
     assert row[3:5] == [limit, "1.01" if limit == "accumulator" else "1.00"]
+
+
+@pytest.fixture()
+def shell(capsys, tmp_path) -> Shell:
+    return Shell(capsys, tmp_path)
+
+
+def test_passes_by_name_and_in_order(small, shell, tmp_path):
+    every = ",".join(step.name for step in DEFAULT)
+    for name, words in (("all", every), ("spaced", every.replace(",", " , ") + ","), ("unproved", "fold-registers,assign-latencies,insert-relays")):
+        code, out, err = shell.run(LOWER, small, "--profile", "tiny", "--out", tmp_path / f"{name}.tsp", "--passes", words)
+        assert (code, err) == (0, "") and out.startswith(f"{tmp_path / name}.tsp: ")
+    shell.run(LOWER, small, "--profile", "tiny", "--out", tmp_path / "default.tsp")
+    files = {name: (tmp_path / f"{name}.tsp").read_bytes() for name in ("all", "spaced", "default", "unproved")}
+    assert files["all"] == files["spaced"] == files["default"] != files["unproved"]
+    assert {port.plays for port in program_file.load(tmp_path / "unproved.tsp").network.ports} == {"x"}
+
+
+@pytest.mark.parametrize(
+    "words, line",
+    [
+        ("fold-registers,fold", f"pass 'fold' is unknown (hint: some of {', '.join(step.name for step in DEFAULT)})"),
+        ("insert-relays", "insert-relays: requires that every population has a latency (hint: assign-latencies before it)"),
+        (
+            "fold-registers,assign-latencies",
+            "not a program yet: it is not so that every synapse takes one step (hint: insert-relays, which requires assign-latencies)",
+        ),
+        (
+            "assign-latencies,insert-relays,check-capacity,prove-ranges",
+            "check-capacity: requires that no input leaves a register (hint: prove-ranges before it)",
+        ),
+        (",", "not a program yet: it is not so that every synapse takes one step (hint: insert-relays, which requires assign-latencies)"),
+    ],
+)
+def test_passes_that_make_no_program_are_refused_in_a_line(words, line, small, shell, tmp_path):
+    assert shell.refusal(LOWER, small, "--profile", "tiny", "--out", tmp_path / "p.tsp", "--passes", words) == line
+
+
+def test_a_dump_has_the_passes_that_ran(small, shell, tmp_path):
+    words = "assign-latencies,insert-relays"
+    code, _, err = shell.run(LOWER, small, "--profile", "tiny", "--out", tmp_path / "p.tsp", "--passes", words, "--dump-ir", tmp_path / "ir")
+    assert (code, err) == (0, "")
+    texts = {p.name: p.read_text() for p in (tmp_path / "ir").iterdir()}
+    assert sorted(texts) == ["00-frontend.txt", "01-assign-latencies.txt", "02-insert-relays.txt"]
+    assert "relay" in texts["02-insert-relays.txt"] and "relay" not in texts["01-assign-latencies.txt"]
+
+
+def test_a_refused_lowering_leaves_what_it_was_up_to_its_refusal(small, shell, tmp_path):
+    words = "fold-registers,prove-ranges"
+    code, out, err = shell.run(LOWER, small, "--out", tmp_path / "p.tsp", "--passes", words, "--dump-ir", tmp_path / "ir")
+    assert (code, out) == (1, "") and err.startswith("error: prove-ranges: requires that every synapse takes one step (hint: insert-relays")
+    assert sorted(p.name for p in (tmp_path / "ir").iterdir()) == ["00-frontend.txt", "01-fold-registers.txt"]
+    assert not (tmp_path / "p.tsp").exists()
+
+
+def test_plan_names_the_rule_of_every_population(small, capsys):
+    lower_main([str(small), "--plan", "--profile", "loihi2"])
+    out = capsys.readouterr().out
+    rules = {"play-port", "skip-repeater", "keep-product", "spiking-attention", "shared-linear", "sum-readout"}
+    assert all(rule in out for rule in rules) and "generic" not in out
+    assert all(p.name in out for p in lower(small, "loihi2").network.populations)
 
 
 # what it counts
@@ -124,15 +184,17 @@ def _supply(neurons: int, synapses: int) -> HardwareProfile:
 
 
 def _materialised(program) -> tuple[int, int]:
-    return program.neurons(), sum(program.csr(s).nnz for s in program.synapses)
+    network = program.network
+    return program.neurons(), sum(s.wiring.csr(*network.grids(s)).nnz for s in network.synapses)
 
 
 def test_capacity_counts_what_is_materialised(folder):
     program = lower(folder, "loihi2")
     neurons, synapses = _materialised(program)
-    assert sum(program.synapse_count(s) for s in program.synapses) == synapses
-    rows = {p.name: p for p in program.populations}
-    assert neurons == sum({s.target: program.csr(s).shape[0] for s in program.synapses if rows[s.target].role != "source"}.values())
+    network = program.network
+    assert sum(s.wiring.count(*network.grids(s)) for s in network.synapses) == synapses
+    assert neurons == sum({s.target: s.wiring.csr(*network.grids(s)).shape[0] for s in network.synapses}.values())
+    assert all(kind(program.scheduled, p) == HOST or p.name in {s.target for s in network.synapses} for p in network.populations)
     lower(folder, _supply(neurons, synapses))
     for supply, message in (
         (_supply(neurons - 1, synapses), f"made-up: {neurons} neurons needed, {neurons - 1} available"),
@@ -157,14 +219,14 @@ def test_the_hint_is_the_largest_length_that_fits(folder, length, short, by):
         assert str(error.value).endswith("(hint: a smaller model or --profile loihi2)")
     else:
         assert str(error.value).endswith(f"(hint: --length {fits} fits, or --profile loihi2)")
-        assert lower(folder, supply, length=fits).dims.positions == fits
+        assert lower(folder, supply, length=fits).positions == fits
     with pytest.raises(DoesNotFit):
         lower(folder, supply, length=fits + 1)
 
 
 def test_a_readout_whose_threshold_the_profile_cannot_hold_is_refused(small, tmp_path):
     narrow = replace(load("tiny"), vth_bits=7)  # as many as the other populations need
-    assert [lower(small, profile).readout.vth for profile in (narrow, "tiny", "loihi2")] == [127, 1023, 131071]
+    assert [lower(small, profile).answering.neuron.vth for profile in (narrow, "tiny", "loihi2")] == [127, 1023, 131071]
     codes = np.full((2, 2), 0x55, np.uint8)  # all +1: 8 channels, 5 positions, 4 steps
     with pytest.raises(DoesNotFit) as error:
         lower(random_checkpoint.write(tmp_path / "loud", tensors={"readout.codes": codes}, **(SIZES | {"steps": 4})), narrow)

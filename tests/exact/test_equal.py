@@ -7,11 +7,10 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-import lava_inline
 import numpy as np
 import pytest
 import random_checkpoint
-from agreement import all_agree
+from agreement import all_agree, executors_agree, found
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,8 +19,7 @@ from tritspike.runtime import arith
 from tritspike.runtime.errors import MismatchError
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.program import LIF
-from tritspike.runtime.simulator import fast, reference
+from tritspike.runtime.tables import LIF, kind
 
 CASES = 200
 activity: Counter[str] = Counter()  # of populations that computed, how many did more than sleep or saturate
@@ -66,9 +64,9 @@ def test_torch_reference_fast_and_lava_models_agree(case):
 
 def _all_agree(path, program, tokens):
     expected = all_agree(path, program, tokens)
-    for p in program.populations:
-        if p.role == LIF:
-            rate = np.unpackbits(expected.spikes[p.name], axis=-1, count=program.size(p)).mean()
+    for p in program.network.populations:
+        if kind(program.scheduled, p) == LIF:
+            rate = expected.spikes[p.name].mean()
             activity["some" if 0 < rate < 1 else "none or all"] += 1
 
 
@@ -111,20 +109,17 @@ def test_different_thresholds_and_scales_per_population(checkpoint, tmp_path):
     path = random_checkpoint.write(tmp_path / "mixed", 7, tensors=tensors)
     program = lower(path, "loihi2")
     encoder = Encoder(program)
-    samples = encoder.samples(encoder.tokens(random_checkpoint.texts(3, 4, 12)))
-    expected = reference.run(program, samples, record=True)
-    for name, run in (("fast", fast.run), ("lava", lava_inline.run)):
-        require_equal(program, expected, run(program, samples, record=True), ("reference", name))
+    executors_agree(program, encoder.rows(encoder.tokens(random_checkpoint.texts(3, 4, 12))))
 
 
 def test_a_flipped_spike_is_found_and_named(checkpoint):
     """The comparison itself can fail: one flipped bit is reported by sample, step, population and neuron."""
     program = lower(checkpoint, "loihi2")
     encoder = Encoder(program)
-    samples = encoder.samples(encoder.tokens(["w1 w2 w3"]))
-    expected, got = (run(program, samples, record=True) for run in (reference.run, fast.run))
+    rows = encoder.rows(encoder.tokens(["w1 w2 w3"]))
+    expected, got = (found(name, program, rows) for name in ("reference", "fast"))
     name = "layer.1.hidden"
-    got.spikes[name][0, 2, 1] ^= 0b00100000  # neuron 8 + 2
-    bit = int(np.unpackbits(expected.spikes[name][0, 2])[10])
+    got.spikes[name][0, 2, 10] ^= True
+    bit = int(expected.spikes[name][0, 2, 10])
     with pytest.raises(MismatchError, match=rf"sample 0, step 2, layer\.1\.hidden\[10\]: reference {bit} != fast {1 - bit}"):
         require_equal(program, expected, got, ("reference", "fast"))

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import tempfile
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import random_checkpoint
+from agreement import found
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime import arith, limits
+from tritspike.runtime.executors.base import How
+from tritspike.runtime.fast import memory
+from tritspike.runtime.fast.run import run
 from tritspike.runtime.host import batches
-from tritspike.runtime.host.batches import How
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.simulator import fast, layout, reference
 
 CASES = 320  # beside the 200 of the spine's property, which runs fast too
 _CELLS = 5_000_000  # coincidence neurons times steps that the reference may simulate for one case, a second or so
@@ -60,14 +61,19 @@ def test_fast_is_the_reference(case):
     with tempfile.TemporaryDirectory() as folder:
         program = lower(random_checkpoint.write(Path(folder) / "c", seed, **config), "kapoho-point")
     encoder, tokens = Encoder(program), random_checkpoint.tokens(seed, count, config["max_length"])
-    samples = encoder.samples(tokens)
-    expected = reference.run(program, samples, record=True)
-    for name, run in (("fast", fast.run), ("plain", partial(fast.run, plainly=True))):
-        require_equal(program, expected, run(program, samples, record=True), ("reference", name))
-    memory = layout.bytes_per_token(program, program.dims.positions) * program.dims.positions * threads if little else limits.MEMORY
-    answers = batches.streamed(encoder, tokens, How(threads=threads, memory=memory))
-    assert (answers.logits == expected.logits).all() and (answers.lengths == samples.lengths).all()
-    lengths_seen.update(samples.lengths.tolist())
+    rows = encoder.rows(tokens)
+    expected = found("reference", program, rows)
+    for name in ("fast", "plain"):
+        require_equal(program, expected, found(name, program, rows), ("reference", name))
+    least = least_memory(program) * threads
+    answers = batches.streamed(encoder, tokens, "fast", How(threads=threads, memory=least if little else limits.MEMORY))
+    assert (answers.logits == expected.logits).all() and (answers.lengths == rows.lengths).all()
+    lengths_seen.update(rows.lengths.tolist())
+
+
+def least_memory(program):
+    """Of one text on one thread."""
+    return memory.bytes_per_row(program.scheduled, program.positions) * program.positions
 
 
 def test_the_property_met_long_texts():
@@ -80,29 +86,34 @@ def test_the_property_met_long_texts():
 @pytest.mark.parametrize("changes", [{}, {"causal": True, "readout": "first"}, {"weights": "binary", "heads": 1, "head_dim": 70, "max_length": 70}])
 def test_counts_are_those_of_the_reference_s_spikes(tmp_path, changes):
     program = lower(random_checkpoint.write(tmp_path / "c", 3, **changes), "kapoho-point")
-    samples = Encoder(program).samples(random_checkpoint.tokens(1, 4, program.dims.positions))
-    expected = reference.run(program, samples, record=True).spikes
-    spikes = {p.name: np.unpackbits(expected[p.name], axis=-1, count=program.size(p)).sum((0, 1), dtype=np.int64) for p in program.populations}
-    events = {s.name: int(np.asarray((program.csr(s) != 0).sum(0)).ravel() @ spikes[s.source]) for s in program.synapses}
+    rows, network = Encoder(program).rows(random_checkpoint.tokens(1, 4, program.positions)), program.network
+    spikes = {name: some.sum((0, 1), dtype=np.int64) for name, some in found("reference", program, rows).spikes.items()}
+    events = {s.name: int(np.asarray((csr(network, s) != 0).sum(0)).ravel() @ spikes[s.source]) for s in network.synapses}
     for plainly in (False, True):
-        found = fast.run(program, samples, count=True, plainly=plainly).activity
-        assert (found.samples, found.spikes, found.events) == (4, {name: int(s.sum()) for name, s in spikes.items()}, events)
+        counted = run(program.scheduled, rows, count=True, plainly=plainly).activity
+        assert (counted.samples, counted.spikes, counted.events) == (4, {name: int(s.sum()) for name, s in spikes.items()}, events)
     assert all(events.values())
+
+
+def csr(network, synapse):
+    return synapse.wiring.csr(*network.grids(synapse))
 
 
 def test_counts_of_batches_add_up(checkpoint):
     encoder = Encoder(lower(checkpoint, "loihi2"))
     tokens = random_checkpoint.tokens(4, 30, 12)
-    whole = fast.run(encoder.program, encoder.samples(tokens), count=True).activity
-    memory = layout.bytes_per_token(encoder.program, 12) * 12 * 2
-    assert batches.streamed(encoder, tokens, How(threads=2, memory=memory, count=True)).activity == whole
+    whole = run(encoder.program.scheduled, encoder.rows(tokens), count=True).activity
+    how = How(threads=2, memory=least_memory(encoder.program) * 2, count=True)
+    assert batches.streamed(encoder, tokens, "fast", how).activity == whole
 
 
 def test_a_weight_of_zero_is_no_synapse(tmp_path):
     """Neither counted on the chip nor an event, on every executor that counts."""
     none = {"layer.0.attended.skip": np.zeros(1, np.int32), "layer.1.score.gain": np.zeros(1, np.int32)}
     program = lower(random_checkpoint.write(tmp_path / "c", 3, none), "kapoho-point")
-    silent = ["layer.0.attended<x.relay", "layer.1.score<layer.1.score.and"]
-    activity = fast.run(program, Encoder(program).samples(random_checkpoint.tokens(1, 4, 12)), count=True).activity
-    for synapse in map(program.by_synapse.__getitem__, silent):
-        assert (program.synapse_count(synapse), program.csr(synapse).nnz, activity.events[synapse.name]) == (0, 0, 0)
+    ways = [("layer.0.attended", "x.relay."), ("layer.1.score", "layer.1.score.and")]
+    silent = [s for s in program.network.synapses if any(s.target == target and s.source.startswith(source) for target, source in ways)]
+    activity = run(program.scheduled, Encoder(program).rows(random_checkpoint.tokens(1, 4, 12)), count=True).activity
+    for s in silent:
+        assert (s.wiring.count(*program.network.grids(s)), csr(program.network, s).nnz, activity.events[s.name]) == (0, 0, 0)
+    assert len(silent) == len(ways)

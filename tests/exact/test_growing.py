@@ -9,15 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import random_checkpoint
+from agreement import found
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.fast.growing import Growing
 from tritspike.runtime.host.compare import require_equal
+from tritspike.runtime.host.program import TOKENS
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.simulator import fast, reference
-from tritspike.runtime.simulator.growing import Growing
+from tritspike.runtime.network.wiring.maps import Follow
 
 
 @st.composite
@@ -42,12 +44,17 @@ def cases(draw):
 
 def read_in_parts(encoder, ids, cuts, plainly):
     """(rows read one part after another, everything at the end)."""
-    growing, rows, first = Growing(encoder.program, plainly), [], 0
+    growing, read, first = Growing(encoder.program.scheduled, plainly), [], 0
     for last in cuts:
-        places = np.arange(first, last)
-        rows.append(growing.add(encoder.words(np.array(ids[first:last]), 0 * places, places)))
+        read.append(added(growing, encoder, ids[first:last], first))
         first = last
-    return np.concatenate(rows), growing.result()
+    return np.concatenate(read), encoder.program.result(encoder.rows([(ids, [0] * len(ids))]), growing.outcome())
+
+
+def added(growing, encoder, ids, first=0):
+    """What is read of `ids`, the first of them at position `first`."""
+    places = np.arange(first, first + len(ids))
+    return growing.add({TOKENS: encoder.words(np.array(ids), 0 * places, places)})[encoder.program.probe.name]
 
 
 @settings(max_examples=120, suppress_health_check=list(HealthCheck))
@@ -58,39 +65,41 @@ def test_growing_is_a_whole_run(case):
         program = lower(random_checkpoint.write(Path(folder) / "c", seed, **config), "hala-point", head=head)
     encoder = Encoder(program)
     ((ids, _),) = random_checkpoint.tokens(seed, 1, config["max_length"])
-    samples = encoder.samples([(ids, [0] * len(ids))])
-    run = reference.run if len(ids) <= 24 else fast.run
-    expected = run(program, samples, record=True)
+    expected = found("reference" if len(ids) <= 24 else "fast", program, encoder.rows([(ids, [0] * len(ids))]))
     for plainly in (False, True):
-        rows, found = read_in_parts(encoder, ids, cuts, plainly)
-        require_equal(program, expected, found, ("whole", "growing"))
-        assert (rows == expected.read).all()
+        read, whole = read_in_parts(encoder, ids, cuts, plainly)
+        require_equal(program, expected, whole, ("whole", "growing"))
+        assert (read == expected.read).all()
 
 
 def test_a_restarted_text_is_a_new_one(tmp_path):
     encoder = Encoder(lower(random_checkpoint.write(tmp_path / "c", 3, readout="each", window=3), "loihi2"))
-    growing, places = Growing(encoder.program), np.arange(5)
-    growing.add(encoder.words(np.arange(4, 9), 0 * places, places))
+    growing = Growing(encoder.program.scheduled)
+    added(growing, encoder, range(4, 9))
     growing.restart()
-    ids = np.arange(20, 25)
-    assert (growing.add(encoder.words(ids, 0 * places, places)) == fast.run(encoder.program, encoder.samples([(ids, 0 * ids)])).read).all()
+    ids = range(20, 25)
+    assert (added(growing, encoder, ids) == found("fast", encoder.program, encoder.rows([(ids, [0] * 5)])).read).all()
 
 
 def test_what_cannot_grow_is_refused(checkpoint, tmp_path):
     with pytest.raises(InputError, match=r"^a text cannot grow: the program hears later tokens too"):
-        Growing(lower(checkpoint, "loihi2"))
+        Growing(lower(checkpoint, "loihi2").scheduled)
     encoder = Encoder(lower(random_checkpoint.write(tmp_path / "c", readout="each", max_length=3), "loihi2"))
     with pytest.raises(InputError, match=r"^4 tokens in a window of 3"):
-        Growing(encoder.program).add(encoder.words(np.arange(4), np.zeros(4, int), np.array([0, 1, 2, 2])))
+        Growing(encoder.program.scheduled).add({TOKENS: encoder.words(np.arange(4), np.zeros(4, int), np.array([0, 1, 2, 2]))})
 
 
 def test_a_matrix_that_hears_later_tokens_cannot_grow(tmp_path):
     """Attention is causal; what a query hears of the next token is not, and would change when that is read."""
     program = lower(random_checkpoint.write(tmp_path / "c", readout="each"), "kapoho-point")
-    (query,) = (n for n, s in enumerate(program.synapses) if s.name == "layer.0.query<x")
-    changed = replace(program.synapses[query], wiring=replace(program.synapses[query].wiring, offset=1))
-    program = replace(program, synapses=(*program.synapses[:query], changed, *program.synapses[query + 1 :]))
+    network = program.network
+    synapses = tuple(_ahead(s) if (s.source, s.target) == ("x", "layer.0.query") else s for s in network.synapses)
+    program = replace(program, scheduled=replace(program.scheduled, network=replace(network, synapses=synapses)))
     with pytest.raises(InputError, match=r"^a text cannot grow: the program hears later tokens too"):
-        Growing(program)
-    samples = Encoder(program).samples(random_checkpoint.tokens(0, 2, 12))
-    require_equal(program, reference.run(program, samples, record=True), fast.run(program, samples, record=True), ("reference", "fast"))
+        Growing(program.scheduled)
+    rows = Encoder(program).rows(random_checkpoint.tokens(0, 2, 12))
+    require_equal(program, found("reference", program, rows), found("fast", program, rows), ("reference", "fast"))
+
+
+def _ahead(s):
+    return replace(s, wiring=replace(s.wiring, read=s.wiring.read | {"position": Follow("position", offset=1)}))

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import lava_inline
 import numpy as np
 import pytest
 import random_checkpoint
+from agreement import RUNS, found
 from tampering import tampered
 
 from tritspike.compiler.lower import lower
-from tritspike.compiler.mapping.fit import map_program
+from tritspike.compiler.mapping.fit import map_network
 from tritspike.compiler.mapping.rates import uniform_rates
-from tritspike.hw_profiles.errors import TritspikeError
+from tritspike.hw_profiles.errors import TritspikeError, listed
 from tritspike.hw_profiles.profile import load
+from tritspike.runtime.errors import ExecutorError
+from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.table import EXECUTORS
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.lava.plan import plan
-from tritspike.runtime.program import Samples
-from tritspike.runtime.simulator import fast, partitioned, reference
+from tritspike.runtime.network.rows import Rows
+from tritspike.runtime.simulator import board
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 SMALL = {
@@ -35,71 +39,95 @@ COMPUTED = {"vth", "keep", "bias mantissa", "code"}  # what the tampered network
 
 
 def executors(program: Program):
-    """By name, (changed program, samples) -> result; the partitioned one on the unchanged program's slices."""
-    profile = load(program.profile)
-    mapping = map_program(program, profile, uniform_rates(program)).mapping()
+    """By name, (changed network, rows) -> outcome; the partitioned one on the unchanged program's slices."""
+    mapping = map_network(program.scheduled, load(program.profile), uniform_rates(program.scheduled)).mapping()
 
-    def by_core(changed, samples, record):
-        tilings = tuple(replace(t, population=changed.by_name[t.population.name]) for t in mapping.tilings)
-        return partitioned.run(replace(mapping, program=changed, tilings=tilings), samples, record)
+    def by_core(changed, rows):
+        return board.run(replace(mapping, program=changed), rows, record=True)
 
-    return {"fast": fast.run, "lava": lava_inline.run, "partitioned": by_core}
+    return {"fast": RUNS["fast"], "lava": on_lava, "partitioned": by_core}
 
 
-def attempt(run, program, samples):
+def on_lava(changed, rows):
+    """Its model classes, of what the executor would let pass."""
+    if refused := tuple(EXECUTORS["lava"].refuses(changed, How())):
+        raise ExecutorError(listed(refused))
+    return RUNS["lava"](changed, rows)
+
+
+def attempt(run, program: Program, rows: Rows):
     """The result, or the refusal."""
     try:
-        return run(program, samples, True)
+        return program.result(rows, run(program.scheduled, rows))
     except TritspikeError as refusal:
         return refusal
 
 
-def check(program: Program, samples: Samples, step: int = 1, first: int = 0) -> dict[str, Counter]:
+def some(changes: Iterable[tuple[str, Program]], step: int) -> list[tuple[str, str, Program]]:
+    """(what, its register, the program) of every `step`th change of each register, so that none is left out."""
+    kinds: dict[str, list] = {}
+    for what, changed in changes:
+        register = what.rsplit(".", 1)[1]
+        kinds.setdefault(register, []).append((what, register, changed))
+    return [change for found in kinds.values() for change in found[::step]]
+
+
+def check(program: Program, rows: Rows, step: int = 1) -> dict[str, Counter]:
     """By executor, how many changed programs it computed and refused, by what was changed."""
-    runs, found = executors(program), {}
-    for what, changed in list(tampered(program))[first::step]:
-        expected = attempt(reference.run, changed, samples)
+    runs, counts = executors(program), dict[str, Counter]()
+    for what, register, changed in some(tampered(program), step):
+        expected = attempt(RUNS["reference"], changed, rows)
         for name, run in runs.items():
-            got = attempt(run, changed, samples)
+            got = attempt(run, changed, rows)
             refused = isinstance(got, TritspikeError)
             assert refused or not isinstance(expected, TritspikeError), f"{what}: {name} computes what the reference refuses: {expected}"
             if not refused:
                 require_equal(changed, expected, got, (f"{what}: reference", name))
-            register = what.rsplit(".", 1)[1]
-            found.setdefault(name, Counter())[register, "refused" if refused else "equal"] += 1
-    return found
+            counts.setdefault(name, Counter())[register, "refused" if refused else "equal"] += 1
+    return counts
 
 
-def samples_of(program: Program, lengths: list[int], seed: int) -> Samples:
+def rows_of(program: Program, lengths: list[int], seed: int) -> Rows:
     rng = np.random.default_rng(seed)
-    return Encoder(program).samples([(rng.integers(0, len(program.host.front.token), n).tolist(), [0] * n) for n in lengths])
+    return Encoder(program).rows([(rng.integers(0, len(program.host.front.token), n).tolist(), [0] * n) for n in lengths])
+
+
+def small(kind: str, folder: Path, step: int) -> None:
+    config = SMALL[kind]
+    program = lower(random_checkpoint.write(folder / "c", 5, **config), "loihi2")
+    counts = check(program, rows_of(program, [config["max_length"], 1, 3], 1), step)
+    for name in ("lava", "partitioned"):
+        assert sum(n for (_, how), n in counts[name].items() if how == "equal") > sum(counts[name].values()) / 3
+    for register in COMPUTED:
+        assert counts["fast"][register, "equal"] > 0, register
+    assert counts["fast"]["resets", "equal"] and counts["fast"]["latency", "refused"]
 
 
 @pytest.mark.parametrize("kind", SMALL)
+def test_small_programs_here_and_there(kind, tmp_path):
+    """Every 7th change of each register; `make test-all` makes all of them."""
+    small(kind, tmp_path, 7)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", SMALL)
 def test_small_programs(kind, tmp_path):
-    config = SMALL[kind]
-    program = lower(random_checkpoint.write(tmp_path / "c", 5, **config), "loihi2")
-    found = check(program, samples_of(program, [config["max_length"], 1, 3], 1))
-    for name in ("lava", "partitioned"):
-        assert sum(n for (_, how), n in found[name].items() if how == "equal") > sum(found[name].values()) / 3
-    for register in COMPUTED:
-        assert found["fast"][register, "equal"] > 0, register
-    assert found["fast"]["resets", "equal"] and found["fast"]["resets", "refused"]  # a relay's is proved not to matter, a membrane's does
+    small(kind, tmp_path, 1)
 
 
 @pytest.mark.parametrize("kind", SHIPPED)
 def test_shipped_programs_here_and_there(kind):
-    """Every 41st change; `make test-all` makes all of them."""
+    """Every 41st change of each register; `make test-all` makes all of them."""
     program = lower(ZOO / SHIPPED[kind], "kapoho-point", length=3)
-    check(program, samples_of(program, [3, 2], 2), step=41)
+    check(program, rows_of(program, [3, 2], 2), step=41)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", SHIPPED)
 def test_shipped_programs(kind):
     program = lower(ZOO / SHIPPED[kind], "kapoho-point", length=3)
-    found = check(program, samples_of(program, [3, 2], 2))
-    assert all(found["fast"][register, "equal"] for register in COMPUTED)
+    counts = check(program, rows_of(program, [3, 2], 2))
+    assert all(counts["fast"][register, "equal"] for register in COMPUTED)
 
 
 def test_two_synapses_between_the_same_neurons_stay_two_on_lava(tmp_path):
@@ -107,8 +135,8 @@ def test_two_synapses_between_the_same_neurons_stay_two_on_lava(tmp_path):
     gains = {f"layer.0.hidden.{name}": value for name, value in (("gain", np.full(24, 127, np.int8)), ("vth", np.array([60], np.int32)))}
     wide = dict(layers=1, hidden=440, ffn=24, window=2, weights="binary", max_length=4, causal=True, readout="first", steps=2)
     program = lower(random_checkpoint.write(tmp_path / "c", 7, gains, **wide), "kapoho-point")
-    masks = [s for s in program.inputs("layer.0.hidden") if s.source.startswith("pad")]
+    masks = [s for s in program.network.inputs("layer.0.hidden") if s.source.startswith("mask")]
     assert len(masks) > 1 and len({s.exponent for s in masks}) < len(masks)
-    assert max(abs(link.weights).max() for link in plan(program).links) == 127
-    samples = samples_of(program, [2, 4, 1], 3)
-    require_equal(program, reference.run(program, samples, True), lava_inline.run(program, samples), ("reference", "lava"))
+    assert max(abs(link.weights).max() for link in plan(program.scheduled).links) == 127
+    rows = rows_of(program, [2, 4, 1], 3)
+    require_equal(program, found("reference", program, rows), found("lava", program, rows), ("reference", "lava"))

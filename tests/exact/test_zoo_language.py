@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from agreement import all_agree
+from agreement import all_agree, found
 from command import runtime_main as main
 
 from tritspike.compiler.lower import lower
+from tritspike.runtime.fast.growing import Growing
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.compare import require_equal
+from tritspike.runtime.host.program import TOKENS
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.simulator import reference
-from tritspike.runtime.simulator.growing import Growing
 from tritspike.runtime.tasks.sampling import file_windows
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
@@ -50,7 +50,7 @@ def test_all_executors_agree_on_real_windows(folder, wikitext_dir):
     tokens = file_windows(encoder, wikitext_dir / "wiki.test.tokens", 8)
     all_agree(folder, program, tokens)
     for ids, kinds in tokens:
-        growing = Growing(program)
+        growing, rows = Growing(program.scheduled), encoder.rows([(ids, kinds)])
         for at in range(len(ids)):
-            growing.add(encoder.words(np.array(ids[at : at + 1]), np.zeros(1, int), np.array([at])))
-        require_equal(program, reference.run(program, encoder.samples([(ids, kinds)]), record=True), growing.result(), ("reference", "growing"))
+            growing.add({TOKENS: encoder.words(np.array(ids[at : at + 1]), np.zeros(1, int), np.array([at]))})
+        require_equal(program, found("reference", program, rows), program.result(rows, growing.outcome()), ("reference", "growing"))

@@ -17,9 +17,10 @@ from tritspike.runtime.commands import lava
 from tritspike.runtime.errors import MismatchError
 from tritspike.runtime.lava import stock, trial
 from tritspike.runtime.lava.plan import plan
-from tritspike.runtime.program import LIF, Samples
-from tritspike.runtime.simulator import reference
-from tritspike.runtime.validation import require_sound
+from tritspike.runtime.network import literal
+from tritspike.runtime.network.inputs import Spikes
+from tritspike.runtime.network.soundness import require_sound
+from tritspike.runtime.tables import LIF, kind
 
 LAVA = [sys.executable, "-m", "pip", "install", "--no-deps", "--ignore-requires-python", "lava-nc==0.10.0"]
 needs_lava = pytest.mark.skipif(not stock.installed(), reason="lava-nc is not installed")
@@ -111,7 +112,7 @@ def test_check_runs_a_program(shell):
     code, out, err = shell.run(RUNTIME, "lava", "check", "--time-limit", "300")
     assert (code, err) == (0, "") and "missing" not in out
     assert f"present  numpy: {np.__version__}" in out.splitlines()
-    assert out.splitlines()[-1] == "present  a run: 7,728 (neuron, step) cells are those of the reference"
+    assert out.splitlines()[-1] == "present  a run: 1,968 (neuron, step) cells are those of the reference"
 
 
 @needs_lava
@@ -127,8 +128,11 @@ def test_a_spike_that_differs_is_missing_too(shell, monkeypatch):
 def test_the_tried_program_is_sound_and_its_neurons_neither_sleep_nor_always_fire():
     program = trial.program()
     require_sound(program)
-    assert {g.key.phase is None for g in plan(program).groups if g.key.role == LIF} == {True, False}, "both LIF and LIFReset"
-    spikes = np.random.default_rng(1).random((4, program.steps, program.dims.positions, program.dims.hidden)) < 0.4
-    found = reference.run(program, Samples.of(spikes, np.full(4, program.dims.positions)), record=True)
-    rates = {p.name: np.unpackbits(found.spikes[p.name], axis=-1, count=program.size(p)).mean() for p in program.populations if p.role == LIF}
-    assert all(0.1 < rate < 0.9 for rate in rates.values()), rates
+    hears = [p.name for p in program.network.populations if kind(program, p) == LIF]
+    groups = [plan(program).groups[n] for n in plan(program).homes(hears)]
+    assert {group.registers.interval == 0 for group in groups} == {True, False}, "both LIF and LIFReset"
+    x = program.network.by_name["x"]
+    spikes = Spikes({"x": np.random.default_rng(1).random((4, program.timing.steps, x.size)) < 0.4})
+    found = literal.run(program, spikes, record=True)
+    rates = {name: found.spikes[name].mean() for name in hears}
+    assert len(rates) == 2 and all(0.1 < rate < 0.9 for rate in rates.values()), rates

@@ -10,11 +10,12 @@ import time
 import numpy as np
 import pytest
 import random_checkpoint
+from agreement import found
 from command import ROOT
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.simulator import fast
+from tritspike.runtime.network import literal
 
 
 @pytest.fixture()
@@ -28,12 +29,12 @@ def beside_lava(monkeypatch):
 def test_a_step_is_what_lies_between_two_answers_over_t(beside_lava, monkeypatch, checkpoint):
     """Start-up, before the first answer, is in neither figure, however long."""
     program = lower(checkpoint, "loihi2")
-    samples = Encoder(program).samples(random_checkpoint.tokens(0, 3, 12))
+    rows = Encoder(program).rows(random_checkpoint.tokens(0, 3, 12))
     clock = time.perf_counter() + 1000 + np.array([0.0, 0.4, 1.0])
-    monkeypatch.setattr(beside_lava.lava, "clocked", lambda program, samples: (fast.run(program, samples), clock))
+    monkeypatch.setattr(beside_lava.lava, "clocked", lambda program, rows: (literal.run(program, rows), clock))
     monkeypatch.setattr(beside_lava.Watch, "between", lambda self, start, end: 1.6 if (start, end) == (clock[0], clock[-1]) else None)
-    logits, steps, cpu = beside_lava.on_lava(program, samples)
-    assert (logits == fast.run(program, samples).logits).all()
+    logits, steps, cpu = beside_lava.on_lava(program, rows)
+    assert (logits == found("fast", program, rows).logits).all()
     assert steps == pytest.approx([100, 150]) and cpu == pytest.approx(1000 * 1.6 / (2 * 4))
 
 

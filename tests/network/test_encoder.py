@@ -1,4 +1,4 @@
-"""The shipped encoder written with the builder: the same spikes and answers as the program that the passes make of the checkpoint."""
+"""The shipped encoder as a network: every executor gives the same spikes and answers of it, whatever its readout."""
 
 from __future__ import annotations
 
@@ -7,56 +7,53 @@ from pathlib import Path
 import numpy as np
 import pytest
 import random_checkpoint
+from agreement import executors_agree
 
-from tritspike.compiler.frontend.checkpoint import read_checkpoint
-from tritspike.compiler.frontend.encoder import network
-from tritspike.compiler.lower import lower as lowered
-from tritspike.compiler.lower import lower_network as lower
-from tritspike.runtime.fast import run as fast
+from tritspike.compiler.lower import lower
+from tritspike.compiler.mapping.fit import map_network
+from tritspike.compiler.mapping.rates import uniform_rates
+from tritspike.hw_profiles.profile import load
+from tritspike.runtime.fast.memory import batch_rows, bytes_per_row
 from tritspike.runtime.fast.plan import plan
+from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.network import literal
-from tritspike.runtime.network.network import Windows
-from tritspike.runtime.network.rows import Rows
-from tritspike.runtime.simulator import reference
+from tritspike.runtime.simulator import board
 
 ZOO = sorted(path.parent for path in (Path(__file__).resolve().parents[2] / "models" / "zoo").glob("*/config.json"))
 KINDS = [("mean", "host"), ("first", "host"), ("each", "host"), ("each", "chip")]
-
-
-def of_texts(samples) -> Rows:
-    return Rows({"x": samples.words}, samples.lengths, samples.positions)
 
 
 @pytest.mark.parametrize("readout, head", KINDS)
 @pytest.mark.parametrize("seed", range(4))
 def test_random_checkpoints_give_the_same_spikes(seed, readout, head, tmp_path):
     folder = random_checkpoint.write(tmp_path / "c", seed, readout=readout, window=1 + seed % 3)
-    old = lowered(folder, "loihi2", head=head)
-    program = lower(network(read_checkpoint(folder), head=head), Windows(old.steps))
-    assert plan(program)[0] is not None and program.network.neurons() == old.neurons()
-    encoder = Encoder(old)
-    samples = encoder.samples(encoder.tokens(random_checkpoint.texts(seed, 5, 12)))
-    expected = reference.run(old, samples, record=True)
-    for run in (literal.run, fast.run):
-        found = run(program, of_texts(samples), record=True)
-        (read,) = found.read.values()
-        whole = samples.real_rows(read) if run is literal.run and old.each else read
-        assert (whole == expected.read).all()
-        for p in old.populations:
-            if p.name in found.spikes and "p" not in p.axes:
-                assert (np.packbits(found.spikes[p.name], axis=-1) == expected.spikes[p.name]).all(), p.name
+    program = lower(folder, "loihi2", head=head)
+    assert plan(program.scheduled)[0] is not None
+    encoder = Encoder(program)
+    rows = encoder.rows(encoder.tokens(random_checkpoint.texts(seed, 5, 12)))
+    expected = executors_agree(program, rows)
+    mapping = map_network(program.scheduled, load("loihi2"), uniform_rates(program.scheduled)).mapping()
+    on_cores = program.result(rows, board.run(mapping, rows, record=True))
+    require_equal(program, expected, on_cores, ("reference", "partitioned"))
+    assert all(0 < spikes.mean() < 1 for name, spikes in expected.spikes.items() if name.endswith(("hidden", "query")))
+
+
+@pytest.mark.parametrize("readout, head", KINDS)
+@pytest.mark.parametrize("length", [1, 2])
+def test_the_shortest_texts(length, readout, head, tmp_path):
+    """A program of one position is what it is of many: an answer a position, or one of all."""
+    program = lower(random_checkpoint.write(tmp_path / "c", 1, readout=readout, max_length=length), "loihi2", head=head)
+    classes = len(random_checkpoint.WORDS) if readout == "each" else 2
+    assert (program.each, program.positions, program.classes, program.hidden) == (readout == "each", length, classes, 16)
+    rows = Encoder(program).rows(random_checkpoint.tokens(0, 3, length))
+    read = rows.lengths.sum() if program.each else len(rows)
+    assert executors_agree(program, rows).logits.shape == (read, classes)
 
 
 @pytest.mark.parametrize("folder", ZOO, ids=lambda path: path.name)
-def test_shipped_checkpoints_are_packed_and_answer_as_before(folder):
-    old = lowered(folder, "hala-point", length=16)
-    program = lower(network(read_checkpoint(folder), 16), Windows(old.steps))
-    assert plan(program)[0] is not None and program.network.neurons() == old.neurons()
-    rng, encoder = np.random.default_rng(0), Encoder(old)
-    lengths = rng.integers(1, 17, 40).tolist()
-    samples = encoder.samples([(rng.integers(0, len(old.host.front.token), n).tolist(), [0] * n) for n in lengths])
-    from tritspike.runtime.simulator import fast as before
-
-    (read,) = fast.run(program, of_texts(samples)).read.values()
-    assert (read == before.run(old, samples).read).all()
+def test_the_memory_that_shipped_programs_are_given_is_what_they_hold(folder):
+    """Rows of a batch share the budget, and one text at least is in it."""
+    program = lower(folder, "hala-point", length=16).scheduled
+    row = bytes_per_row(program, 16)
+    assert row > 0 and batch_rows(program, 2, row * 16 * 2) == 16
+    assert np.all([bytes_per_row(program, n) <= row for n in (1, 8)])

@@ -11,7 +11,7 @@ import pytest
 import random_checkpoint
 import random_network
 import text_network
-from text_network import of_texts, require_literal
+from text_network import require_literal
 
 from tritspike.compiler.lower import lower
 from tritspike.compiler.schedule import schedule
@@ -22,7 +22,6 @@ from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis, Pairs
-from tritspike.runtime.network.legacy import converted
 from tritspike.runtime.network.network import Stream, Windows
 from tritspike.runtime.network.neuron import Bias, Resets, Values
 from tritspike.runtime.network.rows import Rows
@@ -35,7 +34,7 @@ ZOO = sorted(path.parent for path in (Path(__file__).resolve().parents[2] / "mod
 
 @pytest.mark.parametrize("folder", ZOO, ids=lambda path: path.name)
 def test_no_program_of_a_shipped_checkpoint_has_a_generic_part(folder):
-    found, taken = plan(converted(lower(folder, "hala-point", length=16)))
+    found, taken = plan(lower(folder, "hala-point", length=16).scheduled)
     assert found is not None and {t.rule for t in taken} >= {"play-port", "skip-repeater", "keep-product", "spiking-attention", "shared-linear"}
 
 
@@ -43,10 +42,10 @@ def test_no_program_of_a_shipped_checkpoint_has_a_generic_part(folder):
 @pytest.mark.parametrize("readout, head", [("mean", "host"), ("first", "host"), ("each", "host"), ("each", "chip")])
 def test_programs_of_texts_are_packed(readout, head, plainly, tmp_path):
     for seed in range(3):
-        old = lower(random_checkpoint.write(tmp_path / str(seed), seed, readout=readout), "loihi2", head=head)
-        encoder, program = Encoder(old), converted(old)
-        assert plan(program)[0] is not None
-        require_literal(program, of_texts(encoder.samples(encoder.tokens(random_checkpoint.texts(seed, 5, 12)))), plainly)
+        program = lower(random_checkpoint.write(tmp_path / str(seed), seed, readout=readout), "loihi2", head=head)
+        assert plan(program.scheduled)[0] is not None
+        encoder = Encoder(program)
+        require_literal(program.scheduled, encoder.rows(encoder.tokens(random_checkpoint.texts(seed, 5, 12))), plainly)
 
 
 @pytest.mark.parametrize("part", range(8))

@@ -14,7 +14,6 @@ from tritspike.compiler.lower import lower
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.boxes import Tiling, cells, lengths, neurons
 from tritspike.runtime.network.grid import Axis, Pairs
-from tritspike.runtime.network.legacy import converted
 from tritspike.runtime.network.neuron import each
 from tritspike.runtime.network.wiring import Dense, Join, Sparse
 from tritspike.runtime.network.wiring.maps import SUM, At, Follow
@@ -68,12 +67,12 @@ def wirings():
 
 
 @pytest.fixture(scope="module")
-def legacy(tmp_path_factory):
-    """Programs of old records, which have heads, pairs and windows."""
+def texts(tmp_path_factory):
+    """Wirings of checkpoints, which have heads, pairs and windows."""
     out = []
     for seed, changes in enumerate([dict(causal=True, window=2, readout="each"), dict(readout="mean"), dict(readout="first", window=3)]):
         folder = tmp_path_factory.mktemp("reach") / "c"
-        network = converted(lower(random_checkpoint.write(folder, seed, layers=1, max_length=4, hidden=6, ffn=7, **changes), "kapoho-point")).network
+        network = lower(random_checkpoint.write(folder, seed, layers=1, max_length=4, hidden=6, ffn=7, **changes), "kapoho-point").network
         out += [(f"{seed}: {s.name}", s.wiring, *network.grids(s)) for s in network.synapses]
     return out
 
@@ -163,8 +162,8 @@ def test_every_question_has_the_matrix_s_answer():
     assert min(kinds[Dense], kinds[Join]) > 200 and kinds[Sparse] > 20, kinds
 
 
-def test_so_have_they_over_heads_and_pairs(legacy):
-    for case in legacy:
+def test_so_have_they_over_heads_and_pairs(texts):
+    for case in texts:
         check(*case, np.random.default_rng(2))
 
 

@@ -10,6 +10,7 @@ from tritspike.runtime import operations
 from tritspike.runtime.errors import SourceError
 from tritspike.runtime.executors.base import How
 from tritspike.runtime.executors.table import DEFAULT
+from tritspike.runtime.fast import facts
 from tritspike.runtime.host import batches
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.batches import Answers
@@ -17,7 +18,7 @@ from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.host.told import told_warnings
 from tritspike.runtime.kept import keep
-from tritspike.runtime.network.network import Population
+from tritspike.runtime.network.network import Network, Population
 from tritspike.runtime.network.neuron import numbers
 from tritspike.runtime.network.rows import PADDING
 from tritspike.runtime.spike_rates import spike_counts
@@ -77,9 +78,15 @@ def _learned(program: Program, p: Population) -> int:
     """Biases, codes, and a gain a neuron, however many matrices it hears; a pooled readout has none."""
     assert p.neuron is not None
     masks = {port.population for port in program.network.ports if port.plays == PADDING}
-    held = [s.wiring.learned for s in program.network.inputs(p.name) if s.source not in masks]
+    held = [s.wiring.learned for s in program.network.inputs(p.name) if _repeated(program.network, s.source) not in masks]
     gains = max((gains for _, gains in held), default=0) if p is not program.answering or program.each else 0
     return sum(codes for codes, _ in held) + gains + (0 if p.neuron.bias is None else numbers(p.neuron.bias.mantissa).size)
+
+
+def _repeated(network: Network, name: str) -> str:
+    """The population whose spikes these are, through however many relays."""
+    heard = facts.repeats(network, network.by_name[name])
+    return name if heard is None else _repeated(network, heard)
 
 
 def run_child(source: Path, asked: Asked) -> Side:
