@@ -17,8 +17,8 @@ from tritspike.runtime.host.text import Encoder
 def test_every_spike_and_synaptic_event_is_sana_fe_s(changes, tmp_path):
     """A full attention block, one sample shorter than the program, so that the padding mask works too."""
     program = lower(random_checkpoint.write(tmp_path / "c", 3, **changes), "loihi1")
-    samples = Encoder(program).samples([([1, 5, 6, 7, 8, 9, 2], [0] * 7)])
-    found = sanafe_check.check(program, samples, os.environ["SANAFE_PYTHON"])
+    rows = Encoder(program).rows([([1, 5, 6, 7, 8, 9, 2], [0] * 7)])
+    found = sanafe_check.check(program, rows, os.environ["SANAFE_PYTHON"])
     assert found["spikes"] == found["SANA-FE spikes"] > 1000
     assert found["synaptic events"] == found["SANA-FE synaptic events"] > found["spikes"]
     assert 0.3 < found["SANA-FE energy uJ, total"] / found["energy uJ"] < 3  # both from Loihi's published events, calibrated differently
