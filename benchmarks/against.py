@@ -98,7 +98,7 @@ def _linear(older: bool) -> Callable[[], None]:
 
         stages = layout.plan(_program(older, "sst2-ternary")).stages
     else:
-        from tritspike.runtime.fast.plan import plan
+        from tritspike.runtime.executors.fast.plan import plan
         from tritspike.runtime.simulator import kernels
 
         found = plan(_program(older, "sst2-ternary").scheduled)[0]

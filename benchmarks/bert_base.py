@@ -1,5 +1,5 @@
 """(c) Random ternary programs of BERT-base's size beside a BERT-base: as the weights fall out, and with thresholds that make spikes as rare as
-those of trained models. Every program's spike rate is counted as `compare` counts it (`runtime/spike_rates.py`).
+those of trained models. Every program's spike rate is counted as `compare` counts it (`runtime/tasks/spike_rates.py`).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from beside_lava import simulated
 from measure import BERT_BASE, CORES, timed
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import spike_rates
 from tritspike.runtime.executors.base import How
 from tritspike.runtime.executors.table import DEFAULT
 from tritspike.runtime.host import batches
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder, Tokens
+from tritspike.runtime.tasks import spike_rates
 
 THRESHOLDS = (1.0, 1.55)  # times those of the random checkpoint; 1.55 was found by trying, for a mean rate of 0.2
 _SYNAPSES = 12 * (4 * 768**2 + 2 * 768 * 3072)  # of the linear layers, a token; a float BERT-base multiplies as often

@@ -17,11 +17,11 @@ from measure import CHECKPOINT, CORES, Best, timed
 from numpy.typing import NDArray
 
 from tritspike.compiler.lower import lower
+from tritspike.runtime.executors.lava import executor as lava
 from tritspike.runtime.executors.table import DEFAULT
 from tritspike.runtime.host import batches
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder, Tokens
-from tritspike.runtime.lava import executor as lava
 from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.parallel import ordered_map
 from tritspike.runtime.tasks import glue

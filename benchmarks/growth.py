@@ -17,8 +17,8 @@ import random_checkpoint
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.fast import memory
 from tritspike.runtime.executors.table import DEFAULT
-from tritspike.runtime.fast import memory
 from tritspike.runtime.host import batches
 from tritspike.runtime.host.text import Encoder, Tokens
 

@@ -32,9 +32,9 @@ from tritspike.runtime.host.batches import run
 from tritspike.runtime.host.language import Sampler, Sampling
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network.outcome import Ask
-from tritspike.runtime.operations import ACCUMULATE_PJ, float_operations, program_operations, same_size, synaptic_events
-from tritspike.runtime.spike_rates import mean, spike_counts
+from tritspike.runtime.tasks.operations import ACCUMULATE_PJ, float_operations, program_operations, same_size, synaptic_events
 from tritspike.runtime.tasks.sampling import file_windows
+from tritspike.runtime.tasks.spike_rates import mean, spike_counts
 from tritspike.runtime.tasks.versus.run import parameters
 
 RESULTS = HERE / "results" / "language.json"

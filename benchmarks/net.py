@@ -17,8 +17,9 @@ from measure import CHECKPOINT, HERE, busy
 
 from tritspike import net as tn
 from tritspike.compiler.lower import lower
+from tritspike.runtime.executors import reference as literal
+from tritspike.runtime.executors.generic import run as generic
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.network import generic, literal
 from tritspike.runtime.simulator import cache
 
 _NEURONS, _EACH, _LAYERS, _WINDOWS, _STEPS = 10_000, 20, 10, 8, 8

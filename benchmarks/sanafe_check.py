@@ -25,10 +25,10 @@ from tritspike.compiler.mapping.cost import energy, events, timing
 from tritspike.compiler.mapping.fit import Mapped, map_network
 from tritspike.compiler.mapping.rates import measured_rates
 from tritspike.hw_profiles.profile import load
+from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.network import literal
 from tritspike.runtime.network.activity import counted
 from tritspike.runtime.network.boxes import neurons
 from tritspike.runtime.network.inputs import played

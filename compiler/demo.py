@@ -13,13 +13,13 @@ from tritspike.runtime.cli import console, run_command
 from tritspike.runtime.command_line import main as run_one
 from tritspike.runtime.commands.table import COMMANDS
 from tritspike.runtime.errors import ExecutorError
+from tritspike.runtime.executors.lava import stock
 from tritspike.runtime.executors.table import DEFAULT, ELSEWHERE, ORACLE
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.batches import at_length, run
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.program import Program, Result
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.lava import stock
 from tritspike.runtime.network.outcome import Ask
 
 _REVIEWS = (

@@ -36,9 +36,9 @@ from tritspike.runtime.checkpoint import CheckpointConfig, config_from_json
 from tritspike.runtime.errors import FileError, InputError
 from tritspike.runtime.files import read_json
 from tritspike.runtime.host.tokenizer import text_of, tokenizer_from
-from tritspike.runtime.operations import FloatModel, Operations, float_operations
-from tritspike.runtime.spike_rates import Count, Counts
 from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks.operations import FloatModel, Operations, float_operations
+from tritspike.runtime.tasks.spike_rates import Count, Counts
 from tritspike.runtime.tasks.versus.side import Side
 from tritspike.runtime.tasks.versus.sources import CHECKPOINT, FLOAT_STUDENT, TEACHER, Asked, digest, files_of, kind_of, require_answerable
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save as to_tensors
 
+from tritspike.runtime.executors import reference as literal
+from tritspike.runtime.executors.lava import stock
 from tritspike.runtime.files import write_atomic
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.program import TOKENS, Program
-from tritspike.runtime.lava import stock
-from tritspike.runtime.network import literal
 from tritspike.runtime.network.rows import Rows
 
 _ROOT = Path(__file__).absolute().parents[2]

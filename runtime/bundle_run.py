@@ -85,8 +85,8 @@ def run(board: bool, adapter_steps: int) -> int:
 
 
 def _on_cpu() -> str:
+    from tritspike.runtime.executors.lava import executor
     from tritspike.runtime.host import compare
-    from tritspike.runtime.lava import executor
 
     program, rows, expected = _load()
     got = program.result(rows, executor.run(program.scheduled, rows, record=True))
@@ -95,7 +95,7 @@ def _on_cpu() -> str:
 
 
 def _on_board(adapter_steps: int) -> str:
-    from tritspike.runtime.lava import TIME_LIMIT, on_board
+    from tritspike.runtime.executors.lava import TIME_LIMIT, on_board
 
     program, rows, expected = _load()
     got = on_board.run(program, rows, adapter_steps, TIME_LIMIT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from tritspike.runtime.fast import facts
+from tritspike.runtime.executors.fast import facts
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.network.grid import Pairs
 from tritspike.runtime.network.network import Network, Population, Scheduled
@@ -119,7 +119,7 @@ def plan_table(program: Scheduled) -> Table:
     """By which rule `fast` runs each population, and why the rules before declined it."""
     from rich.table import Table
 
-    from tritspike.runtime.fast.plan import plan
+    from tritspike.runtime.executors.fast.plan import plan
 
     table = Table("population", "rule", "declined", title="how fast runs it")
     for taken in plan(program)[1]:

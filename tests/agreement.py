@@ -10,11 +10,11 @@ import torch
 
 from tritspike.models.data import Corpus, pack
 from tritspike.models.load import load_language_model, load_student
-from tritspike.runtime.fast.run import run as fast
+from tritspike.runtime.executors import reference as literal
+from tritspike.runtime.executors.fast.run import run as fast
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.program import Program, Result
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.network import literal
 from tritspike.runtime.network.rows import Rows
 
 RUNS = {

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from tritspike.runtime.lava.plan import Plan, plan
-from tritspike.runtime.lava.processes import neurons, synapses
+from tritspike.runtime.executors.lava.plan import Plan, plan
+from tritspike.runtime.executors.lava.processes import neurons, synapses
 from tritspike.runtime.network.network import Inputs, Reads, Scheduled
 from tritspike.runtime.network.outcome import Outcome
 
 # isort: split
-# after the remedy in runtime/lava/stock.py, which the imports above apply
+# after the remedy in runtime/executors/lava/stock.py, which the imports above apply
 from lava.proc.lif.models import PyLifModelBitAcc, PyLifResetModelBitAcc
 from lava.proc.lif.process import LIFReset
 from lava.proc.sparse.models import PySparseModelBitAcc

@@ -10,8 +10,8 @@ import numpy as np
 from tritspike.compiler.errors import CompileError
 from tritspike.compiler.schedule import schedule
 from tritspike.runtime.errors import InputError, RangeError
+from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network import literal
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis, Pairs
 from tritspike.runtime.network.network import Reads, Scheduled, Stream, Windows

@@ -19,13 +19,13 @@ NAMED = (
     "runtime/network/writing.py",  # stored
     "runtime/network/reading.py",
     "runtime/host/version2.py",
-    "runtime/fast/",  # and matched by rules
+    "runtime/executors/fast/",  # and matched by rules
 )
 TABLE = "runtime/executors/table.py"
 ARITH = "runtime/arith.py"
 NUMBERS = {4095, (1 << 17) - 1, 1 << 17, (1 << 23) - 1}
 ALSO = {  # named, pinned copies, and numbers that only look like limits
-    (4095, "runtime/lava/plan.py"),  # the most that 12 bits of a decay hold, which is Lava's
+    (4095, "runtime/executors/lava/plan.py"),  # the most that 12 bits of a decay hold, which is Lava's
     (4095, "runtime/simulator/timelines.py"),
     (4095, "runtime/simulator/kernels.py"),  # a truncation's mask, in compiled code
 }

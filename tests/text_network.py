@@ -9,9 +9,9 @@ import numpy as np
 
 from tritspike.compiler.schedule import schedule
 from tritspike.runtime import bits
-from tritspike.runtime.fast.plan import plan
-from tritspike.runtime.fast.run import run
-from tritspike.runtime.network import literal
+from tritspike.runtime.executors import reference as literal
+from tritspike.runtime.executors.fast.plan import plan
+from tritspike.runtime.executors.fast.run import run
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.network import Windows

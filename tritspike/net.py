@@ -131,7 +131,7 @@ def check(program: Scheduled) -> str:
 
 def explain(program: Scheduled) -> str:
     """A line a population: by which rule `fast` runs it, and why the rules before declined it."""
-    from tritspike.runtime.fast.plan import plan
+    from tritspike.runtime.executors.fast.plan import plan
 
     _, taken = plan(_scheduled(program))
     return "\n".join(f"{t.population}: {t.rule}" + "".join(f"; not {rule}: {why}" for rule, why in t.declined) for t in taken)

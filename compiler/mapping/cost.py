@@ -17,7 +17,7 @@ from tritspike.compiler.mapping.fit import Mapped
 from tritspike.compiler.mapping.rates import Rates
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime.map_report import Seconds, Static
-from tritspike.runtime.operations import lasts, leaky_updates, neuron_updates
+from tritspike.runtime.tasks.operations import lasts, leaky_updates, neuron_updates
 
 
 @dataclass(frozen=True)

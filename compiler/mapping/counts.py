@@ -1,4 +1,4 @@
-"""NeuroBench's metrics, by their own names; `runtime/operations.py` has the operations in 45 nm."""
+"""NeuroBench's metrics, by their own names; `runtime/tasks/operations.py` has the operations in 45 nm."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tritspike.runtime.fast.run import run
+from tritspike.runtime.executors.fast.run import run
 from tritspike.runtime.network.network import Inputs, Scheduled
 from tritspike.runtime.network.outcome import Activity
 

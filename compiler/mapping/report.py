@@ -14,7 +14,7 @@ from tritspike.compiler.mapping.fit import Mapped
 from tritspike.compiler.mapping.workload import Workload
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.map_report import OfTexts, Priced, Report, Resource, Share, Traffic
-from tritspike.runtime.operations import TEACHER, FloatModel, Operations, float_operations, operations, same_size
+from tritspike.runtime.tasks.operations import TEACHER, FloatModel, Operations, float_operations, operations, same_size
 
 _RANDOM = 10  # random placements whose mean the optimiser is compared with
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tritspike.runtime import limits
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.lava import TIME_LIMIT
+from tritspike.runtime.executors.lava import TIME_LIMIT
 from tritspike.runtime.option_values import real, whole
 from tritspike.runtime.tasks import glue
 

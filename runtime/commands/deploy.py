@@ -12,13 +12,13 @@ from tritspike.hw_profiles.profile import load as load_profile
 from tritspike.runtime import bundle, outputs
 from tritspike.runtime.commands.arguments import opened, program_argument, sample_arguments, time_limit
 from tritspike.runtime.errors import InputError, MismatchError
+from tritspike.runtime.executors.lava import on_board
+from tritspike.runtime.executors.lava.board import preflight
 from tritspike.runtime.executors.table import DEFAULT
 from tritspike.runtime.host.batches import at_length
 from tritspike.runtime.host.batches import run as run_texts
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.lava import on_board
-from tritspike.runtime.lava.board import preflight
 from tritspike.runtime.network.outcome import Ask
 from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.option_values import whole

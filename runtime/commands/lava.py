@@ -16,9 +16,9 @@ from rich.console import Console
 
 from tritspike.runtime.commands.arguments import time_limit
 from tritspike.runtime.errors import ExecutorError, MismatchError
-from tritspike.runtime.lava import trial
-from tritspike.runtime.lava.board import Finding
-from tritspike.runtime.lava.stock import DISTRIBUTION, INSTALL, NEEDS, VERSION, installed, there
+from tritspike.runtime.executors.lava import trial
+from tritspike.runtime.executors.lava.board import Finding
+from tritspike.runtime.executors.lava.stock import DISTRIBUTION, INSTALL, NEEDS, VERSION, installed, there
 
 MISSING = 3  # exit code where Lava would not run
 _ALSO = ("numpy", "scipy", "networkx", "scikit-learn")  # what it needs that we bring

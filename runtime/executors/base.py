@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tritspike.hw_profiles.errors import Finding
 from tritspike.runtime.bits import Words
-from tritspike.runtime.lava import TIME_LIMIT
+from tritspike.runtime.executors.lava import TIME_LIMIT
 from tritspike.runtime.limits import MEMORY, cores
 from tritspike.runtime.network.network import Inputs, Scheduled
 from tritspike.runtime.network.outcome import Ask, Ints, Outcome

@@ -32,38 +32,38 @@ class _Engine:
 
 class _Fast(_Engine):
     def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
-        from tritspike.runtime.fast import run as fast
+        from tritspike.runtime.executors.fast import run as fast
 
         return fast.run(self.program, inputs, ask.record, ask.count)
 
     def rows_at_once(self, how: How) -> int:
-        from tritspike.runtime.fast import memory
+        from tritspike.runtime.executors.fast import memory
 
         return memory.batch_rows(self.program, how.threads, how.memory)
 
     def open(self) -> Session:
-        from tritspike.runtime.fast.growing import Growing
+        from tritspike.runtime.executors.fast.growing import Growing
 
         return Growing(self.program)
 
 
 class _Reference(_Engine):
     def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
-        from tritspike.runtime.network import literal
+        from tritspike.runtime.executors import reference as literal
 
         return _chosen(ask, literal.run(self.program, inputs, bool(ask.record)))
 
 
 class _Lava(_Engine):
     def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
-        from tritspike.runtime.lava import executor
+        from tritspike.runtime.executors.lava import executor
 
         return _chosen(ask, executor.run(self.program, inputs, bool(ask.record), self.how.limit))
 
 
 class _Partitioned(_Engine):
     def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
-        from tritspike.runtime.simulator import board
+        from tritspike.runtime.executors import partitioned as board
 
         assert self.how.mapping is not None
         return _chosen(ask, board.run(self.how.mapping, inputs, bool(ask.record)))
@@ -100,7 +100,7 @@ class _Entry:
 
 class _OnLava(_Entry):
     def _own(self, program: Scheduled, how: How) -> list[Finding]:
-        from tritspike.runtime.lava import plan, stock
+        from tritspike.runtime.executors.lava import plan, stock
 
         try:
             stock.require_here()

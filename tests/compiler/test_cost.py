@@ -17,12 +17,12 @@ from tritspike.compiler.mapping.counts import neurobench
 from tritspike.compiler.mapping.fit import map_network
 from tritspike.compiler.mapping.rates import measured_rates, uniform_rates
 from tritspike.compiler.schedule import schedule
+from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.map_report import Seconds, Static
-from tritspike.runtime.network import literal
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.network import Windows
 from tritspike.runtime.network.terms import same
-from tritspike.runtime.operations import lasts, operations
+from tritspike.runtime.tasks.operations import lasts, operations
 
 PROFILE = replace(SMALL, neurons_per_core=50, cores_per_chip=8, chips=16, chips_x=4, chips_y=4)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tritspike.compiler import demo
-from tritspike.runtime.lava import stock
+from tritspike.runtime.executors.lava import stock
 
 
 @pytest.fixture(autouse=True)

@@ -21,10 +21,10 @@ from tritspike.compiler.passes.base import Lowering, Pass
 from tritspike.compiler.pipeline import DEFAULT
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime import mapping
+from tritspike.runtime.executors import partitioned as board
+from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.map_report import tables
-from tritspike.runtime.network import literal
-from tritspike.runtime.simulator import board
 
 
 @pytest.fixture()

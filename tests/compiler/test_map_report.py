@@ -20,8 +20,8 @@ from tritspike.compiler.mapping.rates import counted
 from tritspike.compiler.mapping.report import report
 from tritspike.compiler.mapping.workload import assumed, assumed_of, counted_on, of_activity
 from tritspike.runtime.map_report import Report, Static, findings, tables
-from tritspike.runtime.operations import same_size
 from tritspike.runtime.records import from_json, to_json
+from tritspike.runtime.tasks.operations import same_size
 
 PROFILE = replace(SMALL, chips=4, chips_x=2, chips_y=2)
 

@@ -21,7 +21,7 @@ from tritspike.compiler.passes.silence_padding import SilencePadding
 from tritspike.compiler.pipeline import DEFAULT, PASSES, go_on, named, run
 from tritspike.compiler.printer import show
 from tritspike.hw_profiles.profile import load
-from tritspike.runtime.fast.plan import plan
+from tritspike.runtime.executors.fast.plan import plan
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network import grid as grids

@@ -11,7 +11,7 @@ from tritspike.compiler import pipeline
 from tritspike.compiler.errors import CompileError
 from tritspike.compiler.passes.quantize import Quantize
 from tritspike.runtime import arith
-from tritspike.runtime.network import literal
+from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.inputs import Spikes
 from tritspike.runtime.network.network import Windows

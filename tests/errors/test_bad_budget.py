@@ -12,12 +12,12 @@ from command import RUNTIME
 from tritspike.compiler.lower import lower
 from tritspike.compiler.pipeline import DEFAULT
 from tritspike.runtime.errors import RangeError
-from tritspike.runtime.fast import run as fast
-from tritspike.runtime.fast.plan import plan
+from tritspike.runtime.executors import reference as literal
+from tritspike.runtime.executors.fast import run as fast
+from tritspike.runtime.executors.fast.plan import plan
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network import literal
 from tritspike.runtime.network.compare import require_equal
 from tritspike.runtime.network.neuron import Bias, Resets, Values
 from tritspike.runtime.network.wiring import Dense

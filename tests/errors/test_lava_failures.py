@@ -18,10 +18,10 @@ from command import RUNTIME
 
 from tritspike.runtime import bits
 from tritspike.runtime.errors import ExecutorError
+from tritspike.runtime.executors.lava import executor, job, room, stock
+from tritspike.runtime.executors.lava.plan import Plan, plan
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.kept import Kept
-from tritspike.runtime.lava import executor, job, room, stock
-from tritspike.runtime.lava.plan import Plan, plan
 from tritspike.runtime.network.rows import Rows
 
 needs_lava = pytest.mark.skipif(not stock.installed(), reason="lava-nc is not installed")

@@ -18,12 +18,12 @@ from tritspike.compiler.mapping.rates import uniform_rates
 from tritspike.hw_profiles.profile import load
 from tritspike.runtime import mapping
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.executors import partitioned as board
+from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.executors.base import How
 from tritspike.runtime.executors.table import EXECUTORS
-from tritspike.runtime.network import literal
 from tritspike.runtime.network.memory import require_stepped
 from tritspike.runtime.network.outcome import Ask
-from tritspike.runtime.simulator import board
 
 FEW = replace(load("loihi2"), name="few", neurons_per_core=5, chips=64, chips_x=8, chips_y=8)
 outcomes: Counter[str] = Counter()

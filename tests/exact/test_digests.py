@@ -15,8 +15,8 @@ import pytest
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.fast.plan import GENERIC, plan
 from tritspike.runtime.executors.table import DEFAULT
-from tritspike.runtime.fast.plan import GENERIC, plan
 from tritspike.runtime.host import batches, language
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network.outcome import Ask

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tritspike.compiler.lower import lower
 from tritspike.runtime import arith, limits
 from tritspike.runtime.executors.base import How
-from tritspike.runtime.fast import memory
-from tritspike.runtime.fast.run import run
+from tritspike.runtime.executors.fast import memory
+from tritspike.runtime.executors.fast.run import run
 from tritspike.runtime.host import batches
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.fast.growing import Growing
+from tritspike.runtime.executors.fast.growing import Growing
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.program import TOKENS
 from tritspike.runtime.host.text import Encoder

@@ -15,9 +15,9 @@ from tritspike.compiler.mapping import place, resources
 from tritspike.compiler.mapping.fit import fit, map_network, placed
 from tritspike.compiler.mapping.workload import measured
 from tritspike.hw_profiles.profile import load
+from tritspike.runtime.executors import partitioned as board
+from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.network import literal
-from tritspike.runtime.simulator import board
 from tritspike.runtime.tasks import glue
 
 CHECKPOINT = Path(__file__).resolve().parents[2] / "models" / "zoo" / "sst2-one-chip"

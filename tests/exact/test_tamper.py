@@ -19,14 +19,14 @@ from tritspike.compiler.mapping.rates import uniform_rates
 from tritspike.hw_profiles.errors import TritspikeError, listed
 from tritspike.hw_profiles.profile import load
 from tritspike.runtime.errors import ExecutorError
+from tritspike.runtime.executors import partitioned as board
 from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.lava.plan import plan
 from tritspike.runtime.executors.table import EXECUTORS
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.lava.plan import plan
 from tritspike.runtime.network.rows import Rows
-from tritspike.runtime.simulator import board
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 SMALL = {

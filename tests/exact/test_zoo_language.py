@@ -11,7 +11,7 @@ from agreement import all_agree, found
 from command import runtime_main as main
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime.fast.growing import Growing
+from tritspike.runtime.executors.fast.growing import Growing
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.program import TOKENS

@@ -18,13 +18,13 @@ from agreement import found
 from tritspike.compiler.lower import lower
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.lava import executor
+from tritspike.runtime.executors.lava.plan import plan
 from tritspike.runtime.host import batches, language
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.language import Sampler, Sampling
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.lava import executor
-from tritspike.runtime.lava.plan import plan
 from tritspike.runtime.network.outcome import Ask
 from tritspike.runtime.tables import COINCIDENCE, RELAY, kind
 
@@ -93,7 +93,7 @@ _USER = """
     from pathlib import Path
     import numpy as np
     from tritspike.runtime.host import file as program_file
-    from tritspike.runtime.lava.embedded import to_lava
+    from tritspike.runtime.executors.lava.embedded import to_lava
     from lava.magma.core.run_conditions import RunSteps
     from lava.magma.core.run_configs import Loihi2SimCfg
     from lava.proc.io.sink import RingBuffer as Sink
@@ -122,7 +122,7 @@ _USER = """
 
 
 def test_what_cannot_be_one_process_is_refused():
-    from tritspike.runtime.lava.embedded import to_lava
+    from tritspike.runtime.executors.lava.embedded import to_lava
 
     program = random_network.drawn(19)[0]
     spread = random_network.varied(program, 19)

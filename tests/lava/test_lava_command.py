@@ -15,9 +15,9 @@ from command import ROOT, RUNTIME, Shell
 
 from tritspike.runtime.commands import lava
 from tritspike.runtime.errors import MismatchError
-from tritspike.runtime.lava import stock, trial
-from tritspike.runtime.lava.plan import plan
-from tritspike.runtime.network import literal
+from tritspike.runtime.executors import reference as literal
+from tritspike.runtime.executors.lava import stock, trial
+from tritspike.runtime.executors.lava.plan import plan
 from tritspike.runtime.network.inputs import Spikes
 from tritspike.runtime.network.soundness import require_sound
 from tritspike.runtime.tables import LIF, kind

@@ -14,8 +14,8 @@ from agreement import found
 from command import ROOT
 
 from tritspike.compiler.lower import lower
+from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.network import literal
 
 
 @pytest.fixture()

@@ -19,7 +19,7 @@ from tritspike.models import nets
 from tritspike.models.nets import Dense, Input, Lif, Recurrent, fold, outcome, trace
 from tritspike.models.nets.scan import scan
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.lava.stock import installed
+from tritspike.runtime.executors.lava.stock import installed
 from tritspike.runtime.network.compare import first_difference
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.py"))

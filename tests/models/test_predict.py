@@ -22,8 +22,8 @@ from tritspike.models.spiking_bert import BertConfig, SpikingBert
 from tritspike.models.teacher import Teacher, load_teacher
 from tritspike.runtime.errors import CheckpointError, FileError, InputError, SourceError
 from tritspike.runtime.host import file as program_file
-from tritspike.runtime.operations import FloatModel, float_operations
 from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks.operations import FloatModel, float_operations
 from tritspike.runtime.tasks.versus import side as side_file
 from tritspike.runtime.tasks.versus.run import run_child, run_program
 from tritspike.runtime.tasks.versus.side import Side

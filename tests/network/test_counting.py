@@ -13,9 +13,9 @@ from text_network import literally_counted, require_literal
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime import bits
-from tritspike.runtime.fast.counting import FanOut
-from tritspike.runtime.fast.plan import plan
-from tritspike.runtime.fast.run import run
+from tritspike.runtime.executors.fast.counting import FanOut
+from tritspike.runtime.executors.fast.plan import plan
+from tritspike.runtime.executors.fast.run import run
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.neuron import Values
 from tritspike.runtime.network.rows import Rows

@@ -13,11 +13,11 @@ from tritspike.compiler.lower import lower
 from tritspike.compiler.mapping.fit import map_network
 from tritspike.compiler.mapping.rates import uniform_rates
 from tritspike.hw_profiles.profile import load
-from tritspike.runtime.fast.memory import batch_rows, bytes_per_row
-from tritspike.runtime.fast.plan import plan
+from tritspike.runtime.executors import partitioned as board
+from tritspike.runtime.executors.fast.memory import batch_rows, bytes_per_row
+from tritspike.runtime.executors.fast.plan import plan
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.simulator import board
 
 ZOO = sorted(path.parent for path in (Path(__file__).resolve().parents[2] / "models" / "zoo").glob("*/config.json"))
 KINDS = [("mean", "host"), ("first", "host"), ("each", "host"), ("each", "chip")]

@@ -16,8 +16,8 @@ from text_network import require_literal
 from tritspike.compiler.lower import lower
 from tritspike.compiler.schedule import schedule
 from tritspike.runtime.errors import InputError, RangeError
-from tritspike.runtime.fast.plan import GENERIC, plan
-from tritspike.runtime.fast.run import packed
+from tritspike.runtime.executors.fast.plan import GENERIC, plan
+from tritspike.runtime.executors.fast.run import packed
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.builder import Net

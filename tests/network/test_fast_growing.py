@@ -13,10 +13,10 @@ import text_network
 from tritspike.compiler.lower import lower
 from tritspike.runtime import bits
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.fast.growing import Growing
-from tritspike.runtime.fast.plan import plan
-from tritspike.runtime.fast.run import run
-from tritspike.runtime.network import literal
+from tritspike.runtime.executors import reference as literal
+from tritspike.runtime.executors.fast.growing import Growing
+from tritspike.runtime.executors.fast.plan import plan
+from tritspike.runtime.executors.fast.run import run
 from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.network.wiring import Dense
 from tritspike.runtime.network.wiring.maps import Follow

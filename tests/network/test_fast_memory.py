@@ -12,9 +12,9 @@ import random_network
 from tritspike.compiler.lower import lower
 from tritspike.runtime import bits
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.fast.memory import batch_rows, bytes_per_row
-from tritspike.runtime.fast.plan import plan
-from tritspike.runtime.fast.run import run
+from tritspike.runtime.executors.fast.memory import batch_rows, bytes_per_row
+from tritspike.runtime.executors.fast.plan import plan
+from tritspike.runtime.executors.fast.run import run
 from tritspike.runtime.network.rows import Rows
 
 

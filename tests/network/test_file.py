@@ -13,7 +13,8 @@ from safetensors.numpy import save
 
 from tritspike.runtime import files
 from tritspike.runtime.errors import FileError, InputError, RangeError
-from tritspike.runtime.network import file, literal
+from tritspike.runtime.executors import reference as literal
+from tritspike.runtime.network import file
 
 
 @pytest.fixture(params=range(12))

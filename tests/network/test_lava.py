@@ -19,10 +19,10 @@ from tritspike.compiler.lower import lower
 from tritspike.compiler.schedule import schedule
 from tritspike.runtime import arith
 from tritspike.runtime.errors import ExecutorError, InputError
+from tritspike.runtime.executors import reference as literal
+from tritspike.runtime.executors.lava import room
+from tritspike.runtime.executors.lava.plan import findings, plan
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.lava import room
-from tritspike.runtime.lava.plan import findings, plan
-from tritspike.runtime.network import literal
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.network import Windows
 from tritspike.runtime.network.neuron import Bias, Neuron, Resets, Values, numbers
@@ -33,7 +33,7 @@ pytest.importorskip("lava.magma", reason="lava-nc is not installed")
 
 import lava_network
 
-from tritspike.runtime.lava import executor
+from tritspike.runtime.executors.lava import executor
 
 from lava.proc.lif.process import LIF  # isort: skip  (after the remedy in stock.py)
 
@@ -281,7 +281,7 @@ _USER = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).resolve().parents[1])!r})
 import random_network
-from tritspike.runtime.lava import executor
+from tritspike.runtime.executors.lava import executor
 program, _ = random_network.drawn(68)
 executor.run(program, random_network.Played(3000, program.timing.steps, 0), record=True)
 """

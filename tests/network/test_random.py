@@ -9,7 +9,8 @@ import pytest
 import random_network
 from random_network import require_same
 
-from tritspike.runtime.network import generic, literal
+from tritspike.runtime.executors import reference as literal
+from tritspike.runtime.executors.generic import run as generic
 from tritspike.runtime.network.network import Stream, Windows
 from tritspike.runtime.network.neuron import Resets, numbers
 from tritspike.runtime.network.wiring import Dense, Join, Sparse

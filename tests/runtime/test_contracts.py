@@ -11,9 +11,9 @@ import random_checkpoint
 from tritspike.compiler.lower import lower
 from tritspike.runtime import bits
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.fast import run as fast
+from tritspike.runtime.executors import reference as literal
+from tritspike.runtime.executors.fast import run as fast
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.network import literal
 from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.simulator import cache, contracts, counting, kernels, timelines
 

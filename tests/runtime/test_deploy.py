@@ -20,12 +20,12 @@ from command import RUNTIME, Shell
 from tritspike.compiler.lower import lower
 from tritspike.hw_profiles.profile import load
 from tritspike.runtime import bundle
+from tritspike.runtime.executors.lava import on_board, stock
+from tritspike.runtime.executors.lava.board import preflight
+from tritspike.runtime.executors.lava.delay import delay
 from tritspike.runtime.host import batches
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.lava import on_board, stock
-from tritspike.runtime.lava.board import preflight
-from tritspike.runtime.lava.delay import delay
 from tritspike.runtime.network.outcome import Ask
 
 STAND_IN = Path(__file__).resolve().parents[1] / "stand_in"
@@ -244,7 +244,10 @@ def test_a_module_beside_the_script_is_refused_and_not_run(name, unpacked):
 
 @pytest.mark.parametrize(
     "name",
-    [f"tritspike/{name}" for name in ("runtime/more.so", "runtime/__pycache__/arith.cpython-311.pyc", "hw_profiles/more.toml", "runtime/lava/x")],
+    [
+        f"tritspike/{name}"
+        for name in ("runtime/more.so", "runtime/__pycache__/arith.cpython-311.pyc", "hw_profiles/more.toml", "runtime/executors/lava/x")
+    ],
 )
 def test_whatever_is_added_to_the_packages_is_refused(name, unpacked):
     (unpacked / name).parent.mkdir(exist_ok=True)

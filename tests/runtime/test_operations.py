@@ -7,10 +7,10 @@ import pytest
 import random_checkpoint
 import text_program
 
-from tritspike.runtime.fast.run import run
-from tritspike.runtime.network import literal
+from tritspike.runtime.executors import reference as literal
+from tritspike.runtime.executors.fast.run import run
 from tritspike.runtime.network.network import Reads
-from tritspike.runtime.operations import (
+from tritspike.runtime.tasks.operations import (
     TEACHER,
     FloatModel,
     float_operations,
@@ -20,7 +20,7 @@ from tritspike.runtime.operations import (
     same_size,
     synaptic_events,
 )
-from tritspike.runtime.spike_rates import Count, mean, spike_counts
+from tritspike.runtime.tasks.spike_rates import Count, mean, spike_counts
 
 TOKENS = [([1, 5, 6, 9, 2], [0] * 5), ([1] + [7] * 11, [0] * 12), ([1, 2], [0, 0])]
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from tritspike.runtime.errors import FileError
-from tritspike.runtime.spike_rates import Count
 from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks.spike_rates import Count
 from tritspike.runtime.tasks.versus import comparison, runs
 from tritspike.runtime.tasks.versus.side import Side
 from tritspike.runtime.tasks.versus.sources import Asked, Digest, digest

@@ -13,7 +13,7 @@ from command import ROOT
 
 from tritspike.commands import COMMANDS
 from tritspike.compiler.lower import lower
-from tritspike.runtime.fast import run as fast
+from tritspike.runtime.executors.fast import run as fast
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.text import Encoder
 

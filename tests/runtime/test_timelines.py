@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tritspike.runtime import arith, bits
-from tritspike.runtime.network import packed_lines
+from tritspike.runtime.executors.generic import packed_lines
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.network import Population
 from tritspike.runtime.network.neuron import Neuron

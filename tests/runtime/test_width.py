@@ -17,9 +17,9 @@ from numba.core.registry import cpu_target
 import random_checkpoint
 from tritspike.compiler.lower import lower
 from tritspike.runtime.host.compare import require_equal
-from tritspike.runtime.fast import run as fast
+from tritspike.runtime.executors.fast import run as fast
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.network import literal
+from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.simulator import kernels  # or numpy does so little work
 
 _, cpu, features = cpu_target.target_context.codegen().magic_tuple()

@@ -6,11 +6,10 @@ import os
 import sys
 from pathlib import Path
 
-from tritspike.runtime import operations
 from tritspike.runtime.errors import SourceError
 from tritspike.runtime.executors.base import How
+from tritspike.runtime.executors.fast import facts
 from tritspike.runtime.executors.table import DEFAULT
-from tritspike.runtime.fast import facts
 from tritspike.runtime.host import batches
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.batches import Answers
@@ -21,8 +20,9 @@ from tritspike.runtime.kept import keep
 from tritspike.runtime.network.network import Network, Population
 from tritspike.runtime.network.neuron import numbers
 from tritspike.runtime.network.rows import PADDING
-from tritspike.runtime.spike_rates import spike_counts
 from tritspike.runtime.tables import LIF, READOUT, kind
+from tritspike.runtime.tasks import operations
+from tritspike.runtime.tasks.spike_rates import spike_counts
 from tritspike.runtime.tasks.versus import side as side_file
 from tritspike.runtime.tasks.versus.side import Side
 from tritspike.runtime.tasks.versus.sources import PROGRAM, Asked, digest, files_of, kind_of

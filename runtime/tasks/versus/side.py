@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from tritspike.hw_profiles.errors import decoding
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import read_tensors, write_tensors
-from tritspike.runtime.operations import Operations
-from tritspike.runtime.spike_rates import Count, Counts, mean
+from tritspike.runtime.tasks.operations import Operations
+from tritspike.runtime.tasks.spike_rates import Count, Counts, mean
 from tritspike.runtime.tasks.versus.sources import Digest
 
 FORMAT, VERSION = "tritspike-side", 1

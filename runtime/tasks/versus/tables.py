@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from tritspike.runtime.spike_rates import Count, Counts
 from tritspike.runtime.tables import COINCIDENCE, RELAY
+from tritspike.runtime.tasks.spike_rates import Count, Counts
 from tritspike.runtime.tasks.versus.comparison import Comparison, saving
 from tritspike.runtime.tasks.versus.runs import Past
 from tritspike.runtime.tasks.versus.side import Side

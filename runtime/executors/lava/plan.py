@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tritspike.hw_profiles.errors import Finding
 from tritspike.runtime import arith
-from tritspike.runtime.lava.room import MOST_PROCESSES
+from tritspike.runtime.executors.lava.room import MOST_PROCESSES
 from tritspike.runtime.network.network import Population, Reads, Scheduled, Stream
 from tritspike.runtime.network.neuron import Resets, each, numbers
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tritspike.runtime.fast import facts
+from tritspike.runtime.executors.fast import facts
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Grid, Pairs

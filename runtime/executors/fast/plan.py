@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from tritspike.runtime import bits
-from tritspike.runtime.fast import facts
-from tritspike.runtime.fast.building import Building, Product
-from tritspike.runtime.fast.rows import Place
-from tritspike.runtime.fast.rules import RULES, counted
-from tritspike.runtime.fast.stages import Attention, Linear, Reader
+from tritspike.runtime.executors.fast import facts
+from tritspike.runtime.executors.fast.building import Building, Product
+from tritspike.runtime.executors.fast.rows import Place
+from tritspike.runtime.executors.fast.rules import RULES, counted
+from tritspike.runtime.executors.fast.stages import Attention, Linear, Reader
 from tritspike.runtime.network import order
 from tritspike.runtime.network.network import Reads, Scheduled, Windows
 from tritspike.runtime.network.ranges import require_ranges

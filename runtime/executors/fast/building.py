@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tritspike.runtime import arith
-from tritspike.runtime.fast import facts
-from tritspike.runtime.fast.rows import Place, channels, row_axis
-from tritspike.runtime.fast.stages import Attention, Lanes, Linear, Reader
+from tritspike.runtime.executors.fast import facts
+from tritspike.runtime.executors.fast.rows import Place, channels, row_axis
+from tritspike.runtime.executors.fast.stages import Attention, Lanes, Linear, Reader
 from tritspike.runtime.network.grid import Axis, Grid, Pairs
 from tritspike.runtime.network.network import Network, Population, Scheduled, Synapse
 from tritspike.runtime.network.neuron import Neuron, Values, numbers

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.executors.reference import drive, of_line, when
 from tritspike.runtime.mapping import Mapping, Slice
 from tritspike.runtime.network.boxes import neurons
 from tritspike.runtime.network.grid import Index
 from tritspike.runtime.network.inputs import played
-from tritspike.runtime.network.literal import drive, of_line, when
 from tritspike.runtime.network.memory import require_stepped
 from tritspike.runtime.network.network import Inputs, Network, Scheduled, Synapse
 from tritspike.runtime.network.outcome import Bools, Ints, Outcome

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tritspike.runtime.lava import executor
-from tritspike.runtime.network import literal
+from tritspike.runtime.executors import reference as literal
+from tritspike.runtime.executors.lava import executor
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.compare import require_equal
 from tritspike.runtime.network.inputs import Spikes

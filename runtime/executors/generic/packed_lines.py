@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tritspike.runtime import bits
 from tritspike.runtime.bits import Words
-from tritspike.runtime.network.clock import Clock, Heard
+from tritspike.runtime.executors.generic.clock import Clock, Heard
 from tritspike.runtime.network.state import Bools, Ints, State
 from tritspike.runtime.network.wiring.apply import Cells
 from tritspike.runtime.simulator import timelines

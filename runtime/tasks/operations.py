@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tritspike.runtime.fast import facts
+from tritspike.runtime.executors.fast import facts
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Pairs

@@ -6,8 +6,8 @@ import math
 
 from tritspike.runtime import bits
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.fast.plan import Plan, plan
-from tritspike.runtime.fast.rows import longest
+from tritspike.runtime.executors.fast.plan import Plan, plan
+from tritspike.runtime.executors.fast.rows import longest
 from tritspike.runtime.limits import MOST_THREADS, cores
 from tritspike.runtime.network.memory import at_once
 from tritspike.runtime.network.network import Scheduled

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from tritspike.runtime import arith
 from tritspike.runtime.errors import ExecutorError
+from tritspike.runtime.executors.lava import job
+from tritspike.runtime.executors.lava.delay import delay, total_steps, wait
+from tritspike.runtime.executors.lava.executor import environment, run_child, steps_played
+from tritspike.runtime.executors.lava.job import Job
+from tritspike.runtime.executors.lava.plan import Plan, plan
 from tritspike.runtime.files import write_atomic
 from tritspike.runtime.host.compare import require_equal_answers
 from tritspike.runtime.host.program import Program, Result
 from tritspike.runtime.kept import keep
-from tritspike.runtime.lava import job
-from tritspike.runtime.lava.delay import delay, total_steps, wait
-from tritspike.runtime.lava.executor import environment, run_child, steps_played
-from tritspike.runtime.lava.job import Job
-from tritspike.runtime.lava.plan import Plan, plan
 from tritspike.runtime.network.compare import Names, require_equal_spikes
 from tritspike.runtime.network.network import Reads
 from tritspike.runtime.network.rows import Rows
@@ -32,7 +32,7 @@ def run(program: Program, rows: Rows, adapter_steps: int, limit: float) -> Resul
     wanted = Job(len(rows), timing.period, program.scheduled.depth, (group,), {})
     with keep("tritspike-board-", environment(), ExecutorError) as kept:
         _write(program, rows, planned, wanted, adapter_steps, kept.folder)
-        run_child(kept, limit, "tritspike.runtime.lava.hardware")
+        run_child(kept, limit, "tritspike.runtime.executors.lava.hardware")
         path = job.spikes(kept.folder, group)
         if not path.exists():
             raise ExecutorError("the board's run ended without recording a spike train")

@@ -1,4 +1,4 @@
-"""A network on a board: `python -m tritspike.runtime.lava.hardware JOB`, in a process of its own like `child.py`. **No silicon has run this.**
+"""A network on a board: `python -m tritspike.runtime.executors.lava.hardware JOB`, in a process of its own. **No silicon has run this.**
 
 The network is the one that the CPU runs, between host-chip adapters, under Loihi2HwCfg. An adapter takes some steps (one or two,
 JOB/adapter.json). The host waits until the first window arrives at a multiple of the period, so that every reset still meets the first step
@@ -11,13 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tritspike.runtime.executors.lava import job
+from tritspike.runtime.executors.lava.child import settle
+from tritspike.runtime.executors.lava.delay import total_steps, wait
+from tritspike.runtime.executors.lava.host import Player, Recorder
+from tritspike.runtime.executors.lava.plan import CHANNEL_SLOTS
+from tritspike.runtime.executors.lava.processes import Whole
 from tritspike.runtime.files import read_json
-from tritspike.runtime.lava import job
-from tritspike.runtime.lava.child import settle
-from tritspike.runtime.lava.delay import total_steps, wait
-from tritspike.runtime.lava.host import Player, Recorder
-from tritspike.runtime.lava.plan import CHANNEL_SLOTS
-from tritspike.runtime.lava.processes import Whole
 
 
 def run(folder: Path) -> None:

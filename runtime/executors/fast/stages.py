@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tritspike.runtime import arith, bits
 from tritspike.runtime.bits import BLOCK
-from tritspike.runtime.fast.rows import Buffers, Ints, Place
+from tritspike.runtime.executors.fast.rows import Buffers, Ints, Place
 from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.simulator import weights
 

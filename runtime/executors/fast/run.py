@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from tritspike.runtime import bits
-from tritspike.runtime.fast.counting import Counter
-from tritspike.runtime.fast.plan import Plan, plan
-from tritspike.runtime.fast.recorded import windows
-from tritspike.runtime.fast.rows import Buffers
-from tritspike.runtime.network import generic
+from tritspike.runtime.executors.fast.counting import Counter
+from tritspike.runtime.executors.fast.plan import Plan, plan
+from tritspike.runtime.executors.fast.recorded import windows
+from tritspike.runtime.executors.fast.rows import Buffers
+from tritspike.runtime.executors.generic import run as generic
 from tritspike.runtime.network.activity import counted
 from tritspike.runtime.network.network import Inputs, Scheduled
 from tritspike.runtime.network.outcome import Ask, Outcome

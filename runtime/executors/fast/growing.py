@@ -13,11 +13,11 @@ import numpy as np
 
 from tritspike.runtime import bits
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.fast.plan import Plan, plan
-from tritspike.runtime.fast.recorded import windows
-from tritspike.runtime.fast.rows import Buffers, Ints, longest
-from tritspike.runtime.fast.run import played
-from tritspike.runtime.fast.stages import Stage
+from tritspike.runtime.executors.fast.plan import Plan, plan
+from tritspike.runtime.executors.fast.recorded import windows
+from tritspike.runtime.executors.fast.rows import Buffers, Ints, longest
+from tritspike.runtime.executors.fast.run import played
+from tritspike.runtime.executors.fast.stages import Stage
 from tritspike.runtime.network.network import Scheduled
 from tritspike.runtime.network.outcome import Ask, Outcome
 from tritspike.runtime.network.rows import PADDING, Rows

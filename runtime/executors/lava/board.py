@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tritspike.hw_profiles.profile import HardwareProfile
-from tritspike.runtime.lava.stock import INSTALL, installed, there
+from tritspike.runtime.executors.lava.stock import INSTALL, installed, there
 
 _EXTENSION, _ADAPTERS = "lava.utils.loihi2_profiler", "lava.proc.embedded_io.spike"
 _PATIENCE = 10.0  # seconds for `ping` or `sinfo` to answer

@@ -1,4 +1,4 @@
-"""The child process that Lava lives in: `python -m tritspike.runtime.lava.child JOB`. Reads a job folder, writes its answer there.
+"""The child process that Lava lives in: `python -m tritspike.runtime.executors.lava.child JOB`. Reads a job folder, writes its answer there.
 
 A failing Lava model hangs its parent for ever and a killed parent leaves orphans, so this runs below a keeper (`runtime/kept.py`).
 """
@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tritspike.runtime.lava import job
-from tritspike.runtime.lava.host import Player
-from tritspike.runtime.lava.job import Job
-from tritspike.runtime.lava.plan import CHANNEL_SLOTS
-from tritspike.runtime.lava.processes import Whole
+from tritspike.runtime.executors.lava import job
+from tritspike.runtime.executors.lava.host import Player
+from tritspike.runtime.executors.lava.job import Job
+from tritspike.runtime.executors.lava.plan import CHANNEL_SLOTS
+from tritspike.runtime.executors.lava.processes import Whole
 
 from lava.magma.core.run_conditions import RunSteps  # isort: skip  (after the remedy in stock.py)
 from lava.magma.core.run_configs import Loihi2SimCfg  # isort: skip

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tritspike.hw_profiles.errors import listed
 from tritspike.runtime.errors import ExecutorError, InputError
+from tritspike.runtime.executors.lava.plan import Plan, findings, plan
+from tritspike.runtime.executors.lava.processes import Whole
 from tritspike.runtime.host.program import Program
-from tritspike.runtime.lava.plan import Plan, findings, plan
-from tritspike.runtime.lava.processes import Whole
 from tritspike.runtime.network.network import Network, Reads, Scheduled
 from tritspike.runtime.network.ranges import require_ranges
 from tritspike.runtime.network.soundness import require_sound

@@ -9,11 +9,11 @@ import numpy as np
 
 from tritspike.runtime import arith, bits
 from tritspike.runtime.bits import PLANES
-from tritspike.runtime.fast import facts
-from tritspike.runtime.fast.attention import KeepProduct, SpikingAttention
-from tritspike.runtime.fast.building import Building, membranes
-from tritspike.runtime.fast.rows import Place, channels
-from tritspike.runtime.fast.stages import OWN, Counts, Linear, Pooled, Reader
+from tritspike.runtime.executors.fast import facts
+from tritspike.runtime.executors.fast.attention import KeepProduct, SpikingAttention
+from tritspike.runtime.executors.fast.building import Building, membranes
+from tritspike.runtime.executors.fast.rows import Place, channels
+from tritspike.runtime.executors.fast.stages import OWN, Counts, Linear, Pooled, Reader
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.network import Population, Probe, Reads, Synapse
 from tritspike.runtime.network.neuron import Neuron

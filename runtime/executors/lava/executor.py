@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from tritspike.hw_profiles.errors import listed
 from tritspike.runtime.errors import ExecutorError, InputError
+from tritspike.runtime.executors.lava import TIME_LIMIT, job, room
+from tritspike.runtime.executors.lava.job import Job
+from tritspike.runtime.executors.lava.plan import Part, Plan, findings, plan
+from tritspike.runtime.executors.lava.stock import require_here
 from tritspike.runtime.kept import Kept, keep
-from tritspike.runtime.lava import TIME_LIMIT, job, room
-from tritspike.runtime.lava.job import Job
-from tritspike.runtime.lava.plan import Part, Plan, findings, plan
-from tritspike.runtime.lava.stock import require_here
 from tritspike.runtime.network.inputs import played
 from tritspike.runtime.network.network import Inputs, Probe, Reads, Scheduled
 from tritspike.runtime.network.outcome import Outcome
@@ -53,7 +53,7 @@ def clocked(program: Scheduled, inputs: Inputs, record: bool = False, limit: flo
         del planned  # its weights, which the child has now
         for name, steps in played_steps.items():
             job.play(kept.folder, parts[name][0].group, steps)
-        run_child(kept, limit, "tritspike.runtime.lava.child")
+        run_child(kept, limit, "tritspike.runtime.executors.lava.child")
         done = _Done(program, wanted, parts, kept.folder, played_steps, *job.answered(kept.folder))
         spikes = {p.name: done.spikes(p.name) for p in program.network.populations} if record else None
         return Outcome({probe.name: done.read(probe) for probe in program.network.probes}, spikes), done.clock

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.runtime import bits
-from tritspike.runtime.fast.plan import Plan
-from tritspike.runtime.fast.rows import Buffers
+from tritspike.runtime.executors.fast.plan import Plan
+from tritspike.runtime.executors.fast.rows import Buffers
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Pairs
 from tritspike.runtime.network.network import Population, Scheduled, Synapse

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tritspike.runtime.lava import stock
+from tritspike.runtime.executors.lava import stock
 
 stock.require()
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tritspike.runtime import arith
-from tritspike.runtime.fast import facts
-from tritspike.runtime.fast.building import Building, Product, Score, membranes
-from tritspike.runtime.fast.rows import Place
-from tritspike.runtime.fast.stages import Attention, Lanes
+from tritspike.runtime.executors.fast import facts
+from tritspike.runtime.executors.fast.building import Building, Product, Score, membranes
+from tritspike.runtime.executors.fast.rows import Place
+from tritspike.runtime.executors.fast.stages import Attention, Lanes
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Grid, Pairs
 from tritspike.runtime.network.network import Population, Synapse

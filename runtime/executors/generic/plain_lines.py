@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tritspike.runtime import arith
-from tritspike.runtime.network.clock import Clock, Heard
+from tritspike.runtime.executors.generic.clock import Clock, Heard
 from tritspike.runtime.network.neuron import Resets
 from tritspike.runtime.network.state import Bools, Ints, State
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tritspike.runtime.lava import stock
-from tritspike.runtime.lava.plan import Group, Link, Plan
+from tritspike.runtime.executors.lava import stock
+from tritspike.runtime.executors.lava.plan import Group, Link, Plan
 
 stock.require()
 
@@ -18,7 +18,7 @@ from lava.magma.core.process.variable import Var
 from lava.proc.lif.process import LIF, LIFReset
 from lava.proc.sparse.process import Sparse
 
-from tritspike.runtime.lava.host import Recorder
+from tritspike.runtime.executors.lava.host import Recorder
 
 
 def neurons(group: Group) -> Any:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from tritspike.runtime.network import order, plain_lines
-from tritspike.runtime.network.clock import Clock, Heard
+from tritspike.runtime.executors.generic import plain_lines
+from tritspike.runtime.executors.generic.clock import Clock, Heard
+from tritspike.runtime.network import order
 from tritspike.runtime.network.inputs import played
 from tritspike.runtime.network.memory import require_at_once
 from tritspike.runtime.network.network import Inputs, Population, Probe, Reads, Scheduled, Synapse, Windows
@@ -58,7 +59,7 @@ def _using(program: Scheduled, steps: int, plainly: bool | None) -> ModuleType:
     each = sum(s.wiring.count(*network.grids(s)) for s in network.synapses) + network.neurons() * _CELL_PRODUCTS
     if chosen.module(each * steps, plainly) is plain:
         return plain_lines
-    from tritspike.runtime.network import packed_lines
+    from tritspike.runtime.executors.generic import packed_lines
 
     return packed_lines
 

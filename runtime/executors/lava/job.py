@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tritspike.runtime.executors.lava.plan import Group, Link, Plan, Registers
 from tritspike.runtime.files import Arrays, read_json, read_tensors, write_atomic, write_tensors
-from tritspike.runtime.lava.plan import Group, Link, Plan, Registers
 
 _CLOCK = "clock"
 _LINK = ("data", "indices", "indptr")

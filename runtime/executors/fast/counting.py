@@ -9,9 +9,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tritspike.runtime import bits
-from tritspike.runtime.fast.plan import Plan
-from tritspike.runtime.fast.rows import Buffers, Ints, Place
-from tritspike.runtime.fast.stages import Stage
+from tritspike.runtime.executors.fast.plan import Plan
+from tritspike.runtime.executors.fast.rows import Buffers, Ints, Place
+from tritspike.runtime.executors.fast.stages import Stage
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Grid
 from tritspike.runtime.network.network import Scheduled, Synapse

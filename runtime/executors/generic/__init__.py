@@ -1,0 +1,1 @@
+"""Any network at all: populations one after another, all steps at once where they can be."""
