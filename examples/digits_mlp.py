@@ -46,7 +46,7 @@ def main(float_steps=400, integer_steps=100):
     differs = first_difference(ours, tn.run(program, played, record=True))
     accuracy = float((ours.read["digit"].argmax(1) == truth).mean())
     print(f"{program!r}: accuracy {accuracy:.4f} on {len(held)} digits that it was not trained on; the program differs from torch: {differs}")
-    print(tn.verify(program, {name: some[:20] for name, some in played.items()}, executors=sorted(set(tn.EXECUTORS) - {"reference"})))
+    print(tn.verify(program, {name: some[:20] for name, some in played.items()}, executors=["fast", "lava"]))
     return accuracy, differs
 
 

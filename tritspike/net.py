@@ -32,7 +32,7 @@ from tritspike.runtime.network.inputs import Spikes
 from tritspike.runtime.network.network import Network, Scheduled, Stream, Timing, Windows
 from tritspike.runtime.network.neuron import Bias, Neuron, Resets, Values
 from tritspike.runtime.network.outcome import Ask, Outcome
-from tritspike.runtime.network.terms import conv2d, linear, onto, same, sparse, summed
+from tritspike.runtime.network.terms import conv2d, linear, onto, pooled, same, sparse, summed
 from tritspike.runtime.tasks.evaluation import Verified
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "lower",
     "on_cores",
     "onto",
+    "pooled",
     "run",
     "same",
     "save",

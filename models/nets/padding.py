@@ -15,8 +15,6 @@ from tritspike.runtime import arith
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.terms import Handle, Sum, Term, onto
-from tritspike.runtime.network.wiring import Sparse
-from tritspike.runtime.network.wiring.maps import Follow
 
 _MOST = arith.WEIGHT_LIMIT << arith.EXPONENT_LIMIT  # that one synapse inhibits by
 
@@ -35,10 +33,7 @@ def masked(heard: Heard, bias: NDArray[np.int64] | None) -> Sum:
 
 def _earlier(term: Term) -> bool:
     """Whether it hears what stands before its own place, along an axis that grows."""
-    if isinstance(term.wiring, Sparse):
-        return False
-    grown = set(growing(term.source.grid))
-    return any(name in grown and isinstance(rule, Follow) and rule.offset < 0 for name, rule in term.wiring.read.items())
+    return any(term.wiring.behind(name) for name in growing(term.source.grid))
 
 
 def _inhibiting(padding: Handle, heard: Heard, position: str, name: str, need: int) -> list[Term]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
 from torch import Tensor, nn
 
 from tritspike.models import spiking
@@ -15,9 +12,7 @@ from tritspike.models.nets.values import Drive, Spikes, extents
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Grid
-from tritspike.runtime.network.terms import Sum, Term, conv2d, shown, summed
-from tritspike.runtime.network.wiring import Join
-from tritspike.runtime.network.wiring.maps import Follow
+from tritspike.runtime.network.terms import Sum, conv2d, pooled, shown, summed
 
 
 class Conv(Layer):
@@ -77,16 +72,7 @@ class Pool(Layer):
         weight = self.weight.integer()
         if self.over:
             return heard(x, summed(x.handle, self.over).weighing(weight))
-        grid = self._left(x.handle.grid)
-        terms = [Term(x.handle, Join(1, self._read(x.handle.grid, at)), grid).weighing(weight) for at in self._places()]
-        return heard(x, Sum(tuple(terms)))
-
-    def _read(self, grid: Grid, at: dict[str, int]) -> dict[str, Any]:
-        return {name: Follow(name, self.sizes.get(name, 1), at.get(name, 0)) for name in grids.names(grid)}
-
-    def _places(self) -> list[dict[str, int]]:
-        cells = torch.cartesian_prod(*(torch.arange(size) for size in self.sizes.values())).reshape(-1, len(self.sizes))
-        return [dict(zip(self.sizes, map(int, cell))) for cell in cells]
+        return heard(x, Sum(tuple(term.weighing(weight) for term in pooled(x.handle, self.sizes).terms)))
 
     def _left(self, grid: Grid) -> Grid:
         return tuple(Axis(a.name, a.size // self.sizes.get(a.name, 1), a.grows) if isinstance(a, Axis) else a for a in grid)

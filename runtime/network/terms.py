@@ -145,6 +145,15 @@ def summed(source: Handle, over: Sequence[str], weight: int = 1, *, delay: int =
     return onto(source, left, weight, delay=delay)
 
 
+def pooled(source: Handle, sizes: Mapping[str, int], weight: int = 1, *, delay: int = 0) -> Sum:
+    """The sum over neighbourhoods of so many cells along these axes, which do not overlap: a term for each place in one."""
+    _require_axes(source, list(sizes))
+    grid = tuple(replace(a, size=a.size // sizes.get(a.name, 1)) if isinstance(a, Axis) else a for a in source.grid)
+    places = [dict(zip(sizes, cell)) for cell in np.ndindex(*sizes.values())]
+    reads = [{name: Follow(name, sizes.get(name, 1), at.get(name, 0)) for name in grids.names(source.grid)} for at in places]
+    return Sum(tuple(Term(source, Join(_weight(weight, source.name), read), grid, delay=delay) for read in reads))
+
+
 def _left(axis: Axis | grids.Pairs, over: Sequence[str]) -> tuple[Axis | grids.Pairs, ...]:
     if isinstance(axis, Axis):
         return () if axis.name in over else (axis,)

@@ -11,7 +11,8 @@ from torch import nn
 
 from tritspike import net as tn
 from tritspike.compiler.frontend.checkpoint import read_checkpoint
-from tritspike.compiler.frontend.encoder import network
+from tritspike.compiler import pipeline
+from tritspike.compiler.frontend import encoder
 from tritspike.models.load import _as_stored, _fill_synapses, _fill_weight
 from tritspike.models.nets import Context, Count, Input, Neurons, Readout, Score, Texts, first_difference, outcome, trace
 from tritspike.models.nets.trace import layers
@@ -74,6 +75,11 @@ def filled(ck) -> Shipped:
         model.readout.quantise = _as_stored
         model.readout.weight.copy_(torch.from_numpy(ck.codes("readout", c.hidden)).float())
     return model.eval()
+
+
+def network(ck, length):
+    """The compiler's, its registers folded and its padding silenced, as the traced one comes."""
+    return pipeline.run(encoder.network(ck, length), encoder.timing(ck), passes=pipeline.DEFAULT[:2]).network
 
 
 def weights(net, name) -> dict:
