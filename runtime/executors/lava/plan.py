@@ -21,7 +21,7 @@ from tritspike.hw_profiles.errors import Finding
 from tritspike.runtime import arith
 from tritspike.runtime.executors.lava.room import MOST_PROCESSES
 from tritspike.runtime.network.network import Population, Reads, Scheduled, Stream
-from tritspike.runtime.network.neuron import Resets, each, numbers
+from tritspike.runtime.network.neuron import Resets, each
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -244,30 +244,21 @@ def _bridges(groups: list[Group], links: tuple[Link, ...]) -> Iterator[Link]:
 
 
 def findings(program: Scheduled) -> Iterator[Finding]:
-    """Registers that Lava's LIF or Sparse cannot hold. That no input overflows them is what the compiler proves.
+    """Decays that Lava's LIF cannot hold. What every chip's registers hold is `runtime/network/ranges.py`'s to say.
 
     Lava itself checks nothing: on a CPU it computes dv = 4096 (keep 0) and du = -1 (keep_u 4096) as one would hope, and wraps other excesses.
     """
     for p in program.network.populations:
         if p.neuron is not None:
             yield from _held(p)
-    for s in program.network.synapses:
-        if not 0 <= s.exponent <= arith.EXPONENT_LIMIT:
-            yield Finding(s.name, "exponent", s.exponent, f"0..{arith.EXPONENT_LIMIT}")
 
 
 def _held(p: Population) -> Iterator[Finding]:
     assert p.neuron is not None
     keep, keep_u = np.broadcast_arrays(*(each(register, p.grid) for register in (p.neuron.keep, p.neuron.keep_u)))
     for what, found, low, high in (
-        ("vth", numbers(p.neuron.vth), 0, arith.VTH_LIMIT),
         ("keep_u", keep_u, 0, _MOST_DECAY),
         ("keep of neurons with a current memory", keep[keep_u > 0], arith.KEEP_ALL - _MOST_DECAY, arith.KEEP_ALL),
-        ("keep", keep[keep_u <= 0], 0, arith.KEEP_ALL),
     ):
         if found.size and not low <= found.min() <= found.max() <= high:
             yield Finding(p.name, what, f"{found.min()}..{found.max()}", f"{low}..{high}")
-    if (bias := p.neuron.bias) is not None:
-        most = int(np.abs(numbers(bias.mantissa)).max(initial=0))
-        if most > arith.BIAS_MANTISSA_LIMIT or not 0 <= bias.exponent <= arith.BIAS_EXPONENT_LIMIT:
-            yield Finding(p.name, "bias", f"{most} << {bias.exponent}", f"up to {arith.BIAS_MANTISSA_LIMIT} << 0..{arith.BIAS_EXPONENT_LIMIT}")
