@@ -85,7 +85,7 @@ def _current(program: Scheduled, p: Population, neuron: Neuron) -> Iterator[Find
     )
     if abs(worst) > allowed:
         memory = f" into a current that keeps {keep}/4096 a step" if keep else ""
-        yield Finding(p.name, f"the most synaptic input that spikes can bring{memory}", worst, f"-{allowed}..{allowed}")
+        yield Finding(p.name, f"the most synaptic input that spikes can bring{memory}", worst, f"{-allowed}..{allowed}")
 
 
 def _lives(program: Scheduled, neuron: Neuron) -> int:
