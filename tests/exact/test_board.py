@@ -32,7 +32,7 @@ outcomes: Counter[str] = Counter()
 @pytest.mark.parametrize("part", range(8))
 def test_random_networks_on_drawn_cores(part):
     """Windows, streams, delays, currents that last and registers one a neuron; on cores drawn at random, or of five neurons where those refuse."""
-    for seed in range(part, 80, 8):
+    for seed in range(part, 400, 8):
         program, inputs = random_network.draw(seed)
         program = random_network.varied(program, seed) if seed % 3 == 0 else program
         mapped = _mapped(program, len(inputs) * program.timing.period, np.random.default_rng(seed))
@@ -61,7 +61,7 @@ def _stacked(mapped) -> bool:
 def test_the_drawn_networks_were_cut_in_many_ways():
     if not outcomes:
         pytest.fail("the property did not run before this test")
-    assert outcomes["networks"] == 80 and outcomes["cut"] > 40 and outcomes["stacked"] > 7 and outcomes["spikes"] > 100_000, outcomes
+    assert outcomes["networks"] == 400 and outcomes["cut"] > 200 and outcomes["stacked"] > 35 and outcomes["spikes"] > 500_000, outcomes
 
 
 @pytest.mark.parametrize("readout, head", [("mean", "host"), ("first", "host"), ("each", "host"), ("each", "chip")])

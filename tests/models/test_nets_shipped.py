@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from tritspike import net as tn
-from tritspike.compiler.frontend.checkpoint import read_checkpoint
 from tritspike.compiler import pipeline
 from tritspike.compiler.frontend import encoder
+from tritspike.compiler.frontend.checkpoint import read_checkpoint
 from tritspike.models.load import _as_stored, _fill_synapses, _fill_weight
 from tritspike.models.nets import Context, Count, Input, Neurons, Readout, Score, Texts, first_difference, outcome, trace
 from tritspike.models.nets.trace import layers
