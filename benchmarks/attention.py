@@ -1,0 +1,73 @@
+"""What attention is worth to the windowed language model: its recipe for the same steps with attention, and with it taken out.
+
+    python benchmarks/attention.py --teacher out/lm-teacher --data WIKITEXT --unlabelled FILE [--steps 1000] [--rows NAME ...] [--seeds 0 1]
+
+Taken out, a layer is its FFN alone: what heard the sum of attention and skip hears the layer's input. Judged as `benchmarks/spad.py` does.
+A row that results/attention.json already holds (name, seed and steps) is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import spad
+import torch
+from torch import Tensor
+
+from tritspike.models import spiking_bert
+from tritspike.models.data import Batch
+from tritspike.models.recipe import read_recipe, varied
+from tritspike.models.spiking import lif
+from tritspike.models.teacher import load_causal_teacher
+
+RESULTS = spad.HERE / "results" / "attention.json"
+TAKEN_OUT = "attention taken out"
+ROWS = {"as it ships": [], TAKEN_OUT: ["loss.attention=0.0"]}
+
+
+def unattended(self: spiking_bert.Layer, x: Tensor, batch: Batch, vth: int | None, probe: dict[str, Tensor] | None = None) -> Tensor:
+    """`Layer.forward` without attention."""
+    keep, window = self.config.keep, self.config.window
+    hidden = lif(self.hidden(batch.windows(x, window, self.config.causal)), keep["hidden"], vth)
+    z = lif(self.output(hidden) + self.output_skip() * x.float(), keep["residual"], vth)
+    if probe is not None:
+        probe |= dict(hidden=hidden, output=z)
+    return z
+
+
+def run(name: str, seed: int, o: argparse.Namespace) -> spad.Row:
+    """One row."""
+    numbers = {"seed": seed, "float_steps": o.steps, "check_every": o.steps}
+    recipe = varied(read_recipe(spad.BASE), [*ROWS[name], *(f"schedule.{key}={value}" for key, value in numbers.items())])
+    before = spiking_bert.Layer.forward
+    try:
+        if name == TAKEN_OUT:
+            spiking_bert.Layer.forward = unattended  # type: ignore[method-assign]
+        return spad.run(name, recipe, load_causal_teacher(o.teacher), Path(o.data), o.unlabelled)
+    finally:
+        spiking_bert.Layer.forward = before  # type: ignore[method-assign]
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("teacher", "data"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--unlabelled", type=Path, nargs="+", required=True)
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--threads", type=int, default=1)
+    o = parser.parse_args()
+    torch.set_num_threads(o.threads)
+    for seed in o.seeds:
+        for name in o.rows:
+            rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+            if (name, seed, o.steps) not in {spad.key(row) for row in rows}:
+                RESULTS.write_text(json.dumps([*rows, run(name, seed, o)], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
