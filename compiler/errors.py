@@ -16,4 +16,4 @@ class RangeViolation(CompileError):
 
 
 class VerifyError(CompileError):
-    """The graph broke its own rules: a bug in a pass."""
+    """The network broke its own rules: a bug in a pass."""

@@ -17,7 +17,7 @@ from tritspike.compiler.passes.prove_ranges import ProveRanges
 from tritspike.compiler.passes.quantize import Quantize
 from tritspike.compiler.passes.silence_padding import SilencePadding
 from tritspike.compiler.printer import show
-from tritspike.hw_profiles.errors import listed
+from tritspike.hw_profiles.errors import Finding, listed
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime.files import make_folder, write_atomic
 from tritspike.runtime.network import soundness
@@ -70,6 +70,7 @@ def go_on(given: Lowering, profile: HardwareProfile | None, passes: Sequence[Pas
     """The same from where some passes have been. names: of the files in `dump`, one before the first pass unless some have been."""
     files = list(names[len(names) - len(passes) :])
     if not given.holds:
+        _require_heard(given.network)
         if not any(WHOLE in step.ensures for step in passes):  # floats are no sound network yet
             _require_sound(given, "before the first pass")
         _dump(given, dump, names[0] if names else "")
@@ -87,6 +88,14 @@ def _applied(given: Lowering, step: Pass, profile: HardwareProfile | None) -> Lo
     found = replace(found, holds=given.holds | set(step.ensures))
     _require_sound(found, f"after {step.name}")
     return found
+
+
+def _require_heard(network: Network) -> None:
+    """A port that nothing hears is played for nothing, and was meant for something. Raises `CompileError`."""
+    used = {s.source for s in network.synapses} | {probe.population for probe in network.probes}
+    found = [Finding(port.name, "populations that hear it", 0, "at least one, or a probe") for port in network.ports if port.population not in used]
+    if found:
+        raise CompileError(listed(found), "hear it, or leave the input out")
 
 
 def _require_sound(given: Lowering, when: str) -> None:

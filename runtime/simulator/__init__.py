@@ -1,1 +1,1 @@
-"""Two executors of one program: `reference` is literal, `fast` recognises structure. They must be equal."""
+"""Compiled kernels, what they may be called with, where they are kept, and their twins in numpy."""

@@ -122,3 +122,14 @@ def test_it_prints_as_a_few_lines():
     program = tn.lower(mlp(), tn.Windows(8))
     assert repr(program) == "<Scheduled: 40 neurons in 3 populations, Windows(steps=8)>"
     assert str(program).splitlines()[1:] == ["x: 64 neurons, latency 0", "hidden: 30 neurons, latency 1", "digit: 10 neurons, latency 2"]
+
+
+def test_inputs_that_nothing_hears_are_named():
+    net = tn.Net()
+    for name in ("left", "right"):
+        net.input(name, features=3)
+    net.count(net.lif("h", tn.linear(net.input("x", features=3), np.eye(3, dtype=int)), keep=1, vth=1))
+    with pytest.raises(CompileError) as refusal:
+        tn.lower(net, tn.Windows(2))
+    expected = "left: populations that hear it is 0, allowed at least one, or a probe; right: populations that hear it is 0, allowed at least one, or a probe"
+    assert str(refusal.value) == f"{expected} (hint: hear it, or leave the input out)"
