@@ -131,5 +131,5 @@ def test_inputs_that_nothing_hears_are_named():
     net.count(net.lif("h", tn.linear(net.input("x", features=3), np.eye(3, dtype=int)), keep=1, vth=1))
     with pytest.raises(CompileError) as refusal:
         tn.lower(net, tn.Windows(2))
-    expected = "left: populations that hear it is 0, allowed at least one, or a probe; right: populations that hear it is 0, allowed at least one, or a probe"
-    assert str(refusal.value) == f"{expected} (hint: hear it, or leave the input out)"
+    each = "populations that hear it is 0, allowed at least one, or a probe"
+    assert str(refusal.value) == f"left: {each}; right: {each} (hint: hear it, or leave the input out)"
