@@ -9,6 +9,7 @@ import numpy as np
 
 from tritspike.hw_profiles.errors import Finding, TritspikeError, listed
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.network import forms
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Pairs
 from tritspike.runtime.network.network import Network, Population, Reads, Scheduled, Stream
@@ -35,7 +36,7 @@ def findings(program: Scheduled) -> Iterator[Finding]:
 
 def network_findings(network: Network) -> Iterator[Finding]:
     """The same of a network that has no timing yet."""
-    for rules in ((_names, _populations), (_synapses, _ends), (_wirings,)):
+    for rules in ((forms.findings,), (_names, _populations), (_synapses, _ends), (_wirings,)):
         found = [finding for rule in rules for finding in rule(network)]
         yield from found
         if found:
