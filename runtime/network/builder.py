@@ -128,7 +128,9 @@ class Net:
 
     def _add(self, population: Population) -> Handle:
         if _named(population.name) in self._populations:
-            raise InputError(f"{population.name}: there is a population of that name already")
+            raise InputError(
+                f"{population.name}: there is a population of that name already", "a name for each; of a torch module, a layer for each use"
+            )
         self._populations[population.name] = population
         return Handle(population.name, population.grid)
 
