@@ -39,6 +39,8 @@ _WORD = re.compile(r"([a-z-]+)(?:\{([^{}]*)\})?")  # a name, and options in brac
 
 def named(words: str) -> tuple[Pass, ...]:
     """Passes in the order in which they run, as "quantize{bits=4},fold-registers". Raises `CompileError` for what is not in the table."""
+    if not isinstance(words, str):
+        raise CompileError(f"passes are {words!r}", 'their names with commas, as "quantize{bits=4},fold-registers"')
     found = re.split(r",(?![^{}]*\})", words)
     return tuple(_named(word.strip()) for word in found if word.strip())
 

@@ -16,7 +16,6 @@ from tritspike.models.nets.inputs import FromHost
 from tritspike.models.nets.layer import Layer
 from tritspike.models.nets.layers import Lif
 from tritspike.models.nets.readout import Count, Readout, counted
-from tritspike.models.nets.symbols import CONTINUES
 from tritspike.models.nets.trace import layers
 from tritspike.models.nets.values import Run, Spikes
 from tritspike.runtime import arith
@@ -25,7 +24,7 @@ from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.network import Stream
 from tritspike.runtime.network.neuron import Resets
 from tritspike.runtime.network.outcome import Outcome
-from tritspike.runtime.network.rows import PADDING
+from tritspike.runtime.network.rows import CONTINUES, PADDING
 
 Played = dict[str, NDArray[np.bool_]]
 

@@ -19,10 +19,9 @@ from tritspike.runtime.errors import InputError
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.neuron import RELAY
-from tritspike.runtime.network.rows import PADDING
+from tritspike.runtime.network.rows import CONTINUES, PADDING
 from tritspike.runtime.network.terms import Handle, Sum, Term, same
 
-CONTINUES = "continues"  # what the port plays that spikes in every token but the last of a sequence
 _OURS = tuple(f"{Path(file).resolve().parent}/" for file in (__file__, torch.__file__))
 
 

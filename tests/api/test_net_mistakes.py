@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from tritspike import net as tn
+from tritspike.compiler.errors import CompileError, VerifyError
+from tritspike.hw_profiles.errors import TritspikeError
+from tritspike.runtime import memory
 from tritspike.runtime.errors import InputError
 
 NET = tn.Net()
@@ -94,3 +97,48 @@ def test_spikes_that_are_none(spikes, message):
     net.count(net.input("x", features=4))
     with pytest.raises(InputError, match=message):
         tn.run(tn.lower(net, tn.Windows(2)), {"x": spikes})
+
+
+def program():
+    net = tn.Net()
+    net.count(net.lif("h", tn.same(net.input("x", features=4), 9), keep=0, vth=1))
+    return tn.lower(net, tn.Windows(np.int64(2)))
+
+
+SPIKES = {"x": np.zeros((1, 2, 4), bool)}
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda p: tn.run(p, SPIKES | {"y": SPIKES["x"]}), r"no port plays 'y' \(hint: there are x"),
+        (lambda p: tn.run(p, {3: SPIKES["x"]}), r"no spikes for 'x' \(hint: they are given for 3"),
+        (lambda p: tn.on_cores(p, "loihi2", SPIKES | {"y": SPIKES["x"]}), "no port plays 'y'"),
+        (lambda p: tn.run(p, SPIKES, []), r"executor \[\] is unknown"),
+        (lambda p: tn.verify(p, SPIKES, executors=3), "executors are 3"),
+        (lambda p: tn.verify(p, SPIKES, time_limit=-1), "time_limit is -1"),
+        (lambda p: tn.verify(p, SPIKES, time_limit="a"), "time_limit is 'a'"),
+        (lambda p: tn.on_cores(p, None), "profile is None"),
+        (lambda p: tn.save(p, None), "a path is needed, not NoneType"),
+        (lambda p: tn.load(None), "a path is needed, not NoneType"),
+        (lambda p: tn.lower("net", tn.Windows(2)), "a network is needed, not str"),
+        (lambda p: tn.lower(p, tn.Windows(2)), "a network is needed, not Scheduled"),
+        (lambda p: tn.lower(p.network, tn.Windows(2), 3), "passes are 3"),
+        *[
+            (lambda p, timing=timing: tn.lower(p.network, timing), r"timing is .*, allowed 1..65536 steps, in a period of at least as")
+            for timing in (tn.Windows(0), tn.Windows(0.5), tn.Windows(1 << 40), tn.Stream(8, 4), tn.Stream(2, 1 << 40), tn.Stream(2, 2, -1))
+        ],
+    ],
+)
+def test_what_is_asked_of_a_program(ask, message):
+    with pytest.raises(TritspikeError, match=message) as error:
+        ask(program())
+    assert str(error.value).isprintable() and not isinstance(error.value, VerifyError)
+
+
+def test_an_axis_longer_than_memory_holds_is_refused_before_it_is_counted(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 1 << 30)
+    net = tn.Net()
+    net.count(net.lif("h", tn.same(net.input("x", features=1 << 30), 9), keep=0, vth=1))
+    with pytest.raises(CompileError, match=r"an axis of 1,073,741,824 cells needs 51,200 MiB to be counted, 1,024 MiB are free \(hint: several axes"):
+        tn.lower(net, tn.Windows(2))
