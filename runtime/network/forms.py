@@ -16,6 +16,7 @@ from tritspike.runtime.network.wiring import Dense, Join, Sparse
 from tritspike.runtime.network.wiring.maps import SUM, At, Follow, Rule
 
 LONGEST_NAME = 500  # characters; a synapse is named after both its ends
+_MOST_EXPONENT = 62  # a number shifted by it is computed with at once; what a register holds is `ranges.py`'s to say
 _WHOLE = "a whole number"
 _ARRAYS = {Dense: ("codes", "gain"), Join: (), Sparse: ("weights", "rows", "columns")}
 
@@ -28,6 +29,10 @@ def is_name(found: Any) -> bool:
 def is_whole(found: Any) -> bool:
     """Whether it is a whole number as files hold them: no truth value, none of numpy's."""
     return type(found) is int
+
+
+def _is_exponent(found: Any) -> bool:
+    return is_whole(found) and 0 <= found <= _MOST_EXPONENT
 
 
 def findings(network: Network, floats: bool = False) -> Iterator[Finding]:
@@ -45,7 +50,9 @@ def findings(network: Network, floats: bool = False) -> Iterator[Finding]:
 
 
 def _names(network: Network) -> Iterator[Finding]:
-    ends = [x for s in network.synapses for x in (s.source, s.target)] + [x.population for x in (*network.ports, *network.probes)]
+    ends = (
+        [x for s in network.synapses for x in (s.source, s.target)] + [p.population for p in network.ports] + [p.population for p in network.probes]
+    )
     named = [x.name for some in (network.populations, network.synapses, network.ports, network.probes) for x in some]
     for name in (*named, *(port.plays for port in network.ports), *ends):
         if not is_name(name):
@@ -72,8 +79,8 @@ def _neuron(p: Population, neuron: Neuron, floats: bool) -> Iterator[Finding]:
     registers: dict[str, Any] = {"keep": neuron.keep, "vth": neuron.vth, "keep_u": neuron.keep_u}
     if isinstance(neuron.bias, Bias):
         registers["bias"] = neuron.bias.mantissa
-        if not is_whole(neuron.bias.exponent) or neuron.bias.exponent < 0:
-            yield Finding(p.name, "exponent of its biases", repr(neuron.bias.exponent), f"{_WHOLE}, 0 or more")
+        if not _is_exponent(neuron.bias.exponent):
+            yield Finding(p.name, "exponent of its biases", repr(neuron.bias.exponent), f"{_WHOLE} in 0..{_MOST_EXPONENT}")
     elif neuron.bias is not None:
         yield Finding(p.name, "bias", repr(neuron.bias), "a Bias")
     for what, value in registers.items():
@@ -88,9 +95,10 @@ def _is_register(value: Any, floats: bool) -> bool:
 
 
 def _synapse(s: Synapse, floats: bool) -> Iterator[Finding]:
-    for what, value in (("exponent", s.exponent), ("delay", s.delay)):
-        if not is_whole(value) or value < 0:
-            yield Finding(s.name, what, repr(value), f"{_WHOLE}, 0 or more")
+    if not _is_exponent(s.exponent):
+        yield Finding(s.name, "exponent", repr(s.exponent), f"{_WHOLE} in 0..{_MOST_EXPONENT}")
+    if not is_whole(s.delay) or s.delay < 0:
+        yield Finding(s.name, "delay", repr(s.delay), f"{_WHOLE}, 0 or more")
     if not isinstance(s.wiring, Dense | Join | Sparse):
         yield Finding(s.name, "wiring", repr(s.wiring), "Dense, Join or Sparse")
         return

@@ -46,7 +46,9 @@ CASES = {
     "a register of a list": (lambda: neuron(keep=tn.Values(("features",), [1, 2, 3, 4])), "h: keep is Values"),
     "a bias that is a number": (lambda: neuron(bias=3), "h: bias is 3, allowed a Bias"),
     "a bias of words": (lambda: neuron(bias=tn.Bias("a")), "h: bias is 'a'"),
-    "a bias shifted back": (lambda: neuron(bias=tn.Bias(4, -1)), "h: exponent of its biases is -1, allowed a whole number, 0 or more"),
+    "a bias shifted back": (lambda: neuron(bias=tn.Bias(4, -1)), "h: exponent of its biases is -1, allowed a whole number in 0..62"),
+    "a bias shifted out of 64 bits": (lambda: neuron(bias=tn.Bias(5, 99)), "h: exponent of its biases is 99"),
+    "a weight as large as memory": (lambda: synapse(exponent=1 << 39), "h<x: exponent is 549755813888, allowed a whole number in 0..62"),
     "an exponent that is a word": (lambda: synapse(exponent="a"), "h<x: exponent is 'a'"),
     "a delay that is a fraction": (lambda: synapse(delay=0.5), "h<x: delay is 0.5"),
     "no wiring": (lambda: synapse(wiring=None), "h<x: wiring is None, allowed Dense, Join or Sparse"),
@@ -85,7 +87,7 @@ def test_executors_refuse_it_too():
             tn.run(changed, {"x": np.ones((1, 4, 3, 4), bool)}, executor)
 
 
-@pytest.mark.parametrize("bias", [tn.Bias(5, 99), tn.Bias(1 << 40, 40), tn.Bias(-(1 << 62), 1)])
+@pytest.mark.parametrize("bias", [tn.Bias(5, 61), tn.Bias(1 << 40, 40), tn.Bias(-(1 << 62), 1)])
 def test_biases_too_large_for_any_register_are_not_lost(bias):
     with pytest.raises(CompileError, match=r"h: biases up to [0-9]+ are not multiples of one power of two"):
         tn.lower(neuron(bias=bias), tn.Windows(4))
