@@ -27,14 +27,21 @@ from tritspike.compiler.frontend.encoder import HEADS
 from tritspike.compiler.frontend.table import source
 from tritspike.compiler.passes.base import Lowering, Pass
 from tritspike.compiler.pipeline import DEFAULT, OWN
+from tritspike.hw_profiles.errors import listed
 from tritspike.hw_profiles.profile import AUTO, HardwareProfile
 from tritspike.hw_profiles.profile import load as load_profile
+from tritspike.runtime import memory
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.soundness import require_sound
+from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.network import Network, Scheduled, Stream, Timing, Windows
+from tritspike.runtime.network.soundness import timing_findings
+from tritspike.runtime.network.wiring.judged import MOST_NEURONS
 
 if TYPE_CHECKING:
     from tritspike.compiler.mapping.fit import Packed
+
+_CELL = 50  # bytes of a cell while its axis is counted, as measured on 8 million
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +108,30 @@ def lower_network(network: Network, timing: Timing, passes: Sequence[Pass] = OWN
 
     Raises `CompileError` for what is not sound or cannot be timed, `RangeViolation` for what some input could push out of a register.
     """
-    if not isinstance(timing, Windows | Stream) or not all(type(n) is int and n >= 0 for n in vars(timing).values()) or not timing.steps:
-        raise CompileError(f"timing is {timing!r}", "Windows(steps) or Stream(steps, period), of whole numbers")
+    if not isinstance(network, Network):
+        raise CompileError(f"a network is needed, not {type(network).__name__}", "a Net, or trace(module)")
+    _require_timing(timing)
+    _require_room(network)
     return pipeline.run(network, timing, passes=passes).scheduled()
+
+
+def _require_timing(timing: Timing) -> None:
+    allowed = "Windows(steps) or Stream(steps, period), of whole numbers"
+    if not isinstance(timing, Windows | Stream):
+        raise CompileError(f"timing is {timing!r}", allowed)
+    if found := tuple(timing_findings(timing)):
+        raise CompileError(listed(found), allowed)
+
+
+def _require_room(network: Network) -> None:
+    """Raises `CompileError` where the cells of one axis, which are listed to count synapses, need more memory than there is."""
+    longest, name = max(((axis.cells, str(p.name)) for p in network.populations for axis in _axes(p.grid)), default=(0, ""))
+    need, free = longest * _CELL, memory.available()
+    if longest <= MOST_NEURONS and need > free:  # beyond these it is no sound network
+        what = f"{name}: an axis of {longest:,} cells needs {need >> 20:,} MiB to be counted, {free >> 20:,} MiB are free"
+        raise CompileError(what, "several axes, whose cells are counted apart")
+
+
+def _axes(grid: object) -> list[Axis]:
+    """Those whose size is a number; what others are is for `soundness.py` to say."""
+    return [axis for axis in grid if isinstance(axis, Axis) and isinstance(axis.size, int)] if isinstance(grid, tuple) else []

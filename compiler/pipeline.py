@@ -20,7 +20,7 @@ from tritspike.compiler.printer import show
 from tritspike.hw_profiles.errors import Finding, listed
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime.files import make_folder, write_atomic
-from tritspike.runtime.network import soundness
+from tritspike.runtime.network import forms, soundness
 from tritspike.runtime.network.network import Network, Timing
 
 DEFAULT: tuple[Pass, ...] = (
@@ -39,6 +39,8 @@ _WORD = re.compile(r"([a-z-]+)(?:\{([^{}]*)\})?")  # a name, and options in brac
 
 def named(words: str) -> tuple[Pass, ...]:
     """Passes in the order in which they run, as "quantize{bits=4},fold-registers". Raises `CompileError` for what is not in the table."""
+    if not isinstance(words, str):
+        raise CompileError(f"passes are {words!r}", 'their names with commas, as "quantize{bits=4},fold-registers"')
     found = re.split(r",(?![^{}]*\})", words)
     return tuple(_named(word.strip()) for word in found if word.strip())
 
@@ -70,9 +72,11 @@ def go_on(given: Lowering, profile: HardwareProfile | None, passes: Sequence[Pas
     """The same from where some passes have been. names: of the files in `dump`, one before the first pass unless some have been."""
     files = list(names[len(names) - len(passes) :])
     if not given.holds:
-        _require_heard(given.network)
-        if not any(WHOLE in step.ensures for step in passes):  # floats are no sound network yet
+        if any(WHOLE in step.ensures for step in passes):  # floats are no sound network yet
+            _require_none(tuple(forms.findings(given.network, floats=True)), CompileError, "before the first pass")
+        else:
             _require_sound(given, "before the first pass")
+        _require_heard(given.network)
         _dump(given, dump, names[0] if names else "")
     for step, name in zip(passes, files or [""] * len(passes)):
         given = _applied(given, step, profile)
@@ -101,8 +105,18 @@ def _require_heard(network: Network) -> None:
 def _require_sound(given: Lowering, when: str) -> None:
     """Raises `CompileError` for what somebody wrote, `VerifyError` for what a pass made of it."""
     found = tuple(soundness.findings(given.scheduled()) if STEPS in given.holds else soundness.network_findings(given.network))
+    _require_none(found, VerifyError if given.holds else CompileError, when, _rounding(given.network) if found else None)
+
+
+def _require_none(found: tuple[Finding, ...], error: type[CompileError], when: str, hint: str | None = None) -> None:
     if found:
-        raise (VerifyError if given.holds else CompileError)(f"{when}: {listed(found)}")
+        raise error(f"{when}: {listed(found)}", hint)
+
+
+def _rounding(network: Network) -> str | None:
+    """What helps where fractions alone are wrong."""
+    fractions = any(forms.findings(network)) and not any(forms.findings(network, floats=True))
+    return "quantize{bits=8} before the other passes rounds them" if fractions else None
 
 
 def dumped(passes: Sequence[Pass]) -> list[str]:

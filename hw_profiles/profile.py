@@ -123,6 +123,8 @@ def boards() -> list[HardwareProfile]:
 
 def load(name: str) -> HardwareProfile:
     """A shipped profile by name, or any by path to a .toml file. Raises `ProfileError`."""
+    if not isinstance(name, str):
+        raise ProfileError(f"profile is {name!r}", f"one of {', '.join(known())}, or the path of a .toml file")
     path = Path(name) if name.endswith(".toml") else _FOLDER / f"{name}.toml"
     if not _is_there(path):
         raise ProfileError(f"profile {name!r} is unknown", f"one of {', '.join(known())}, or the path of a .toml file")

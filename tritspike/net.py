@@ -32,6 +32,7 @@ from tritspike.runtime.network.inputs import Spikes
 from tritspike.runtime.network.network import Network, Scheduled, Stream, Timing, Windows
 from tritspike.runtime.network.neuron import Bias, Neuron, Resets, Values
 from tritspike.runtime.network.outcome import Ask, Outcome
+from tritspike.runtime.network.rows import CONTINUES, PADDING
 from tritspike.runtime.network.terms import conv2d, linear, onto, pooled, same, sparse, summed
 from tritspike.runtime.tasks.evaluation import Verified
 
@@ -87,7 +88,7 @@ def run(program: Scheduled, spikes: Mapping[str, ArrayLike], executor: str = DEF
     spikes: by port, (windows, steps, ...) of 0 and 1. executor: "fast", "reference" or "lava"; the same outcome from each. Raises `InputError`,
     `ExecutorError` where there is too little memory.
     """
-    return executor_named(executor).prepare(_scheduled(program), How()).run(Spikes.of(spikes), Ask(record=record))
+    return executor_named(executor).prepare(_scheduled(program), How()).run(_inputs(program, spikes), Ask(record=record))
 
 
 def verify(
@@ -98,7 +99,11 @@ def verify(
     time_limit: float = How.limit,
 ) -> Verified:
     """Compare every spike of every population at every step, of two or more executors. Raises `MismatchError` at the first difference."""
-    inputs, how = Spikes.of(spikes), How(limit=time_limit)
+    if not isinstance(time_limit, int | float) or not time_limit > 0:
+        raise InputError(f"time_limit is {time_limit!r}", "seconds, more than 0")
+    if not isinstance(executors, str | list | tuple):
+        raise InputError(f"executors are {executors!r}", 'names, as ["fast", "lava"]')
+    inputs, how = _inputs(_scheduled(program), spikes), How(limit=time_limit)
     names = require_different((executors,) if isinstance(executors, str) else tuple(executors), against)
     engines = {name: executor_named(name).prepare(_scheduled(program), how) for name in (against, *names)}
     expected = engines[against].run(inputs, Ask(record=True))
@@ -120,7 +125,7 @@ def on_cores(program: Scheduled, profile: str = "auto", spikes: Mapping[str, Arr
     from tritspike.runtime.records import to_json
 
     _scheduled(program)
-    work = assumed_of(program) if spikes is None else counted_on(program, Spikes.of(spikes))
+    work = assumed_of(program) if spikes is None else counted_on(program, _inputs(program, spikes))
     found = smallest(program)[1] if profile == profiles.AUTO else fit(program, profiles.load(profile))
     return to_json(report(placed(found, work.rates), work))
 
@@ -140,12 +145,27 @@ def explain(program: Scheduled) -> str:
 
 def save(program: Scheduled, path: str | Path) -> None:
     """Write it to a file, whole or not at all. Raises `FileError`."""
-    file.save(_scheduled(program), Path(path))
+    file.save(_scheduled(program), _path(path))
 
 
 def load(path: str | Path) -> Scheduled:
     """Read and check a file. Raises `FileError` with everything that is wrong."""
-    return file.load(Path(path))
+    return file.load(_path(path))
+
+
+def _inputs(program: Scheduled, spikes: Mapping[str, ArrayLike]) -> Spikes:
+    """Raises `InputError` for spikes that no port plays, whose name is likely a mistake; those that miss, an executor names."""
+    found, ports = Spikes.of(spikes), [port.plays for port in program.network.ports]
+    unknown = [name for name in found.arrays if name not in (*ports, PADDING, CONTINUES)]  # a host knows these of texts and streams, heard or not
+    if unknown and all(name in found.arrays for name in ports):
+        raise InputError(f"no port plays {unknown[0]!r}", f"there are {', '.join(ports) or 'none'}")
+    return found
+
+
+def _path(path: str | Path) -> Path:
+    if not isinstance(path, str | Path):
+        raise InputError(f"a path is needed, not {type(path).__name__}")
+    return Path(path)
 
 
 def _scheduled(program: Scheduled) -> Scheduled:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
-
 from tritspike.compiler.errors import RangeViolation
 from tritspike.compiler.passes.base import FOLDED, Lowering, Pass
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime import arith
 from tritspike.runtime.network.network import Population, Synapse
 from tritspike.runtime.network.neuron import Bias, Values, numbers
+
+_MOST_BIAS = arith.BIAS_MANTISSA_LIMIT << arith.BIAS_EXPONENT_LIMIT
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,12 @@ def _population(p: Population) -> Population:
 
 def _bias(name: str, bias: Bias) -> Bias | None:
     """Biases of zero need no register."""
-    values = numbers(bias.mantissa) << bias.exponent
-    most = int(np.abs(values).max(initial=0))
+    found = numbers(bias.mantissa)
+    most = max(-int(found.min(initial=0)), int(found.max(initial=0))) << bias.exponent  # of any size: int64 would lose its high bits
     if not most:
         return None
-    if (exponent := arith.bias_exponent(values)) is None:
+    values = found << bias.exponent if most <= _MOST_BIAS else found
+    if most > _MOST_BIAS or (exponent := arith.bias_exponent(values)) is None:
         what = f"{name}: biases up to {most} are not multiples of one power of two with mantissas up to {arith.BIAS_MANTISSA_LIMIT}"
         raise RangeViolation(what, "round them to a coarser grid in the checkpoint")
     return Bias(replace(bias.mantissa, numbers=values >> exponent) if isinstance(bias.mantissa, Values) else int(values[0]) >> exponent, exponent)

@@ -19,6 +19,7 @@ from tritspike.models.nets.symbols import Heard, There, heard, line
 from tritspike.models.nets.values import Axes, Drive, Run, Spikes, axes_of, cells, heard_along, require_columns
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.network import given
 from tritspike.runtime.network.neuron import Resets
 from tritspike.runtime.network.terms import Sum, linear, same
 
@@ -102,9 +103,10 @@ class Lif(Layer):
 
     def __init__(self, keep: int = 3072, *, keep_u: int = 0, resets: Resets = Resets.WINDOW) -> None:
         super().__init__()
-        if not 0 <= keep_u < arith.KEEP_ALL or not 0 <= keep <= arith.KEEP_ALL:
-            raise InputError(f"keep is {keep}, keep_u is {keep_u}", f"0..{arith.KEEP_ALL}, and 0..{arith.KEEP_ALL - 1}")
-        self.keep, self.keep_u, self.resets = keep, keep_u, resets
+        if not isinstance(resets, Resets):
+            raise InputError(f"resets is {resets!r}", f"one of {', '.join(map(str, Resets))}")
+        self.keep, self.keep_u = given.number(keep, "keep", 0, arith.KEEP_ALL), given.number(keep_u, "keep_u", 0, arith.KEEP_ALL - 1)
+        self.resets = resets
 
     def computed(self, x: Drive) -> Spikes:
         """Over the same axes; silent at padding."""

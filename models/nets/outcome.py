@@ -16,7 +16,6 @@ from tritspike.models.nets.inputs import FromHost
 from tritspike.models.nets.layer import Layer
 from tritspike.models.nets.layers import Lif
 from tritspike.models.nets.readout import Count, Readout, counted
-from tritspike.models.nets.symbols import CONTINUES
 from tritspike.models.nets.trace import layers
 from tritspike.models.nets.values import Run, Spikes
 from tritspike.runtime import arith
@@ -25,7 +24,7 @@ from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.network import Stream
 from tritspike.runtime.network.neuron import Resets
 from tritspike.runtime.network.outcome import Outcome
-from tritspike.runtime.network.rows import PADDING
+from tritspike.runtime.network.rows import CONTINUES, PADDING
 
 Played = dict[str, NDArray[np.bool_]]
 
@@ -42,6 +41,7 @@ def outcome(module: nn.Module, *given: Any) -> tuple[Played, Outcome]:
     found: dict[str, Layer] = {layer.name: layer for layer in whole if isinstance(layer, Lif | Readout | Count | FromHost)}
     with _listening(found) as seen:
         module(*given)
+    _require_played({name: seen[name] for name in seen if isinstance(found[name], FromHost)})
     run = reduce(Run.beside, (spikes[0].run for name, spikes in seen.items() if isinstance(found[name], FromHost)))
     _require_apart(found, run, next(iter(seen.values()))[0].tensor.shape[1])
     fired = {name: _whole(spikes) for name, spikes in seen.items()}
@@ -107,6 +107,15 @@ def _shared(run: Run, like: NDArray[np.bool_], positions: int = 0) -> Played:
         last = (np.arange(windows) + 1) % (run.timing.slot or windows) == 0
         found[CONTINUES] = np.broadcast_to(~last[:, None, None], (windows, steps, 1)).copy()
     return found
+
+
+def _require_played(inputs: dict[str, list[Spikes]]) -> None:
+    """What a host can play: 0 and 1, once for each input."""
+    for name, spikes in inputs.items():
+        if len(spikes) > 1:
+            raise InputError(f"{name}: called {len(spikes)} times", "once, and what it gives to all that hear it")
+        if not ((spikes[0].tensor == 0) | (spikes[0].tensor == 1)).all():
+            raise InputError(f"{name}: spikes of other numbers than 0 and 1", "0 and 1")
 
 
 def _require_apart(found: dict[str, Layer], run: Run, samples: int) -> None:

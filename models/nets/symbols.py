@@ -19,10 +19,9 @@ from tritspike.runtime.errors import InputError
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.neuron import RELAY
-from tritspike.runtime.network.rows import PADDING
+from tritspike.runtime.network.rows import CONTINUES, PADDING
 from tritspike.runtime.network.terms import Handle, Sum, Term, same
 
-CONTINUES = "continues"  # what the port plays that spikes in every token but the last of a sequence
 _OURS = tuple(f"{Path(file).resolve().parent}/" for file in (__file__, torch.__file__))
 
 
@@ -41,17 +40,14 @@ class Symbol:
     def __getitem__(self, at: Any) -> Any:
         refuse("indexing")
 
-    def __mul__(self, other: Any) -> Any:
-        refuse("*")
-
     def __add__(self, other: Any) -> Any:
         refuse("+")
 
     def __bool__(self) -> bool:
         refuse("a condition")
 
-    __rmul__ = __truediv__ = __sub__ = __matmul__ = __iter__ = __len__ = __mul__
     __radd__ = __add__
+    __hash__ = object.__hash__
 
 
 def line() -> str:
@@ -63,6 +59,28 @@ def line() -> str:
 def refuse(what: str) -> NoReturn:
     """Raises `InputError` that names an operation and the line of the user's own forward that does it."""
     raise InputError(f"{line()}: {what} on spikes, which no chip's neuron does", "compose layers of tritspike.models.nets, and add their drives")
+
+
+_REFUSED = {
+    "a number of": "float int index complex round trunc floor ceil",
+    "a loop or a length": "iter len contains reversed",
+    "a comparison": "eq ne lt le gt ge",
+    "a sign or a complement": "neg pos abs invert",
+    "setting": "setitem delitem",
+}  # of Python's own operations, which look a method up on the class
+_OF_TWO = {
+    **{"*": "mul", "/": "truediv", "-": "sub", "@": "matmul", "//": "floordiv", "%": "mod", "**": "pow"},
+    **{"&": "and", "|": "or", "^": "xor", "<<": "lshift", ">>": "rshift"},
+}
+
+
+def _refusing(what: str) -> Any:
+    return lambda *given: refuse(what)
+
+
+for _what, _names in (*_REFUSED.items(), *((sign, f"{name} r{name}") for sign, name in _OF_TWO.items())):
+    for _name in _names.split():
+        setattr(Symbol, f"__{_name}__", _refusing(_what))
 
 
 @dataclass(eq=False)

@@ -13,6 +13,7 @@ from tritspike.models.nets.layer import Layer
 from tritspike.models.nets.symbols import Blank, Writing
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.network import given
 from tritspike.runtime.network.network import Network
 
 SCALE = 224  # synaptic units in one threshold: gains of up to 127 resolve it to half a percent
@@ -25,6 +26,8 @@ def fold(module: nn.Module, scale: int | None = None) -> None:
     Raises `InputError` where that was done before.
     """
     found = layers(module)
+    if scale is not None:
+        given.number(scale, "scale", 1, arith.VTH_LIMIT)
     if folded := [path for path, layer in found.items() if layer.scale is not None]:
         raise InputError(f"{folded[0]}: folded already", "one fold, and training that goes on in integers")
     chosen = min([SCALE, *_limits(module)]) if scale is None else scale
@@ -56,6 +59,8 @@ def trace(module: nn.Module) -> Network:
 
 def layers(module: nn.Module) -> dict[str, Layer]:
     """By name, which each is told. Raises `InputError` where there are none."""
+    if not isinstance(module, nn.Module):
+        raise InputError(f"a module is needed, not {type(module).__name__}", "a torch.nn.Module of layers of tritspike.models.nets")
     found = {name: layer for name, layer in module.named_modules() if isinstance(layer, Layer)}
     if not found:
         raise InputError(f"{type(module).__name__} has no layers", "compose it of those in tritspike.models.nets")

@@ -138,7 +138,7 @@ ELSEWHERE = _ENTRIES[2].name  # what `verify` runs unless somebody says otherwis
 
 def executor(name: str) -> Executor:
     """The executor of that name; `InputError` lists the known ones."""
-    if name not in EXECUTORS:
+    if not isinstance(name, str) or name not in EXECUTORS:
         raise InputError(f"executor {name!r} is unknown", f"one of {', '.join(EXECUTORS)}")
     return EXECUTORS[name]
 

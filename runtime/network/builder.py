@@ -16,11 +16,14 @@ from numpy.typing import ArrayLike
 
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.network import given
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Grid, Pairs
 from tritspike.runtime.network.network import Network, Population, Port, Probe, Reads, Synapse
 from tritspike.runtime.network.neuron import RELAY, Bias, Neuron, Register, Resets, Values, numbers
 from tritspike.runtime.network.terms import Handle, Sum, Term, onto, shown
+
+_LONGEST_NAME = 200  # characters: a synapse is named after both its ends, a relay after its source
 
 
 class Net:
@@ -35,8 +38,9 @@ class Net:
     def input(self, name: str, *axes: Axis, plays: str | None = None, **sizes: int) -> Handle:
         """Spikes that the host plays, over `axes` and then an axis for each of `sizes`. plays: which of the host's inputs (default: `name`)."""
         grid = (*axes, *(Axis(axis, size) for axis, size in sizes.items()))
-        self._ports.append(Port(name=name, population=name, plays=plays or name))
-        return self._add(Population(name=name, grid=_sound(name, grid)))
+        handle = self._add(Population(name=name, grid=_sound(name, grid)))
+        self._ports.append(Port(name=name, population=name, plays=_named(plays or name)))
+        return handle
 
     def lif(
         self,
@@ -74,6 +78,7 @@ class Net:
 
         The axis `along` of both becomes one of pairs (`along` and `key`), behind which the other axes stand as they are.
         """
+        _require_handles(name, left, right)
         query = next((a for a in left.grid if isinstance(a, Axis) and a.name == along), None)
         if query is None or left.grid != right.grid:
             raise InputError(f"{name}: {left} and {right} cannot be paired along {along}", "both over the same axes, that one among them")
@@ -83,10 +88,12 @@ class Net:
 
     def both(self, name: str, left: Handle, right: Handle) -> Handle:
         """An AND of each neuron of `left` with its like in `right`."""
+        _require_handles(name, left, right)
         return self.population(name, onto(left, left.grid) + onto(right, left.grid), RELAY)
 
     def readout(self, name: str, hears: Term | Sum, *, keep: int = arith.KEEP_ALL) -> Handle:
         """Neurons that sum up a window and never fire; the host reads their membranes as it ends."""
+        keep = given.number(keep, f"{name}: keep", 0, arith.KEEP_ALL)
         neuron = Neuron(keep=keep, vth=arith.VTH_LIMIT, resets=Resets.WINDOW)
         handle = self.population(name, hears, neuron)
         self._probes.append(Probe(name=name, population=name, reads=Reads.MEMBRANE))
@@ -94,10 +101,12 @@ class Net:
 
     def count(self, handle: Handle, name: str | None = None) -> None:
         """The host reads how often each neuron fires in a window."""
-        self._probes.append(Probe(name=name or handle.name, population=handle.name, reads=Reads.COUNT))
+        _require_handles(name or "count", handle)
+        self._probes.append(Probe(name=_named(name or handle.name), population=handle.name, reads=Reads.COUNT))
 
     def join(self, target: Handle, hears: Term | Sum) -> None:
         """More that `target` hears, such as itself a token ago (delay=1)."""
+        _require_handles("join", target)
         for term in _heard(target.name, hears).terms:
             if term.grid != target.grid:
                 raise InputError(f"{target.name}: hears {shown(term.grid)} from {term.source.name}, it is over {shown(target.grid)}")
@@ -118,8 +127,10 @@ class Net:
         return Network(populations=populations, synapses=tuple(self._synapses), ports=tuple(self._ports), probes=tuple(self._probes))
 
     def _add(self, population: Population) -> Handle:
-        if population.name in self._populations:
-            raise InputError(f"{population.name}: there is a population of that name already")
+        if _named(population.name) in self._populations:
+            raise InputError(
+                f"{population.name}: there is a population of that name already", "a name for each; of a torch module, a layer for each use"
+            )
         self._populations[population.name] = population
         return Handle(population.name, population.grid)
 
@@ -127,6 +138,18 @@ class Net:
         found = self._populations.get(term.source.name)
         if found is None or found.grid != term.source.grid:
             raise InputError(f"{name}: hears {term.source.name}, which is no population of this network")
+
+
+def _named(name: str) -> str:
+    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
+        raise InputError(f"a name is {name!r}", f"1 to {_LONGEST_NAME} printable characters")
+    return name
+
+
+def _require_handles(name: str, *found: Handle) -> None:
+    for one in found:
+        if not isinstance(one, Handle):
+            raise InputError(f"{name}: {type(one).__name__} is no population", "what net.input(...) or net.lif(...) gave, or net.handle(name)")
 
 
 def _heard(name: str, hears: Term | Sum) -> Sum:
@@ -141,6 +164,7 @@ def _synapse(target: str, number: int, term: Term) -> Synapse:
 
 
 def _sound(name: str, grid: Grid) -> Grid:
+    grid = given.axes(grid, name)
     names = grids.names(grid)
     if not all(type(side.size) is int for axis in grid for side in ((axis.query, axis.key) if isinstance(axis, Pairs) else (axis,))):
         raise InputError(f"{name}: over {shown(grid)}", "sizes that are whole numbers")
@@ -151,7 +175,9 @@ def _sound(name: str, grid: Grid) -> Grid:
 
 def _register(name: str, what: str, value: Register | ArrayLike, grid: Grid, most: int) -> Register:
     register = value if isinstance(value, Values) else _values(name, what, value, grid)
-    found = numbers(register)
+    found = given.array(register.numbers if isinstance(register, Values) else register, f"{name}: {what}")
+    if found.dtype.kind not in "iu":
+        raise InputError(f"{name}: {what} is {found.dtype}", "whole numbers")
     if found.min(initial=0) < 0 or found.max(initial=0) > most:
         raise InputError(f"{name}: {what} is {found.min()}..{found.max()}, its register holds 0..{most}")
     return register
@@ -159,7 +185,7 @@ def _register(name: str, what: str, value: Register | ArrayLike, grid: Grid, mos
 
 def _values(name: str, what: str, value: ArrayLike, grid: Grid) -> Register:
     """One number, or an array over the last axes."""
-    found = np.asarray(value)
+    found = given.array(value, f"{name}: {what}")
     if not np.issubdtype(found.dtype, np.integer):
         raise InputError(f"{name}: {what} is {found.dtype}", "whole numbers")
     if found.ndim == 0:

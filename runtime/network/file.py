@@ -69,7 +69,7 @@ def opened(path: Path, what: str, readers: dict[Version, Callable[[dict[str, Any
         found = body["format"], body["version"]
         if not all(isinstance(x, str | int) for x in found) or found not in readers:
             ours = " or ".join(f"{name} version {version}" for name, version in readers)
-            raise FileError(f"{path}: {found[0]} version {found[1]}, this runtime reads {ours}", elsewhere.get(str(found[0])))
+            raise FileError(f"{path}: {str(found[0])[:40]} version {str(found[1])[:40]}, this runtime reads {ours}", elsewhere.get(str(found[0])))
         if outer["sha256"] != files.digest(outer["program"], arrays):
             raise FileError(f"{path}: the checksum does not match: the file is damaged")
         return readers[found](body, arrays)

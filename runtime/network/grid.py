@@ -25,6 +25,10 @@ class Axis:
     size: int
     grows: bool = False
 
+    def __post_init__(self) -> None:
+        if isinstance(self.size, np.integer):  # as numpy counts
+            object.__setattr__(self, "size", int(self.size))
+
     @property
     def names(self) -> tuple[str, ...]:
         """Its one coordinate."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.network import given
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Grid
 from tritspike.runtime.network.network import Inputs, Port, Scheduled
@@ -26,15 +28,15 @@ class Spikes:
         """Raises `InputError` where one is no spikes, or they are not of equally many windows."""
         if not isinstance(arrays, Mapping):
             raise InputError(f"spikes are {type(arrays).__name__}", 'by port, as {"x": spikes}')
-        found = {name: np.asarray(array) for name, array in arrays.items()}
+        found = {str(name): given.array(array, str(name)) for name, array in arrays.items()}
         for name, array in found.items():
             if array.ndim < 2 or not (array.dtype == np.bool_ or np.isin(array, (0, 1)).all()):
-                raise InputError(f"{name}: {array.dtype} of shape {array.shape}", "(windows, steps, ...) of 0 and 1")
+                raise InputError(f"{name}: {given.told(array)}", "(windows, steps, ...) of 0 and 1")
         if len({len(array) for array in found.values()}) != 1:
             raise InputError(f"{', '.join(f'{len(a)} windows of {n}' for n, a in found.items()) or 'no spikes'}", "as many of each port")
         if not len(next(iter(found.values()))):
             raise InputError("no windows to play", "(windows, steps, ...) with at least one window")
-        return cls({name: array.astype(np.bool_).reshape(*array.shape[:2], -1) for name, array in found.items()})
+        return cls({name: array.astype(np.bool_).reshape(*array.shape[:2], math.prod(array.shape[2:])) for name, array in found.items()})
 
     def __len__(self) -> int:
         return len(next(iter(self.arrays.values())))

@@ -121,6 +121,9 @@ class Windows:
 
     steps: int
 
+    def __post_init__(self) -> None:
+        _count_plainly(self)
+
     @property
     def period(self) -> int:
         """Steps from a window's begin to the next."""
@@ -134,6 +137,16 @@ class Stream:
     steps: int
     period: int
     slot: int = 0
+
+    def __post_init__(self) -> None:
+        _count_plainly(self)
+
+
+def _count_plainly(timing: Windows | Stream) -> None:
+    """numpy's whole numbers become Python's, as files hold them."""
+    for name, number in vars(timing).items():
+        if isinstance(number, np.integer):
+            object.__setattr__(timing, name, int(number))
 
 
 Timing = Windows | Stream

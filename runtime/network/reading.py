@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tritspike.runtime.checkpoint import BITS, packed_width, unpack_codes
 from tritspike.runtime.errors import CheckpointError
 from tritspike.runtime.files import Arrays
+from tritspike.runtime.network.forms import LONGEST_NAME, is_name
 from tritspike.runtime.network.grid import Axis, Grid, Pairs
 from tritspike.runtime.network.network import Network, Population, Port, Probe, Reads, Scheduled, Stream, Synapse, Timing, Windows
 from tritspike.runtime.network.neuron import Bias, Neuron, Register, Resets, Values
@@ -19,7 +20,6 @@ from tritspike.runtime.network.wiring import Dense, Join, Sparse, Wiring
 from tritspike.runtime.network.wiring.maps import SUM, At, Follow, Map, Rule
 
 _MOST = 1 << 40  # of any number in the JSON: what each may really be is `soundness.py`'s to say
-_LONGEST = 200  # characters of a name
 _AXES = 8  # of a grid
 _MOST_ITEMS = 1 << 20  # of a list
 _SHOWN = 40  # characters of what is wrong
@@ -214,8 +214,8 @@ def _one_of(kind: type[Some], raw: Any, what: str) -> Some:
 
 def text(raw: Any, what: str) -> str:
     """A name. Raises `ValueError`."""
-    if not isinstance(raw, str) or not 0 < len(raw) <= _LONGEST or not raw.isprintable():
-        raise ValueError(f"{what} is {_short(raw)}, allowed 1 to {_LONGEST} printable characters")
+    if not is_name(raw):
+        raise ValueError(f"{what} is {_short(raw)}, allowed 1 to {LONGEST_NAME} printable characters")
     return raw
 
 

@@ -15,6 +15,7 @@ from tritspike.runtime.network.grid import Grid
 from tritspike.runtime.network.network import Port, Scheduled
 
 PADDING = "pad"  # what a port plays that spikes at the positions behind a text's end
+CONTINUES = "continues"  # what a port plays that spikes in every token but the last of a sequence
 
 Ints = NDArray[np.int64]
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from tritspike.hw_profiles.errors import Finding, TritspikeError, listed
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.network import forms
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Pairs
-from tritspike.runtime.network.network import Network, Population, Reads, Scheduled, Stream
+from tritspike.runtime.network.network import Network, Population, Reads, Scheduled, Stream, Timing
 from tritspike.runtime.network.neuron import Neuron, Register, Values
 from tritspike.runtime.network.wiring import judged
 from tritspike.runtime.network.wiring.judged import MOST_NEURONS, MOST_STEPS
@@ -35,7 +36,7 @@ def findings(program: Scheduled) -> Iterator[Finding]:
 
 def network_findings(network: Network) -> Iterator[Finding]:
     """The same of a network that has no timing yet."""
-    for rules in ((_names, _populations), (_synapses, _ends), (_wirings,)):
+    for rules in ((forms.findings,), (_names, _populations), (_synapses, _ends), (_wirings,)):
         found = [finding for rule in rules for finding in rule(network)]
         yield from found
         if found:
@@ -111,14 +112,20 @@ def _wirings(network: Network) -> Iterator[Finding]:
         yield from judged.findings(s.name, s.wiring, *network.grids(s))
 
 
-def _timing(program: Scheduled) -> Iterator[Finding]:
-    timing, names = program.timing, {p.name for p in program.network.populations}
+def timing_findings(timing: Timing) -> Iterator[Finding]:
+    """What is wrong with it alone."""
     if (
         not all(type(number) is int for number in vars(timing).values())
         or not 1 <= timing.steps <= timing.period <= MOST_STEPS
         or (isinstance(timing, Stream) and timing.slot < 0)
     ):
         yield Finding("network", "timing", str(timing), f"1..{MOST_STEPS} steps, in a period of at least as many")
+
+
+def _timing(program: Scheduled) -> Iterator[Finding]:
+    timing, names = program.timing, {p.name for p in program.network.populations}
+    if wrong := list(timing_findings(timing)):
+        yield from wrong
         return
     if program.latency.keys() != names:
         yield Finding("network", "latencies", len(program.latency), f"one for each of {len(names)} populations")

@@ -11,12 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.network import given
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Grid
 from tritspike.runtime.network.wiring import Dense, Join, Sparse, Wiring
 from tritspike.runtime.network.wiring.maps import SUM, At, Follow, Rule
 
-_LONGEST = 1 << 16  # windows, or tokens, of a delay
+_LONGEST = 1 << 16  # windows, or tokens, of a delay; cells of a stride or of padding
+_FARTHEST = 1 << 31  # cells
 
 
 @dataclass(frozen=True)
@@ -41,18 +43,22 @@ class Term:
     delay: int = 0
 
     def __post_init__(self) -> None:
-        _number(self.delay, f"the delay from {self.source.name}", 0, _LONGEST)
+        given.number(self.delay, f"the delay from {self.source.name}", 0, _LONGEST)
 
     def __add__(self, other: Term | Sum) -> Sum:
         return Sum((self,)) + other
 
+    def __radd__(self, other: Any) -> Sum:
+        return Sum(()) + other + self
+
     def scaled(self, exponent: int) -> Term:
         """Its weights times 2^exponent."""
-        return replace(self, exponent=exponent)
+        return replace(self, exponent=given.number(exponent, f"the exponent from {self.source.name}", 0, arith.EXPONENT_LIMIT))
 
     def weighing(self, weight: int) -> Term:
         """Its synapses, which are all alike, of one stored weight m << e. Raises `InputError` for other numbers, and for a matrix."""
-        mantissa, exponent = arith.mantissa_exponent(weight)
+        most = arith.WEIGHT_LIMIT << arith.EXPONENT_LIMIT
+        mantissa, exponent = arith.mantissa_exponent(given.number(weight, f"the weight from {self.source.name}", -most, most))
         if not isinstance(self.wiring, Join) or mantissa << exponent != weight:
             raise InputError(f"{self.source.name}: a weight of {weight}", f"m << e with |m| <= {arith.WEIGHT_LIMIT}, of synapses that are all alike")
         return replace(self, wiring=replace(self.wiring, weight=mantissa), exponent=exponent)
@@ -65,7 +71,13 @@ class Sum:
     terms: tuple[Term, ...]
 
     def __add__(self, other: Term | Sum) -> Sum:
+        if not isinstance(other, Term | Sum):
+            if isinstance(other, int) and not other:  # where sum() begins
+                return self
+            raise InputError(f"a term and {type(other).__name__} do not add up", "terms, such as linear(source, codes) or same(source)")
         return Sum((*self.terms, *(other.terms if isinstance(other, Sum) else (other,))))
+
+    __radd__ = __add__
 
     @property
     def grid(self) -> Grid:
@@ -105,17 +117,19 @@ def linear(
     """
     matrix = _codes(codes, _source(source).name)
     own = [axis for axis in source.grid if isinstance(axis, Axis)]
-    one = dict(at or {})
-    columns = [a.name for a in own if not a.grows and a.name not in pool and a.name not in one] if over is None else list(over)
-    _require_axes(source, [*columns, *pool, *one, *(shift or {})])
+    pool, one = given.names(pool, "pool"), given.table(at, "at", 0, _FARTHEST)
+    shifts = given.table(shift, "shift", -_FARTHEST, _FARTHEST)
+    columns = [a.name for a in own if not a.grows and a.name not in pool and a.name not in one] if over is None else given.names(over, "over")
+    _require_axes(source, [*columns, *pool, *one, *shifts])
+    _require_once(columns, pool, list(one), list(shifts))
     sizes = grids.extents(source.grid)
     wanted = int(np.prod([sizes[name] for name in columns], dtype=np.int64))
     if matrix.shape[1] != wanted:
         raise InputError(f"codes have {matrix.shape[1]} columns, {source} has {wanted} along {', '.join(columns) or 'no axis'}")
     kept = tuple(axis for axis in source.grid if not set(axis.names) & {*columns, *pool, *one})
-    read: dict[str, Rule] = {name: Follow(name, 1, (shift or {}).get(name, 0)) for axis in kept for name in axis.names}
+    read: dict[str, Rule] = {name: Follow(name, 1, shifts.get(name, 0)) for axis in kept for name in axis.names}
     read |= dict.fromkeys(pool, SUM) | {name: At(value) for name, value in one.items()}
-    rows = (Axis(into, len(matrix)),) if isinstance(into, str) else (into,) if isinstance(into, Axis) else tuple(into)
+    rows = (Axis(into, len(matrix)),) if isinstance(into, str) else given.axes(into, f"into from {source.name}")
     if grids.size(rows) != len(matrix):
         raise InputError(f"codes from {source.name} have {len(matrix)} rows, {shown(rows)} has {grids.size(rows)}")
     return Term(source, Dense(matrix, _gain(gain, len(matrix), source.name), read), (*kept, *rows), delay=delay)
@@ -132,22 +146,26 @@ def onto(source: Handle, target: Grid, weight: int = 1, *, renamed: Mapping[str,
 
     Axes of `source` that `target` lacks are summed over.
     """
-    there, names = set(grids.names(target)), dict(renamed or {})
-    _source(source)
+    names, target = dict(renamed or {}), given.axes(target, f"the target of {_source(source).name}")
+    there = set(grids.names(target))
+    _require_axes(source, list(names))
     read: dict[str, Rule] = {n: Follow(names.get(n, n)) if names.get(n, n) in there else SUM for n in grids.names(source.grid)}
     return Term(source, Join(_weight(weight, source.name), read), target, delay=delay)
 
 
 def summed(source: Handle, over: Sequence[str], weight: int = 1, *, delay: int = 0) -> Term:
     """The sum along the axes `over`, each synapse of `weight`; of pairs, one side may be summed over and the other stays."""
-    _require_axes(source, over)
+    over = given.names(over, "over")
+    _require_axes(_source(source), over)
     left = tuple(side for axis in source.grid for side in _left(axis, over))
     return onto(source, left, weight, delay=delay)
 
 
 def pooled(source: Handle, sizes: Mapping[str, int], weight: int = 1, *, delay: int = 0) -> Sum:
     """The sum over neighbourhoods of so many cells along these axes, which do not overlap: a term for each place in one."""
-    _require_axes(source, list(sizes))
+    extents = grids.extents(_source(source).grid)
+    _require_axes(source, list(given.table(sizes, "a pool", 1, _FARTHEST)))
+    sizes = {name: given.number(size, f"a pool along {name} of {source}", 1, extents[name]) for name, size in sizes.items()}
     grid = tuple(replace(a, size=a.size // sizes.get(a.name, 1)) if isinstance(a, Axis) else a for a in source.grid)
     places = [dict(zip(sizes, cell)) for cell in np.ndindex(*sizes.values())]
     reads = [{name: Follow(name, sizes.get(name, 1), at.get(name, 0)) for name in grids.names(source.grid)} for at in places]
@@ -166,9 +184,9 @@ def conv2d(source: Handle, codes: ArrayLike, gain: ArrayLike = 1, *, stride: int
 
     codes: (out, in, height, width) whole numbers in -127..127; gain: (out,) or one number. The result has the same names of axes.
     """
-    kernel = np.asarray(codes)
-    _source(source)
-    if kernel.ndim != 4 or len(source.grid) != 3:
+    kernel = given.array(codes, f"codes from {_source(source).name}")
+    stride, padding = given.number(stride, "stride", 1, _LONGEST), given.number(padding, "padding", 0, _LONGEST)
+    if kernel.ndim != 4 or not kernel.size or len(source.grid) != 3 or not all(isinstance(axis, Axis) for axis in source.grid):
         raise InputError(
             f"a kernel of shape {kernel.shape} over {source}", "codes are (out, in, height, width), the source is (rows, columns, channels)"
         )
@@ -188,14 +206,13 @@ def conv2d(source: Handle, codes: ArrayLike, gain: ArrayLike = 1, *, stride: int
 
 def sparse(source: Handle, rows: ArrayLike, columns: ArrayLike, weights: ArrayLike, target: Grid, *, delay: int = 0) -> Term:
     """Synapses one by one: neuron columns[n] of `source` to neuron rows[n] of `target` with weights[n]; several of one pair add up."""
-    shape = grids.size(target), grids.size(_source(source).grid)
-    given = {"rows": rows, "columns": columns, "weights": weights}
-    listed = {name: np.asarray(side) if np.size(side) else np.zeros(0, np.int64) for name, side in given.items()}
+    target = given.axes(target, f"the target of {_source(source).name}")
+    shape = grids.size(target), grids.size(source.grid)
+    arrays = {name: given.array(side, name) for name, side in (("rows", rows), ("columns", columns), ("weights", weights))}
+    listed = {name: side if side.size else np.zeros(0, np.int64) for name, side in arrays.items()}
     for name, found in listed.items():
         if not _whole(found, arith.WEIGHT_LIMIT if name == "weights" else max(shape)) or found.shape != listed["rows"].shape or found.ndim != 1:
-            raise InputError(
-                f"{name} from {source.name}: {found.dtype} of shape {found.shape}", f"as many whole numbers of each, weights in {_WEIGHTS}"
-            )
+            raise InputError(f"{name} from {source.name}: {given.told(found)}", f"as many whole numbers of each, weights in {_WEIGHTS}")
     at = [listed[name].astype(np.int64) for name in ("rows", "columns")]
     for side, most, what in zip(at, shape, ("target", source.name)):
         if len(side) and not 0 <= side.min() <= side.max() < most:
@@ -211,16 +228,16 @@ def sparse(source: Handle, rows: ArrayLike, columns: ArrayLike, weights: ArrayLi
 
 
 def _codes(codes: ArrayLike, where: str) -> NDArray[np.int8]:
-    found = np.asarray(codes)
-    if found.ndim != 2 or not np.issubdtype(found.dtype, np.integer) or (found.size and not -127 <= found.min() <= found.max() <= 127):
-        raise InputError(f"codes from {where}: {found.dtype} of shape {found.shape}", "a matrix of whole numbers in -127..127")
+    found = given.array(codes, f"codes from {where}")
+    if found.ndim != 2 or not _whole(found, arith.WEIGHT_LIMIT):
+        raise InputError(f"codes from {where}: {given.told(found)}", "a matrix of whole numbers in -127..127")
     return found.astype(np.int8)
 
 
 def _gain(gain: ArrayLike, rows: int, where: str) -> NDArray[np.int64]:
-    found = np.asarray(gain)
+    found = given.array(gain, f"gain from {where}")
     if not _whole(found, arith.WEIGHT_LIMIT) or found.shape not in ((), (rows,)):
-        raise InputError(f"gain from {where}: {found.dtype} of shape {found.shape}", f"one of {_WEIGHTS}, or one for each of {rows} rows")
+        raise InputError(f"gain from {where}: {given.told(found)}", f"one of {_WEIGHTS}, or one for each of {rows} rows")
     return np.broadcast_to(found.astype(np.int64), (rows,)).copy()
 
 
@@ -232,15 +249,8 @@ def _whole(found: NDArray[Any], most: int) -> bool:
     return bool(np.issubdtype(found.dtype, np.integer)) and (not found.size or -most <= int(found.min()) <= int(found.max()) <= most)
 
 
-def _number(value: Any, what: str, low: int, high: int) -> int:
-    """A whole number in low..high, of any integer type. Raises `InputError`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= int(value) <= high:
-        raise InputError(f"{what} is {value!r}", f"a whole number in {low}..{high}")
-    return int(value)
-
-
 def _weight(value: Any, where: str) -> int:
-    return _number(value, f"the weight from {where}", -arith.WEIGHT_LIMIT, arith.WEIGHT_LIMIT)
+    return given.number(value, f"the weight from {where}", -arith.WEIGHT_LIMIT, arith.WEIGHT_LIMIT)
 
 
 def _source(found: Any) -> Handle:
@@ -253,3 +263,11 @@ def _require_axes(source: Handle, wanted: Sequence[str]) -> None:
     unknown = [name for name in wanted if name not in grids.names(source.grid)]
     if unknown:
         raise InputError(f"no axis {unknown[0]!r}: {source}")
+
+
+def _require_once(*uses: list[str]) -> None:
+    """Raises `InputError` for an axis that is used in two ways, of which one would be forgotten."""
+    found = [name for some in uses for name in some]
+    twice = next((name for name in found if found.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"the axis {twice!r} in two of over, pool, at and shift", "one of them for each axis; codes run over those of `over`")

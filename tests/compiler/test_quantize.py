@@ -113,5 +113,5 @@ def test_numbers_that_are_not_finite_are_refused():
 
 
 def test_floats_without_the_pass_are_no_network():
-    with pytest.raises(CompileError, match="hidden: bias is float64"):
+    with pytest.raises(CompileError, match=r"hidden: keep is 0\.75, allowed a whole number.* \(hint: quantize\{bits=8\} before the other passes"):
         pipeline.run(floats(0)[0], Windows(3), passes=pipeline.OWN)

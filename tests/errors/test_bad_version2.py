@@ -58,7 +58,7 @@ FIELDS = [
     (at(*P, "extra", value=1), f"{HIDDEN}: unknown field extra, known are name, role, "),
     (gone(*P, "keep"), f"{HIDDEN}: it has no 'keep'"),
     (at(*S, "exponent", value=8), f"{QUERY}: exponent is 8, allowed 0..7"),
-    (at(*S, "source", value="x\n"), f"{QUERY}: source is x\\n, allowed 1 to 200 printable characters"),
+    (at(*S, "source", value="x\n"), f"{QUERY}: source is x\\n, allowed 1 to 500 printable characters"),
     (at(*S, "source", value="nowhere"), f"{QUERY}: it ends at nowhere, which is no population"),
     (at(*S, "source_stage", value=1), f"{QUERY}: it taps stage 1 of 1"),
     (at(*S, "source_stage", value=-1), f"{QUERY}: it taps stage -1 of 1"),

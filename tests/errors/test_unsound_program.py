@@ -23,7 +23,7 @@ HIDDEN, QUERY, SCORE, RELAY = "layer.0.hidden", "layer.0.query<x", "layer.0.scor
 P, S = ("populations", HIDDEN), ("synapses", QUERY)
 CODES, GAIN, BIAS = (QUERY, "wiring", "codes", "packed"), (QUERY, "wiring", "gain"), (HIDDEN, "neuron", "bias", "mantissa", "array")
 RULE = ("wiring", "read", "position")
-PRINTABLE = "allowed 1 to 200 printable characters"
+PRINTABLE = "allowed 1 to 500 printable characters"
 FIELDS = [
     (at("timing", "steps", value=True), "timing.steps is True, allowed whole numbers up to 1099511627776"),
     (at("timing", "steps", value=65), "program: timing is Windows(steps=65), allowed windows of 1..64 steps"),
@@ -44,7 +44,7 @@ FIELDS = [
     (at(*P, "latency", value=10**30), f"{HIDDEN}: latency is 1{'0' * 30}, allowed whole numbers up to 1099511627776"),
     (at(*P, "latency", value=1 << 21), f"{HIDDEN}: latency is 2097152, allowed 0..1048576"),
     (at(*P, "name", value=""), f": name is , {PRINTABLE}"),
-    (at(*P, "name", value="p" * 201), f"{'p' * 40}: name is {'p' * 40} ..., {PRINTABLE}"),
+    (at(*P, "name", value="p" * 501), f"{'p' * 40}: name is {'p' * 40} ..., {PRINTABLE}"),
     (at(*P, "grid", value={}), f"{HIDDEN}: grid is not a list of objects"),
     (at(*P, "grid", 0, "name", value=0), f"{HIDDEN}: name is 0, {PRINTABLE}"),
     (at(*P, "grid", 0, "grows", value=1), f"{HIDDEN}: grows is 1, allowed true or false"),
@@ -225,7 +225,7 @@ def exchanged(arrays, raw):
         (at(*S, "wiring", "codes", "columns", value=-4), f"{QUERY}: array a"),
         (at(*S, "wiring", "codes", "weights", value="quaternary"), f"{QUERY}: array a"),
         (at(*S, "wiring", "gain", value="front.bias"), f"{QUERY}: it has no 'front.bias'"),
-        (at(*S, "wiring", "gain", value=7), f"{QUERY}: array is 7, allowed 1 to 200 printable characters"),
+        (at(*S, "wiring", "gain", value=7), f"{QUERY}: array is 7, allowed 1 to 500 printable characters"),
         (at(*S, "wiring", "read", value=[]), f"{QUERY}: read is [], no object"),
         (exchanged, "layer.0.key<x: array a"),
         (put(GAIN, lambda a: a.astype(np.float64) * np.nan), f"{QUERY}: array a"),

@@ -157,6 +157,14 @@ def test_what_is_not_folded_or_no_layer_is_refused():
         fold(model)
     with pytest.raises(InputError, match=r"Mlp: not folded"):
         outcome(Mlp(), modules.FLAT)
+    with pytest.raises(InputError, match="a module is needed, not str"):
+        trace("Mlp")
+    with pytest.raises(InputError, match="scale is -3"):
+        fold(Mlp(), -3)
+    with pytest.raises(InputError, match=r"resets is 'never' \(hint: one of Resets"):
+        Lif(resets="never")
+    with pytest.raises(InputError, match="x: spikes of other numbers than 0 and 1"):
+        outcome(model, modules.FLAT * 0.5)
 
 
 ACTS = {
@@ -171,6 +179,15 @@ ACTS = {
     "linear": (nn.Linear(30, 30), "linear"),
     "dropout": (nn.Dropout(), "dropout"),
     "chunk": (lambda x: x.chunk(3), r"\.chunk"),
+    "minus": (lambda x: 1 - x, "-"),
+    "sign": (lambda x: -x, "a sign or a complement"),
+    "equal": (lambda x: None if x == 1 else x, "a comparison"),
+    "more": (lambda x: x > 0, "a comparison"),
+    "power": (lambda x: x**2, r"\*\*"),
+    "both": (lambda x: x & x, "&"),
+    "float": (lambda x: float(x), "a number of"),
+    "loop": (lambda x: [*x], "a loop or a length"),
+    "set": (lambda x: x.__setitem__(0, 1), "setting"),
 }
 
 
