@@ -12,23 +12,17 @@ from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Pairs
 from tritspike.runtime.network.network import Network, Population, Reads, Synapse
 from tritspike.runtime.network.neuron import Bias, Neuron, Resets, Values
-from tritspike.runtime.network.wiring import Dense, Join, Sparse
-from tritspike.runtime.network.wiring.maps import SUM, At, Follow, Rule
+from tritspike.runtime.network.wiring import judged
+from tritspike.runtime.network.wiring.judged import is_whole
 
 LONGEST_NAME = 500  # characters; a synapse is named after both its ends
 _MOST_EXPONENT = 62  # a number shifted by it is computed with at once; what a register holds is `ranges.py`'s to say
 _WHOLE = "a whole number"
-_ARRAYS = {Dense: ("codes", "gain"), Join: (), Sparse: ("weights", "rows", "columns")}
 
 
 def is_name(found: Any) -> bool:
     """Whether it can name something in files and in one line of text."""
     return isinstance(found, str) and 0 < len(found) <= LONGEST_NAME and found.isprintable()
-
-
-def is_whole(found: Any) -> bool:
-    """Whether it is a whole number as files hold them: no truth value, none of numpy's."""
-    return type(found) is int
 
 
 def _is_exponent(found: Any) -> bool:
@@ -99,20 +93,4 @@ def _synapse(s: Synapse, floats: bool) -> Iterator[Finding]:
         yield Finding(s.name, "exponent", repr(s.exponent), f"{_WHOLE} in 0..{_MOST_EXPONENT}")
     if not is_whole(s.delay) or s.delay < 0:
         yield Finding(s.name, "delay", repr(s.delay), f"{_WHOLE}, 0 or more")
-    if not isinstance(s.wiring, Dense | Join | Sparse):
-        yield Finding(s.name, "wiring", repr(s.wiring), "Dense, Join or Sparse")
-        return
-    arrays = [getattr(s.wiring, name) for name in _ARRAYS[type(s.wiring)]]
-    if not all(isinstance(a, np.ndarray) and a.dtype.kind in "if" for a in arrays):
-        yield Finding(s.name, "wiring", ", ".join(type(a).__name__ for a in arrays), "arrays of numbers")
-    if isinstance(s.wiring, Join) and not is_whole(s.wiring.weight) and not (floats and isinstance(s.wiring.weight, float)):
-        yield Finding(s.name, "weight", repr(s.wiring.weight), _WHOLE)
-    for name, rule in ({} if isinstance(s.wiring, Sparse) else s.wiring.read).items():
-        if not _is_rule(rule):
-            yield Finding(s.name, f"what it reads along {name}", repr(rule), "Follow, At or SUM, of whole numbers")
-
-
-def _is_rule(rule: Rule) -> bool:
-    if isinstance(rule, Follow):
-        return isinstance(rule.target, str) and is_whole(rule.stride) and is_whole(rule.offset)
-    return rule is SUM or (isinstance(rule, At) and is_whole(rule.value))
+    yield from judged.forms(s.name, s.wiring, floats)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -11,13 +12,42 @@ from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Grid, Pairs
 from tritspike.runtime.network.wiring.dense import Dense
 from tritspike.runtime.network.wiring.join import Join
-from tritspike.runtime.network.wiring.maps import At, Follow, Map, followed
+from tritspike.runtime.network.wiring.maps import SUM, At, Follow, Map, Rule, followed
 from tritspike.runtime.network.wiring.sparse import Sparse
 
 MOST_NEURONS = 1 << 31  # of one population
 MOST_STEPS = 1 << 16
 MOST_GAIN = (1 << 15) - 1  # times a code it stays within int32; what a weight may be is `ranges.py`'s to say
 Wiring = Dense | Join | Sparse
+
+
+_ARRAYS = {Dense: ("codes", "gain"), Join: (), Sparse: ("weights", "rows", "columns")}
+
+
+def is_whole(found: Any) -> bool:
+    """Whether it is a whole number as files hold them: no truth value, none of numpy's."""
+    return type(found) is int
+
+
+def forms(name: str, wiring: Any, floats: bool) -> Iterator[Finding]:
+    """What is no wiring, or holds what none does. floats: its weights may be fractions, which are yet to be rounded."""
+    if not isinstance(wiring, Dense | Join | Sparse):
+        yield Finding(name, "wiring", repr(wiring), "Dense, Join or Sparse")
+        return
+    arrays = [getattr(wiring, part) for part in _ARRAYS[type(wiring)]]
+    if not all(isinstance(a, np.ndarray) and a.dtype.kind in "if" for a in arrays):
+        yield Finding(name, "wiring", ", ".join(type(a).__name__ for a in arrays), "arrays of numbers")
+    if isinstance(wiring, Join) and not is_whole(wiring.weight) and not (floats and isinstance(wiring.weight, float)):
+        yield Finding(name, "weight", repr(wiring.weight), "a whole number")
+    for along, rule in ({} if isinstance(wiring, Sparse) else wiring.read).items():
+        if not _is_rule(rule):
+            yield Finding(name, f"what it reads along {along}", repr(rule), "Follow, At or SUM, of whole numbers")
+
+
+def _is_rule(rule: Rule) -> bool:
+    if isinstance(rule, Follow):
+        return isinstance(rule.target, str) and is_whole(rule.stride) and is_whole(rule.offset)
+    return rule is SUM or (isinstance(rule, At) and is_whole(rule.value))
 
 
 def findings(name: str, wiring: Wiring, source: Grid, target: Grid) -> Iterator[Finding]:
