@@ -17,7 +17,7 @@ from command import LOWER, Shell, lower_main
 
 from tritspike.compiler.errors import DoesNotFit
 from tritspike.compiler.lower import lower
-from tritspike.compiler.pipeline import DEFAULT
+from tritspike.compiler.pipeline import DEFAULT, PASSES
 from tritspike.hw_profiles.profile import HardwareProfile, load
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.text import Encoder
@@ -84,8 +84,10 @@ def test_script_and_module_from_another_folder_give_the_same_bytes(small, tmp_pa
 
 def test_list_passes_names_each_with_its_sentence_in_order(capsys):
     lower_main(["--list-passes"])
-    assert [line.split(None, 1) for line in capsys.readouterr().out.splitlines()] == [[step.name, step.sentence()] for step in DEFAULT]
-    assert all(step.sentence().endswith(".") for step in DEFAULT)
+    first, *rest = (line.split(None, 1) for line in capsys.readouterr().out.splitlines())
+    assert rest == [[step.name, step.sentence()] for step in DEFAULT]
+    assert first == ["quantize", f"{PASSES['quantize'].sentence()} (only where --passes names it)"]
+    assert all(step.sentence().endswith(".") for step in PASSES.values())
 
 
 def _explained(capsys, folder: Path) -> dict[str, list[str]]:
@@ -134,7 +136,7 @@ def test_passes_by_name_and_in_order(small, shell, tmp_path):
 @pytest.mark.parametrize(
     "words, line",
     [
-        ("fold-registers,fold", f"pass 'fold' is unknown (hint: some of {', '.join(step.name for step in DEFAULT)})"),
+        ("fold-registers,fold", f"pass 'fold' is unknown (hint: some of {', '.join(step.name for step in PASSES.values())})"),
         ("insert-relays", "insert-relays: requires that every population has a latency (hint: assign-latencies before it)"),
         (
             "fold-registers,assign-latencies",
@@ -152,12 +154,12 @@ def test_passes_that_make_no_program_are_refused_in_a_line(words, line, small, s
 
 
 def test_a_dump_has_the_passes_that_ran(small, shell, tmp_path):
-    words = "assign-latencies,insert-relays"
+    words = "fold-registers,assign-latencies,insert-relays"
     code, _, err = shell.run(LOWER, small, "--profile", "tiny", "--out", tmp_path / "p.tsp", "--passes", words, "--dump-ir", tmp_path / "ir")
     assert (code, err) == (0, "")
     texts = {p.name: p.read_text() for p in (tmp_path / "ir").iterdir()}
-    assert sorted(texts) == ["00-frontend.txt", "01-assign-latencies.txt", "02-insert-relays.txt"]
-    assert "relay" in texts["02-insert-relays.txt"] and "relay" not in texts["01-assign-latencies.txt"]
+    assert sorted(texts) == ["00-frontend.txt", "01-fold-registers.txt", "02-assign-latencies.txt", "03-insert-relays.txt"]
+    assert "relay" in texts["03-insert-relays.txt"] and "relay" not in texts["02-assign-latencies.txt"]
 
 
 def test_a_refused_lowering_leaves_what_it_was_up_to_its_refusal(small, shell, tmp_path):

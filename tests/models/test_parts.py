@@ -127,7 +127,7 @@ def test_a_scale_is_limited_by_half_the_accumulator_where_that_binds(tmp_path):
     codes, gain = student.layers[0].output.codes(), student.layers[0].output.registers()[0]
     worst = int((gain.abs() * codes.abs().sum(1)).max())
     assert 0.95 * arith.A_LIMIT / 2 < worst < 1.05 * arith.A_LIMIT / 2  # rows' gains are rounded
-    high, low = lower(tmp_path / "c", "loihi2").input_bounds("layer.0.output")
+    high, low = lower(tmp_path / "c", "loihi2").network.input_bounds("layer.0.output")
     assert max(high, -low) < arith.A_LIMIT
 
 
