@@ -19,6 +19,7 @@ from tritspike.runtime.errors import InputError, RangeError
 from tritspike.runtime.executors.fast.plan import GENERIC, plan
 from tritspike.runtime.executors.fast.run import packed
 from tritspike.runtime.host.text import Encoder
+from tritspike.runtime.network import file
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis, Pairs
@@ -49,9 +50,11 @@ def test_programs_of_texts_are_packed(readout, head, plainly, tmp_path):
 
 
 @pytest.mark.parametrize("part", range(8))
-def test_any_network_runs(part):
+def test_any_network_runs_as_it_comes_back_from_a_file(part, tmp_path):
     for seed in range(part, 400, 8):
-        require_literal(*random_network.drawn(seed), expected=random_network.expected(seed))
+        program, inputs = random_network.drawn(seed)
+        file.save(program, tmp_path / "n.tsn")
+        require_literal(file.load(tmp_path / "n.tsn"), inputs, expected=random_network.expected(seed))
 
 
 @pytest.mark.parametrize("part", range(4))
