@@ -1,4 +1,4 @@
-"""What attention is worth to the windowed language model: its recipe for the same steps with attention, and with it taken out.
+"""What attention, and the start, are worth to the windowed language model: its recipe for the same steps with one of them changed.
 
     python benchmarks/attention.py --teacher out/lm-teacher --data WIKITEXT --unlabelled FILE [--steps 1000] [--rows NAME ...] [--seeds 0 1]
 
@@ -24,7 +24,13 @@ from tritspike.models.teacher import load_causal_teacher
 
 RESULTS = spad.HERE / "results" / "attention.json"
 TAKEN_OUT = "attention taken out"
-ROWS = {"as it ships": [], TAKEN_OUT: ["loss.attention=0.0"]}
+NEAR = ["start.embedding='bigrams'", "start.skip=1.4", "start.loud=0.25"]
+ROWS = {
+    "as it ships": ["start.embedding='words'", "start.skip=0.8", "start.loud=1.0"],
+    TAKEN_OUT: ["start.embedding='words'", "start.skip=0.8", "start.loud=1.0", "loss.attention=0.0"],
+    "near-identity layers, bigrams": NEAR,
+    f"near-identity layers, bigrams, {TAKEN_OUT}": [*NEAR, "loss.attention=0.0"],
+}
 
 
 def unattended(self: spiking_bert.Layer, x: Tensor, batch: Batch, vth: int | None, probe: dict[str, Tensor] | None = None) -> Tensor:
@@ -43,7 +49,7 @@ def run(name: str, seed: int, o: argparse.Namespace) -> spad.Row:
     recipe = varied(read_recipe(spad.BASE), [*ROWS[name], *(f"schedule.{key}={value}" for key, value in numbers.items())])
     before = spiking_bert.Layer.forward
     try:
-        if name == TAKEN_OUT:
+        if TAKEN_OUT in name:
             spiking_bert.Layer.forward = unattended  # type: ignore[method-assign]
         return spad.run(name, recipe, load_causal_teacher(o.teacher), Path(o.data), o.unlabelled)
     finally:

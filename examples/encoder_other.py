@@ -24,9 +24,9 @@ class Encoder(torch.nn.Module):
 
     def forward(self, words):
         word = self.word(words)
-        x = self.narrow(self.wide(word), word)
-        y = self.mix(self.context(self.score(self.query(x), self.key(x)), self.value(x)), x)
-        return self.answer(self.down(self.up(y), y))
+        x = self.narrow(self.wide(word), past=word)
+        y = self.mix(self.context(self.score(self.query(x), self.key(x)), self.value(x)), past=x)
+        return self.answer(self.down(self.up(y), past=y))
 
 
 def read(split, known=None):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -13,17 +14,27 @@ from tritspike.models.spiking_bert import SpikingEncoder
 from tritspike.runtime import arith
 
 
-@torch.no_grad()
-def recalibrate(student: SpikingEncoder, batches: Iterable[Batch]) -> None:
-    """Replace batch norm's running statistics by the plain average over `batches` (real tokens only, as packed)."""
+@contextmanager
+def recalibrated(student: nn.Module) -> Iterator[None]:
+    """Batch norm's running statistics become the plain average over what is computed meanwhile."""
     norms = [m for m in student.modules() if isinstance(m, nn.BatchNorm1d)]
+    before = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None
     student.train()
-    for batch in batches:
-        student(batch)
+    with torch.no_grad():
+        yield
     student.eval()
+    for norm, momentum in zip(norms, before):
+        norm.momentum = momentum
+
+
+def recalibrate(student: SpikingEncoder, batches: Iterable[Batch]) -> None:
+    """Statistics over `batches` (real tokens only, as packed)."""
+    with recalibrated(student):
+        for batch in batches:
+            student(batch)
 
 
 @torch.no_grad()

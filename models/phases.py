@@ -15,11 +15,9 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from tritspike.models import measure, state
-from tritspike.models.bispikclm import SpikingLM
 from tritspike.models.data import Batch
 from tritspike.models.fold import population_spikes, recalibrate, scale_limits, spike_rates, spike_report
 from tritspike.models.recipe import Recipe, plain
-from tritspike.models.spiking_bert import SpikingBert
 
 _DRAWS = {"float": 0, "integer": 1, "calibration": 2}  # each draws its batches from random numbers of its own
 
@@ -27,7 +25,7 @@ _DRAWS = {"float": 0, "integer": 1, "calibration": 2}  # each draws its batches 
 class Phases:
     """Both phases of a run. `card` is also the record that a resumed run reads; what is learned and judged is the subclass's."""
 
-    student: SpikingBert | SpikingLM
+    student: Any
     distiller: nn.Module
 
     def __init__(self, recipe: Recipe, out: Path) -> None:
@@ -47,6 +45,14 @@ class Phases:
         """How far it is from its teacher, where that is measured."""
         raise NotImplementedError
 
+    def calibrate(self) -> None:
+        """Statistics recomputed over the same mixture."""
+        recalibrate(self.student, self.calibration())
+
+    def populations(self) -> list[dict[str, Tensor]]:
+        """Spikes by population, batch by batch of `probe`."""
+        return population_spikes(self.student, self.probe())
+
     def calibration(self) -> Iterable[Batch]:
         """Batches of what is trained on, for statistics."""
         raise NotImplementedError
@@ -62,7 +68,7 @@ class Phases:
         """Surrogate-gradient training, then statistics recomputed over the same mixture."""
         if state.load(self.out / "float", self._parts(), self.card) is None:
             self._phase("float", self.recipe.schedule.float_steps, self.recipe.schedule.rate)
-            recalibrate(self.student, self.calibration())
+            self.calibrate()
             self.settle()
             self.card |= {"held_out_float": self.check(), "distance_float": self.distance()}
             state.save(self.out / "float", self._parts(), self.card)
@@ -75,18 +81,17 @@ class Phases:
     def integer_phase(self) -> None:
         """Fold, report what folding costs, train on in integers."""
         self.student.eval()
-        probe = self.probe()
-        before, limits = population_spikes(self.student, probe), scale_limits(self.student)
+        before, limits = self.populations(), scale_limits(self.student)
         self.student.fold(limits[0][0])
         cost = {
             "scale": limits[0][0],
             "limits": [list(limit) for limit in limits[:8]],
-            "populations": spike_report(before, population_spikes(self.student, probe)),
+            "populations": spike_report(before, self.populations()),
         }
         self.card |= {"fold": cost, "held_out_folded": self.check()}
         self._phase("integer", self.recipe.schedule.integer_steps, self.recipe.schedule.integer_rate)
         self.settle()
-        rates = spike_rates(population_spikes(self.student, probe))
+        rates = spike_rates(self.populations())
         self.card |= {"held_out_integer": self.check(), "distance_integer": self.distance()}
         self.card |= {"spike_rates": rates, "mean_spike_rate": round(measure.mean_rate(rates), 4)}
 
@@ -119,7 +124,11 @@ class Phases:
 
     def random(self, name: str, step: int) -> np.random.Generator:
         """Random numbers of one step of a phase."""
-        return np.random.default_rng([self.recipe.schedule.seed, _DRAWS[name], step])
+        return np.random.default_rng([*self.seed(name), step])
+
+    def seed(self, name: str) -> tuple[int, int]:
+        """Of a phase."""
+        return self.recipe.schedule.seed, _DRAWS[name]
 
 
 def _progress(name: str, step: int, loss: float, held_out: float, distance: float | None) -> str:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_type_hints
 from tritspike.hw_profiles.errors import decoding
 from tritspike.models.bispikclm import language_config
 from tritspike.models.distil import LossWeights
+from tritspike.models.flow import FlowConfig
 from tritspike.models.spad import SpadWeights
 from tritspike.models.spiking_bert import BertConfig
 from tritspike.models.start import Start
@@ -24,14 +25,17 @@ else:
     import tomli as tomllib
 
 LANGUAGE = "lm"  # the task of a causal language model
+WINDOW, STREAM = "window", "stream"  # families of models
 Some = TypeVar("Some")
 _WHOLE, _REAL = (0, 1_000_000_000), (0.0, 1e6)  # of numbers that are not among these:
 _RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("warm_up", "held_out", "check_every", "calibration_batches", "states_every"), (1, _WHOLE[1])),
     **dict.fromkeys(("task_share", "parts", "rate_mix"), (0.0, 1.0)),
-    **dict.fromkeys(("score", "context", "steady", "temperature"), (1e-6, _REAL[1])),  # learned as logarithms, or divided by
+    **dict.fromkeys(("score", "context", "steady", "temperature", "skip", "loud"), (1e-6, _REAL[1])),  # learned as logarithms, or divided by
     "loosened": (1.0, _REAL[1]),
     "batch": (1, 1 << 16),
+    "crop": (1, 1 << 12),
+    "run": (1, 1 << 16),
     "seed": (0, (1 << 63) - 1),  # what every generator takes
 }
 
@@ -55,17 +59,21 @@ class Schedule:
     check_every: int = 500
     calibration_batches: int = 60
     seed: int = 0
+    crop: int = 64  # of a stream: tokens that are read at once, and
+    run: int = 32  # crops after which it goes on elsewhere
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The TOML file: task, [model], [start], [loss] (of a language model `SpadWeights`), [schedule]."""
+    """The TOML file: task, family, [model], [start], [loss] (of a language model `SpadWeights`), [schedule]. family: "window", whose models read
+    a text at once, or "stream", through which tokens flow."""
 
     task: str
     model: dict[str, Any]
     start: Start = field(default_factory=Start)
     loss: LossWeights | SpadWeights = field(default_factory=LossWeights)
     schedule: Schedule = field(default_factory=Schedule)
+    family: str = "window"
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -77,15 +85,26 @@ def read_recipe(path: Path) -> Recipe:
 
 def recipe_from(raw: dict[str, Any]) -> Recipe:
     """The recipe of a parsed TOML file. Raises `KeyError`, `TypeError` or `ValueError` on what is missing, unknown or out of range."""
-    for name in raw.keys() - {"task", "model", "start", "loss", "schedule"}:
+    for name in raw.keys() - {"task", "family", "model", "start", "loss", "schedule"}:
         raise KeyError(f"no section {name!r}")
     task, model = raw["task"], raw.get("model", {})
     if not isinstance(task, str):
         raise TypeError(f"task is {task!r:.40}, must be a string")
     _require_table("model", model)
-    _require_model(language_config(1, **model) if task == LANGUAGE else BertConfig(vocabulary=1, classes=1, **model))
+    family = _family(raw, task)
+    if family == STREAM:
+        FlowConfig(vocabulary=1, **model)
+    else:
+        _require_model(language_config(1, **model) if task == LANGUAGE else BertConfig(vocabulary=1, classes=1, **model))
     terms = _section(SpadWeights, "loss", raw) if task == LANGUAGE else _section(LossWeights, "loss", raw)
-    return Recipe(task, model, _section(Start, "start", raw), terms, _section(Schedule, "schedule", raw))
+    return Recipe(task, model, _section(Start, "start", raw), terms, _section(Schedule, "schedule", raw), family)
+
+
+def _family(raw: dict[str, Any], task: str) -> str:
+    family = raw.get("family", WINDOW)
+    if family not in (WINDOW, STREAM) or (family == STREAM and task != LANGUAGE):
+        raise ValueError(f"family is {family!r:.40} of task {task}, allowed {WINDOW!r}, or {STREAM!r} of task {LANGUAGE!r}")
+    return str(family)
 
 
 def _require_table(name: str, table: object) -> None:
@@ -137,4 +156,4 @@ def varied(recipe: Recipe, settings: Sequence[str]) -> Recipe:
 def plain(recipe: Recipe) -> dict[str, Any]:
     """A recipe as a card holds it; `recipe_from` reads it back."""
     parts = {name: asdict(getattr(recipe, name)) for name in ("start", "loss", "schedule")}
-    return {"task": recipe.task, "model": recipe.model} | parts
+    return {"task": recipe.task, "family": recipe.family, "model": recipe.model} | parts

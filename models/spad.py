@@ -84,10 +84,10 @@ class SpadDistiller(nn.Module):
         """MSE of the student's current, in thresholds, mapped to the teacher's standardised rows."""
         current = student.embedding(batch) / student.threshold
         rows = self.teacher[0].model.get_input_embeddings()(batch.ids).detach().float()
-        return F.mse_loss(self.embedding_map(current), _standard(rows))
+        return F.mse_loss(self.embedding_map(current), standard(rows))
 
     def _features(self, spikes: Tensor, states: Tensor, batch: Batch) -> Tensor:
-        rates, values = spikes.float().mean(0), _standard(states.flatten(0, 1)[batch.place].float())
+        rates, values = spikes.float().mean(0), standard(states.flatten(0, 1)[batch.place].float())
         to_rates, to_values = self.feature_maps
         return self._mixed(F.mse_loss(to_rates(rates), self._rates(values, "residual")), F.mse_loss(to_values(rates), values))
 
@@ -108,6 +108,6 @@ class SpadDistiller(nn.Module):
         return self.weights.rate_mix * by_rate + (1 - self.weights.rate_mix) * by_value
 
 
-def _standard(values: Tensor) -> Tensor:
+def standard(values: Tensor) -> Tensor:
     """Each row with mean 0 and variance 1: some channels of a transformer's states are hundreds of times the others."""
     return F.layer_norm(values, values.shape[-1:])

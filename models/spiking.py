@@ -28,10 +28,13 @@ _BIAS_ROOM = 1.5  # biases may still grow by half in integer training before the
 
 
 @numba.njit(cache=True)
-def _scan_float(drive: Any, keep: int, spikes: Any, excess: Any) -> None:  # pragma: no cover - compiled
-    """drive, excess: (T, M) float32, spikes: (T, M) uint16 of bfloat16 bits. Threshold 1; excess = v - 1 before the reset."""
+def _scan_float(drive: Any, keep: int, window: int, spikes: Any, excess: Any) -> None:  # pragma: no cover - compiled
+    """drive, excess: (T, M) float32, spikes: (T, M) uint16 of bfloat16 bits. Threshold 1; excess = v - 1 before the reset.
+    Membranes begin at rest every `window` steps."""
     leak, one, v = np.float32(keep / 4096), np.float32(1), np.zeros(drive.shape[1], np.float32)
     for t in range(drive.shape[0]):
+        if t % window == 0:
+            v[:] = 0
         for m in range(drive.shape[1]):
             now = v[m] * leak + drive[t, m]
             fired = now > one
@@ -41,11 +44,13 @@ def _scan_float(drive: Any, keep: int, spikes: Any, excess: Any) -> None:  # pra
 
 
 @numba.njit(cache=True)
-def _scan_integer(drive: Any, keep: int, threshold: int, spikes: Any, excess: Any) -> None:  # pragma: no cover - compiled
+def _scan_integer(drive: Any, keep: int, window: int, threshold: int, spikes: Any, excess: Any) -> None:  # pragma: no cover - compiled
     """The same by `arith.lif_step`'s rule, in int64. drive: integers in 1/64 units; excess = v / threshold - 1, where the threshold is 0 just v."""
     v, unit = np.zeros(drive.shape[1], np.int64), np.float32(max(threshold, 1))
     level = np.float32(threshold) / unit
     for t in range(drive.shape[0]):
+        if t % window == 0:
+            v[:] = 0
         for m in range(drive.shape[1]):
             left = (abs(v[m]) * keep) >> 12
             now = (left if v[m] >= 0 else -left) + np.int64(drive[t, m])
@@ -57,13 +62,13 @@ def _scan_integer(drive: Any, keep: int, threshold: int, spikes: Any, excess: An
 
 
 @numba.njit(cache=True, fastmath=True)
-def _scan_back(grad: Any, excess: Any, keep: int, threshold: float, width: float, out: Any) -> None:  # pragma: no cover - compiled
+def _scan_back(grad: Any, excess: Any, keep: int, window: int, threshold: float, width: float, out: Any) -> None:  # pragma: no cover - compiled
     """Backward of `_scan`; the reset is not differentiated. Rows are bound once and nothing branches: five times as fast, for it vectorises."""
     slope, leak, last = np.float32(math.pi / 2 * width), np.float32(keep / 4096), grad.shape[0] - 1
     height = np.float32(width / 2 / threshold)
     for t in range(last, -1, -1):
         now, over, result = grad[t], excess[t], out[t]
-        later, kept = (out[t + 1], leak) if t < last else (grad[t], np.float32(0))
+        later, kept = (out[t + 1], leak) if t < last and (t + 1) % window else (grad[t], np.float32(0))
         for m in range(grad.shape[1]):
             y = slope * over[m]
             carried = kept if over[m] <= np.float32(0) else np.float32(0)
@@ -72,29 +77,30 @@ def _scan_back(grad: Any, excess: Any, keep: int, threshold: float, width: float
 
 class _Lif(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, drive: Tensor, keep: int, threshold: float, integer: bool) -> Tensor:
+    def forward(ctx: Any, drive: Tensor, keep: int, threshold: float, integer: bool, window: int) -> Tensor:
         flat = drive.detach().contiguous().view(drive.shape[0], -1)
         spikes, excess = torch.empty(flat.shape, dtype=torch.int16), torch.empty_like(flat)
         out = spikes.numpy().view(np.uint16)
         if integer:
-            _scan_integer(flat.numpy(), keep, int(threshold), out, excess.numpy())
+            _scan_integer(flat.numpy(), keep, window, int(threshold), out, excess.numpy())
         else:
-            _scan_float(flat.numpy(), keep, out, excess.numpy())
-        ctx.excess, ctx.keep, ctx.threshold = excess, keep, threshold or 1.0
+            _scan_float(flat.numpy(), keep, window, out, excess.numpy())
+        ctx.excess, ctx.keep, ctx.window, ctx.threshold = excess, keep, window, threshold or 1.0
         return spikes.view(torch.bfloat16).view(drive.shape)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None]:
         grad = grads[0].float().contiguous()
         out = torch.empty_like(ctx.excess)
-        _scan_back(grad.view(ctx.excess.shape).numpy(), ctx.excess.numpy(), ctx.keep, ctx.threshold, _SURROGATE, out.numpy())
-        return out.view(grad.shape), None, None, None
+        _scan_back(grad.view(ctx.excess.shape).numpy(), ctx.excess.numpy(), ctx.keep, ctx.window, ctx.threshold, _SURROGATE, out.numpy())
+        return out.view(grad.shape), None, None, None, None
 
 
-def lif(drive: Tensor, keep: int, vth: int | None) -> Tensor:
-    """Spikes (T, ...) bfloat16 of the drive (T, ...) float32. `vth` None: floats, threshold 1; else integers in 1/64 units, v > 64 * vth."""
+def lif(drive: Tensor, keep: int, vth: int | None, window: int | None = None) -> Tensor:
+    """Spikes (T, ...) bfloat16 of the drive (T, ...) float32. `vth` None: floats, threshold 1; else integers in 1/64 units, v > 64 * vth.
+    window: steps after which a membrane begins at rest again, by default all of them."""
     threshold = 1.0 if vth is None else float(vth << arith.INPUT_SHIFT)
-    return _Lif.apply(drive, keep, threshold, vth is not None)
+    return _Lif.apply(drive, keep, threshold, vth is not None, window or max(len(drive), 1))
 
 
 class _Straight(torch.autograd.Function):

@@ -17,17 +17,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from tritspike.models.data import Batch
-from tritspike.models.spiking import QUANTISERS, Synapses, Weight, affine_of, lif, rounded, straight
+from tritspike.models.nets.current import Current
+from tritspike.models.spiking import QUANTISERS, Synapses, Weight, lif, rounded
 from tritspike.runtime import arith
 from tritspike.runtime.checkpoint import INT32, KINDS
-
-_INT8, _SHIFT_LIMIT = 127, 30
-_EXACT_RANK = (1 << 24) // (3 * 128 * 128)  # up to here float32 holds every sum of a projection's products with three int8 rows
 
 
 @dataclass(frozen=True)
@@ -53,63 +50,15 @@ class BertConfig:
     keep: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 3072))
 
 
-class Embedding(nn.Module):
-    """Token, position and segment rows of rank r, one projection, a per-channel affine: the current that drives `x`.
-
-    Integer mode: int8 tables and projection, current = (P (tok + pos + seg) + bias) >> shift, rounding down.
-    """
+class Embedding(Current):
+    """The current that drives `x`."""
 
     def __init__(self, config: BertConfig) -> None:
-        super().__init__()
-        rank = config.embedding_rank
-        self.token = nn.Parameter(torch.randn(config.vocabulary, rank))
-        self.position = nn.Parameter(_waves(config.max_length, rank))
-        self.segment = nn.Parameter(torch.randn(2, rank) * 0.1)
-        self.projection = nn.Parameter(torch.randn(config.hidden, rank) / math.sqrt(rank))
-        self.norm = nn.BatchNorm1d(config.hidden, momentum=0.02)
-        self.scale: int | None = None
-        self.lowest = -_INT8  # that training gives a table; a checkpoint of another hand may hold -128
+        super().__init__(config.vocabulary, config.hidden, config.embedding_rank, config.max_length)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """(tokens, hidden): thresholds in float mode, 1/64 synaptic units in integer mode."""
-        indexed = ((self.token, batch.ids), (self.position, batch.positions), (self.segment, batch.segments))
-        tables = [nn.functional.embedding(index, table) for table, index in indexed]
-        if self.scale is None:
-            return self.norm((tables[0] + tables[1] + tables[2]) @ self.projection.T)
-        token, position, segment = (self.int8(table * self.table_scale) for table in tables)
-        rows, projection = token + position + segment, self.int8(self.projection * self.projection_scale)
-        if rows.shape[1] > _EXACT_RANK:
-            rows, projection = rows.double(), projection.double()
-        total = (rows @ projection.T + self.integer_bias()) / (1 << self.shift)
-        return (straight(total, total.floor()) * arith.ONE).float()  # what float32 rounds is above 2^30 and saturates every membrane
-
-    def int8(self, values: Tensor) -> Tensor:
-        """On the grid of the checkpoint's tables."""
-        return rounded(values, _INT8, self.lowest)
-
-    def integer_bias(self) -> Tensor:
-        """In the units of the projection's products."""
-        return rounded(self.bias, INT32[1], INT32[0])
-
-    def fold(self, scale: int) -> None:
-        """Fold the affine into projection and bias, then put everything on int8 grids."""
-        with torch.no_grad():
-            gain, offset = affine_of(self.norm)
-            self.projection.mul_(gain[:, None])
-            # clip the farthest 0.01 % of table entries: one outlier must not cost everyone resolution
-            self.table_scale = _INT8 / float(np.quantile(self.token.abs().numpy(), 0.9999))
-            most = _INT8 / float(self.projection.abs().max())
-            self.shift = min(max(math.floor(math.log2(most * self.table_scale / scale)), 0), _SHIFT_LIMIT)
-            self.projection_scale = scale * 2**self.shift / self.table_scale
-        self.bias = nn.Parameter(offset * (scale * 2**self.shift))
-        self.scale = scale
-        del self.norm
-
-
-def _waves(length: int, rank: int) -> Tensor:
-    """(length, rank) sines and cosines of wavelengths 2 pi .. 2 pi * 10,000 (Vaswani et al. 2017), where learning starts."""
-    angle = torch.arange(length)[:, None] / 10_000 ** (torch.arange(0, rank, 2) / rank)
-    return torch.cat([angle.sin(), angle.cos()], 1)[:, :rank]
+    def forward(self, batch: Batch) -> Tensor:  # type: ignore[override]
+        """(tokens, hidden)."""
+        return super().forward(batch.ids, batch.positions, batch.segments)
 
 
 class Layer(nn.Module):

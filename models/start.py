@@ -19,7 +19,7 @@ from tritspike.models.teacher import Teacher
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.files import read_json
 
-_TABLES = ("none", "words", "context", "both")
+_TABLES = ("none", "words", "context", "both", "bigrams")
 _OUTPUT = ("readout", "logit_scale", "head", "norm.")
 _MARKS = 16  # channels that tell a text of a pair: as many -1 outweigh what some 256 random weights add up to (a deviation of about 5)
 _ALWAYS = 4  # values of each head that say only that there was a match
@@ -28,7 +28,10 @@ _MARK = 3.0  # in an embedding row, whose other entries have a variance of 1; in
 
 @dataclass(frozen=True)
 class Start:
-    """`embedding`: the teacher's word table, what its last layer makes of each word alone ("context"), both side by side, or nothing of it.
+    """`embedding`: the teacher's word table, what its last layer makes of each word alone ("context"), both side by side, of a language model
+    what a bigram model knows, its head's too ("bigrams"), or nothing of it.
+    skip, loud: weight of each skip in thresholds, and what the norms beside them begin to scale by; 1.4 and 0.25 begin with layers that pass on
+    what they hear.
     score, context: first synaptic weights in thresholds; a neuron needs more than 1/weight coincidences in a step to fire at once.
     learned: False keeps these two. One number serves a layer's every score and sums are whole numbers, so a learned one settles on an
     edge (just above 1/2: two coincidences fire), where each step of the optimiser may switch all scores between two behaviours.
@@ -47,6 +50,8 @@ class Start:
     context: float = 0.5
     learned: bool = True
     position: float = 0.5
+    skip: float = 0.8
+    loud: float = 1.0
     alike: bool = False
     crossed: bool = False
     steady: float = 1.0
@@ -67,6 +72,9 @@ def start_student(student: SpikingEncoder, teacher: Teacher, ids: np.ndarray, st
         _start_embedding(student, torch.cat(parts, 1), share / share.sum())
     student.embedding.position.mul_(start.position)
     for layer in student.blocks():
+        for branch, skip in ((layer.attended, layer.attended_skip), (layer.output, layer.output_skip)):
+            branch.norm.weight.fill_(start.loud)
+            skip.log.fill_(math.log(start.skip))
         if start.alike:
             query, key, _ = layer.query_key_value.weight.chunk(3)
             key.copy_(query)

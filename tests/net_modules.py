@@ -110,7 +110,7 @@ class Attention(nn.Module):
     def forward(self, x):
         x = self.x(x)
         context = self.context(self.score(self.query(x), self.key(x)), self.value(x))
-        return self.answer(self.hidden(self.attended(context, x)))
+        return self.answer(self.hidden(self.attended(context, past=x)))
 
 
 class Cell(nn.Module):

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tritspike.compiler.frontend import checkpoint, encoder
+from tritspike.compiler.frontend import checkpoint, encoder, trained
 from tritspike.runtime.host.program import Host
+from tritspike.runtime.host.trained import claims, load
 from tritspike.runtime.network.network import Network, Timing
 
 
@@ -22,12 +23,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Frontend:
-    """name: of the kind. read: a path to what `build` takes. build: (that, length, head) to a network: `lower` says what these are."""
+    """name: of the kind. claims: whether a path is one. build: (a path, length, head) to a network: `lower` says what these are."""
 
     name: str
     claims: Callable[[Path], bool]
-    read: Callable[[Path], checkpoint.Checkpoint]
-    build: Callable[[checkpoint.Checkpoint, int | None, str], Source]
+    build: Callable[[Path, int | None, str], Source]
 
 
 def _of_checkpoint(read: checkpoint.Checkpoint, length: int | None, head: str) -> Source:
@@ -35,8 +35,17 @@ def _of_checkpoint(read: checkpoint.Checkpoint, length: int | None, head: str) -
     return Source(network=network, timing=encoder.timing(read), host=encoder.host(read, head))
 
 
+def _of_trained(path: Path, length: int | None, head: str) -> Source:
+    read = load(path)
+    network, host = trained.network(read, length), read.host
+    network, host = trained.on_chip(network, host) if head == "chip" else (network, host)
+    return Source(network=network, timing=read.timing, host=host)
+
+
 FRONTENDS: tuple[Frontend, ...] = (
-    Frontend("checkpoint", lambda path: True, checkpoint.read_checkpoint, _of_checkpoint),  # last: what no other knows is refused as a checkpoint
+    Frontend("trained", claims, _of_trained),
+    Frontend("checkpoint", lambda path: True, lambda path, *how: _of_checkpoint(checkpoint.read_checkpoint(path), *how)),  # last: what no other
+    # knows is refused as a checkpoint
 )
 
 
@@ -45,5 +54,4 @@ def source(given: checkpoint.Checkpoint | str | Path, length: int | None = None,
     if isinstance(given, checkpoint.Checkpoint):
         return _of_checkpoint(given, length, head)
     path = Path(given)
-    frontend = next(f for f in FRONTENDS if f.claims(path))
-    return frontend.build(frontend.read(path), length, head)
+    return next(f for f in FRONTENDS if f.claims(path)).build(path, length, head)

@@ -42,13 +42,14 @@ class Coincide(Layer):
         sides = [_matrix(side, [*rest, self.along], self.over) for side in (query, key)]
         counts = _sums(sides[0], sides[1].transpose(-1, -2))
         ordered = counts.permute(ordering([*rest, self.along, "key"], grids.names(left)))
-        return Drive(ordered * self.weight(), left, run)
+        return Drive(ordered * self.weight(), left, run, quiet=query.quiet or key.quiet)
 
     def written(self, query: There, key: There) -> Heard:
         """With a neuron for each pair and cell, which ANDs."""
         _require_alike(query.handle.grid, key.handle.grid)
         _paired(query.handle.grid, self.along, self.causal)
         met = query.writing.net.coincide(f"{self.name}.and", query.settled(), key.settled(), along=self.along, causal=self.causal)
+        query.writing.also(met, query, key)
         return heard(query, summed(met, self.over).weighing(self.weight.integer()))
 
 
@@ -69,7 +70,7 @@ class Gather(Layer):
         mixed = _sums(left, _matrix(values, [*own, query], carried))
         found = mixed.unflatten(-1, [grids.extents(values.grid)[name] for name in carried])
         ordered = found.permute(ordering([*own, query, *carried], grids.names(values.grid)))
-        return Drive(ordered * self.weight(), values.grid, run)
+        return Drive(ordered * self.weight(), values.grid, run, quiet=scores.quiet or values.quiet)
 
     def written(self, scores: There, values: There) -> Heard:
         """With a neuron for each pair and cell of a value, which ANDs."""
@@ -78,6 +79,7 @@ class Gather(Layer):
         grid: Grid = tuple(pairs if axis.names == (query,) else axis for axis in over)
         carried = onto(scores.settled(), grid) + onto(values.settled(), grid, renamed={query: key})
         gathered = scores.writing.net.population(f"{self.name}.and", carried, RELAY)
+        scores.writing.also(gathered, scores, values)
         return heard(scores, onto(gathered, over).weighing(self.weight.integer()))
 
 
@@ -87,12 +89,40 @@ class Both(Layer):
     def computed(self, left: Spikes, right: Spikes) -> Spikes:
         """Over the same axes."""
         _require_alike(left.grid, right.grid)
-        return replace(left, run=left.run.beside(right.run), tensor=left.tensor * right.tensor)
+        return replace(left, run=left.run.beside(right.run), tensor=left.tensor * right.tensor, quiet=left.quiet or right.quiet)
 
     def written(self, left: There, right: There) -> There:
         """One neuron for each pair."""
         _require_alike(left.handle.grid, right.handle.grid)
-        return There(left.writing, left.writing.net.both(self.name, left.settled(), right.settled()))
+        made = left.writing.net.both(self.name, left.settled(), right.settled())
+        left.writing.also(made, left, right)
+        return There(left.writing, made)
+
+
+class Cross(Layer):
+    """An AND of each neuron of one population with each of another that agrees on the axes which both have."""
+
+    def computed(self, left: Spikes, right: Spikes) -> Spikes:
+        """Over the axes of the left, then those that only the right has."""
+        union = _union(left.grid, right.grid)
+        names, run = grids.names(union), left.run.beside(right.run)
+        sides = []
+        for side in (left, right):
+            own = grids.names(side.grid)
+            dims = side.tensor.permute(ordering(own, [name for name in names if name in own]))
+            sides.append(dims[(slice(None), slice(None), *(slice(None) if name in own else None for name in names))])
+        return Spikes(sides[0] * sides[1], union, run, left.quiet or right.quiet)
+
+    def written(self, left: There, right: There) -> There:
+        """One neuron for each pair."""
+        union = _union(left.handle.grid, right.handle.grid)
+        made = left.writing.net.population(self.name, onto(left.settled(), union) + onto(right.settled(), union), RELAY)
+        left.writing.also(made, left, right)
+        return There(left.writing, made)
+
+
+def _union(left: Grid, right: Grid) -> Grid:
+    return (*left, *(axis for axis in right if axis not in left))
 
 
 def _paired(grid: Grid, along: str, causal: bool) -> Grid:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from tritspike.models import spiking
 from tritspike.models.nets.layer import Layer
 from tritspike.models.nets.symbols import Blank, There, line
-from tritspike.models.nets.values import Run, Spikes, Texts
+from tritspike.models.nets.values import Going, Run, Spikes, Texts
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network.grid import Axis
@@ -17,20 +19,23 @@ from tritspike.runtime.network.terms import shown
 
 
 class FromHost(Layer):
-    """A port that plays over `axes`. slot: of a stream."""
+    """A port that plays over `axes`. whole: compute the steps of a stream's tokens that have no input, too; without it only neurons that live on
+    pass them, which may then hear none that do."""
 
-    takes = (Tensor, Texts, Blank)
+    takes = (Tensor, Texts, Going, Blank)
 
-    def __init__(self, axes: tuple[Axis, ...], timing: Timing | None) -> None:
+    def __init__(self, axes: tuple[Axis, ...], timing: Timing | None, whole: bool = True) -> None:
         super().__init__()
-        self.axes, self.timing = axes, timing
+        self.axes, self.timing, self.whole = axes, timing, whole
 
     def written(self, blank: Blank) -> There:
         """A population without neurons of its own."""
-        blank.writing.endless |= isinstance(self.timing, Stream) and not self.timing.slot
+        if isinstance(self.timing, Stream):
+            blank.writing.endless |= not self.timing.slot
+            blank.writing.rests |= self.timing.period > self.timing.steps
         return There(blank.writing, blank.writing.net.input(self.name, *self.axes))
 
-    def played(self, tensor: Tensor, lengths: Tensor | None) -> Spikes:
+    def played(self, tensor: Tensor, lengths: Tensor | None, kept: dict[Any, Any] | None = None) -> Spikes:
         """(steps, samples, cells ...), or (steps, samples, tokens, cells ...) of a stream as its steps one after another; silent at padding."""
         stream, sizes = isinstance(self.timing, Stream), tuple(axis.size for axis in self.axes)
         if tensor.shape[2 + stream :] != sizes or (self.timing is not None and len(tensor) != self.timing.steps):
@@ -38,8 +43,8 @@ class FromHost(Layer):
             wanted = f"({steps}, samples, {'tokens, ' if stream else ''}{', '.join(map(str, sizes))}) over {shown(self.axes)}"
             raise InputError(f"{line()}: {self.name or 'an input'}: spikes of shape {tuple(tensor.shape)}", wanted)
         self._require_whole(tensor)
-        run = Run(self.timing or Windows(len(tensor)), None if lengths is None else self._real(lengths))
-        spikes, alive = _steps(tensor, run.timing) if stream else tensor.bfloat16(), run.alive(self.axes)
+        run = Run(self.timing or Windows(len(tensor)), None if lengths is None else self._real(lengths), kept, self.whole)
+        spikes, alive = _steps(tensor, run) if stream else tensor.bfloat16(), run.alive(self.axes)
         return Spikes(spikes if alive is None else spikes * alive, self.axes, run)
 
     def _require_whole(self, tensor: Tensor) -> None:
@@ -59,11 +64,13 @@ class FromHost(Layer):
 class Input(FromHost):
     """Spikes that the host plays. timing: of a stream, whose samples are sequences of tokens; without it a sample is one window."""
 
-    def __init__(self, *axes: Axis, timing: Timing | None = None) -> None:
-        super().__init__(axes, timing)
+    def __init__(self, *axes: Axis, timing: Timing | None = None, whole: bool = True) -> None:
+        super().__init__(axes, timing, whole)
 
-    def computed(self, spikes: Tensor | Texts) -> Spikes:
+    def computed(self, spikes: Tensor | Texts | Going) -> Spikes:
         """(steps, samples, cells ...); of a stream (steps, samples, tokens, cells ...)."""
+        if isinstance(spikes, Going):
+            return self.played(spikes.of, None, spikes.kept)
         return self.played(spikes.of, spikes.lengths) if isinstance(spikes, Texts) else self.played(spikes, None)
 
 
@@ -92,8 +99,8 @@ class Embedding(FromHost):
         return spiking.rounded(current * (self.scale * arith.ONE), arith.V_LIMIT)
 
 
-def _steps(tensor: Tensor, timing: Timing) -> Tensor:
-    """(steps, samples, tokens, ...) -> (tokens * period, samples, ...), silent in the steps that have no input."""
+def _steps(tensor: Tensor, run: Run) -> Tensor:
+    """(steps, samples, tokens, ...) -> (tokens * frame, samples, ...), silent in the steps that have no input."""
     tokens = tensor.bfloat16().permute(2, 0, 1, *range(3, tensor.ndim))
-    silent = tokens.new_zeros(tokens.shape[0], timing.period - timing.steps, *tokens.shape[2:])
+    silent = tokens.new_zeros(tokens.shape[0], run.frame - run.timing.steps, *tokens.shape[2:])
     return torch.cat([tokens, silent], 1).flatten(0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,14 +21,16 @@ from tritspike.models.nets.values import Axes, Drive, Run, Spikes, axes_of, cell
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import given
+from tritspike.runtime.network.grid import Grid
 from tritspike.runtime.network.neuron import Resets
-from tritspike.runtime.network.terms import Sum, linear, same
+from tritspike.runtime.network.terms import Sum, linear, same, shown
 
 
 class Dense(Layer):
     """W s and a batch norm, which folds to a gain and a bias a row: the drive of `rows` neurons, at each place along all other axes.
 
-    columns, rows: axes, or how many cells of all that is heard, and of a new axis "features". weights: ternary or binary.
+    columns, rows: axes, or how many cells of all that is heard, and of a new axis "features"; where several are heard, such as a token and the one
+    before it, a list with the columns of each: all are columns of one matrix. weights: ternary or binary.
     taps: places along `along` that are heard, its own and the next ones, each by a matrix of its own; where `causal` the ones before.
     bias: False leaves it out, as neurons that are never reset need. loud: what its norm begins to scale by: less beside a `Skip` of more than a
     threshold lets training begin with layers that pass on what they hear.
@@ -35,7 +38,7 @@ class Dense(Layer):
 
     def __init__(
         self,
-        columns: Axes,
+        columns: Axes | list[Axes],
         rows: Axes,
         weights: str = "ternary",
         *,
@@ -46,34 +49,55 @@ class Dense(Layer):
         loud: float = 1.0,
     ) -> None:
         super().__init__()
-        self.columns, self.rows, self.along, self.biased = columns, axes_of(rows), along, bias
+        self.columns = columns if isinstance(columns, list) else [columns]
+        self.rows, self.along, self.biased = axes_of(rows), along, bias
         self.ahead = [-n if causal else n for n in range(taps)]
-        self.synapses = spiking.Synapses(cells(axes_of(columns)) * taps, cells(self.rows), weights)
+        self.widths = [cells(axes_of(one)) for one in self.columns for _ in self.ahead]
+        self.synapses = spiking.Synapses(sum(self.widths), cells(self.rows), weights)
         nn.init.constant_(self.synapses.norm.weight, loud)
 
-    def computed(self, x: Spikes) -> Drive:
+    def computed(self, *heard: Spikes) -> Drive:
         """Over the axes that it does not hear, and `rows`."""
-        over = heard_along(self.columns, x.grid)
-        require_columns(self.name, self.columns, x.grid, over)
-        columns, kept = x.columns(over)
-        if len(self.ahead) > 1:
-            columns = torch.cat([shifted(columns, 2 + place(kept, self.along), ahead) for ahead in self.ahead], -1)
-        drive, shift = through(self.synapses, columns, kept, x.run)
+        parts, grids_, run = [], [], heard[0].run
+        for x, own in zip(self._counted(heard), self.columns):
+            columns, kept = x.columns(self._over(own, x.grid))
+            parts += [self._tap(columns, kept, ahead) for ahead in self.ahead]
+            grids_.append(kept)
+            run = run.beside(x.run)
+        _require_one(grids_)
+        drive, shift = through(self.synapses, parts[0] if len(parts) == 1 else torch.cat(parts, -1), grids_[0], run)
         sizes = [axis.size for axis in self.rows]
         drive = drive if self.biased else drive - shift()
         shifts = (partial(_unflat, shift, sizes),) if self.biased else ()
-        return Drive(drive.unflatten(-1, sizes), (*kept, *self.rows), x.run, shifts)
+        return Drive(drive.unflatten(-1, sizes), (*grids_[0], *self.rows), run, shifts, all(x.quiet for x in heard))
 
-    def written(self, x: There) -> Heard:
+    def _counted(self, heard: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(heard) != len(self.columns):
+            raise InputError(f"{line()}: {self.name or 'a matrix'} hears {len(heard)} populations", f"{len(self.columns)}, as its columns say")
+        return heard
+
+    def _over(self, own: Axes, grid: Grid) -> list[str]:
+        over = heard_along(own, grid)
+        require_columns(self.name, own, grid, over)
+        return over
+
+    def _tap(self, columns: Tensor, kept: Grid, ahead: int) -> Tensor:
+        return shifted(columns, 2 + place(kept, self.along), ahead) if len(self.ahead) > 1 else columns
+
+    def written(self, *heard_: There) -> Heard:
         """A term for each tap."""
-        over = heard_along(self.columns, x.handle.grid)
-        require_columns(self.name, self.columns, x.handle.grid, over)
         gain, bias = (integers(part) for part in self.synapses.registers())
-        parts = np.split(integers(self.synapses.codes()), len(self.ahead), 1)
+        parts = iter(np.split(integers(self.synapses.codes()), np.cumsum(self.widths)[:-1], 1))
         shifts = [{self.along: ahead} if len(self.ahead) > 1 else {} for ahead in self.ahead]
-        terms = [linear(x.handle, part, gain, over=over, into=self.rows, shift=shift) for part, shift in zip(parts, shifts)]
+        found = None
+        for x, own in zip(self._counted(heard_), self.columns):
+            over = self._over(own, x.handle.grid)
+            terms = [linear(x.handle, next(parts), gain, over=over, into=self.rows, shift=shift) for shift in shifts]
+            one = heard(x, Sum(tuple(terms)))
+            found = one if found is None else found + one
+        assert found is not None
         shaped = bias.reshape([axis.size for axis in self.rows])
-        return heard(x, Sum(tuple(terms)), *([shaped] if self.biased else []))
+        return replace(found, biases=(shaped,)) if self.biased else found
 
 
 class Skip(Layer):
@@ -85,7 +109,7 @@ class Skip(Layer):
 
     def computed(self, x: Spikes) -> Drive:
         """Over the same axes."""
-        return Drive(x.tensor.float() * self.weight(), x.grid, x.run)
+        return Drive(x.tensor.float() * self.weight(), x.grid, x.run, quiet=x.quiet)
 
     def written(self, x: There) -> Heard:
         """One synapse a neuron."""
@@ -109,47 +133,58 @@ class Lif(Layer):
         self.resets = resets
 
     def computed(self, x: Drive) -> Spikes:
-        """Over the same axes; silent at padding."""
+        """Over the same axes; silent at padding, and where a token has steps without input, which only what lives on passes in its own way."""
         spikes, alive = self._fired(x), x.run.alive(x.grid)
-        return Spikes(spikes if alive is None else spikes * alive, x.grid, x.run)
+        return Spikes(spikes if alive is None else spikes * alive, x.grid, x.run, not self._lives(x.run))
+
+    def _lives(self, run: Run) -> bool:
+        return run.stream and self.resets is not Resets.WINDOW
 
     def _fired(self, x: Drive) -> Tensor:
         if self.resets is Resets.NEVER and not x.run.stream:
             raise InputError(f"{line()}: neurons that are never reset, and windows that are of different samples", "a stream, or resets=")
-        lives = x.run.stream and self.resets is not Resets.WINDOW
-        if lives or self.keep_u or (len(x.shifts) > 1 and self.scale is not None):
-            return self._scanned(x, lives)
-        return _by_token(x.tensor, x.run, lambda drive: spiking.lif(drive, self.keep, self.scale))
+        if self._lives(x.run):
+            return self._living(x)
+        if self.keep_u or (len(x.shifts) > 1 and self.scale is not None):
+            shift = x.shift()
+            spikes = _by_token(x.tensor - shift, x.run, lambda drive: self._scan(drive, shift, None, len(drive), len(drive))[0])
+        else:
+            spikes = spiking.lif(x.tensor, self.keep, self.scale, x.run.frame)
+        return x.run.hushed(spikes)
 
-    def _scanned(self, x: Drive, lives: bool) -> Tensor:
-        shift = x.shift()
-        if not lives:
-            return _by_token(x.tensor - shift, x.run, lambda drive: self._scan(drive, shift, None)[0])
-        kept = x.run.kept
-        spikes, after = self._scan(x.tensor - shift, shift, None if kept is None else kept.get(self))
+    def _living(self, x: Drive) -> Tensor:
+        if not x.run.idle and not x.quiet:
+            raise InputError(f"{line()}: {self.name} hears neurons that fire in steps without input", "whole=True of what the host plays")
+        shift, kept = x.shift(), x.run.kept
+        spikes, after = self._scan(x.tensor - shift, shift, None if kept is None else kept.get(self), x.run.frame, x.run.timing.period)
         if kept is not None:
             kept[self] = after
         return spikes
 
-    def _scan(self, drive: Tensor, shift: Tensor, state: scan.State | None) -> tuple[Tensor, scan.State]:
-        return scan.scan(drive, shift, self.keep, self.keep_u, self.scale, state)
+    def _scan(self, drive: Tensor, shift: Tensor, state: scan.State | None, frame: int, period: int) -> tuple[Tensor, scan.State]:
+        count = int(np.prod(drive.shape[2:]))
+        registers = scan.of_one(count, self.keep, self.keep_u, self.scale, frame, period)
+        if self.scale is None:
+            return scan.scan(drive / scan.lasts(self.keep_u), shift, registers, False, state)
+        return scan.scan(drive, scan.register(shift * scan.lasts(self.keep_u)), registers, True, state)
 
     def written(self, x: Heard) -> There:
         """A population of the layer's name, with a mask where padding could wake it."""
         assert self.scale is not None
         bias = self._bias(x)
         vth = scan.vth(self.scale, self.keep_u)
-        hears = masked(x, bias)
+        hears = masked(x, bias, self.resets)
         made = x.writing.net.lif(self.name, hears, keep=self.keep, vth=vth, bias=bias, keep_u=self.keep_u, resets=self.resets)
+        if self.resets is not Resets.WINDOW:
+            x.writing.living.add(self.name)
         return There(x.writing, made)
 
     def _bias(self, x: Heard) -> NDArray[np.int64] | None:
         if not x.biases:
             return None
-        never = self.resets is Resets.NEVER or (self.resets is Resets.SEQUENCE and x.writing.endless)
-        if never and any(bias.any() for bias in x.biases):
+        if self.resets is Resets.NEVER and any(bias.any() for bias in x.biases):
             what = f"{self.name}: a bias of neurons that are never reset, which would begin before the first token"
-            raise InputError(what, "Dense(..., bias=False), or a stream of sequences")
+            raise InputError(what, "Dense(..., bias=False), or resets=Resets.SEQUENCE")
         total = torch.from_numpy(sum(x.biases[1:], x.biases[0])).float()
         return integers(scan.register(total * scan.lasts(self.keep_u)))
 
@@ -159,11 +194,17 @@ def _unflat(shift: Any, sizes: list[int]) -> Tensor:
     return found
 
 
+def _require_one(found: list[Grid]) -> None:
+    for grid in found[1:]:
+        if grid != found[0]:
+            raise InputError(f"{line()}: a matrix hears places over {shown(found[0])} and over {shown(grid)}", "populations with the same other axes")
+
+
 def _by_token(drive: Tensor, run: Run, fire: Any) -> Tensor:
     """`fire` on (steps, ...) of windows, those of a stream's tokens beside each other: each begins at rest."""
     if not run.stream:
         spikes: Tensor = fire(drive)
         return spikes
-    tokens = drive.unflatten(0, (-1, run.timing.period)).transpose(0, 1)
-    found: Tensor = fire(tokens.contiguous()).transpose(0, 1).flatten(0, 1)
+    tokens, samples = drive.unflatten(0, (-1, run.frame)).transpose(0, 1), drive.shape[1]
+    found: Tensor = fire(tokens.flatten(1, 2)).unflatten(1, (-1, samples)).transpose(0, 1).flatten(0, 1)
     return found

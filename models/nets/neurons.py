@@ -12,19 +12,19 @@ from tritspike.models.nets.values import Axes
 
 
 class Neurons(nn.Module):
-    """LIF(W s + g r + b): a `Dense`, a `Lif`, and where `skip` says with which weight to begin, a `Skip` from what else is heard.
+    """LIF(W s + g r + b): a `Dense`, a `Lif`, and where `skip` says with which weight to begin, a `Skip` from what else is heard, `past`.
 
     Other options are `Dense`'s. The population has the name of this module.
     """
 
-    def __init__(self, columns: Axes, rows: Axes, *, skip: float | None = None, keep: int = 3072, **dense: Any) -> None:
+    def __init__(self, columns: Axes | list[Axes], rows: Axes, *, skip: float | None = None, keep: int = 3072, **dense: Any) -> None:
         super().__init__()
         self.hears, self.fires = Dense(columns, rows, **dense), Lif(keep)
         self.skip = None if skip is None else Skip(skip)
 
-    def forward(self, s: Any, r: Any = None) -> Any:
-        """Over the axes of s that are not heard, and `rows`."""
-        return self.fires(self.hears(s) if self.skip is None else self.hears(s) + self.skip(r))
+    def forward(self, *heard: Any, past: Any = None) -> Any:
+        """Over the axes that are not heard, and `rows`."""
+        return self.fires(self.hears(*heard) if self.skip is None else self.hears(*heard) + self.skip(past))
 
 
 class Score(nn.Module):

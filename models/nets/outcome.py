@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from tritspike.models.nets.inputs import FromHost
 from tritspike.models.nets.layer import Layer
-from tritspike.models.nets.layers import Lif
-from tritspike.models.nets.readout import Count, Readout, counted
+from tritspike.models.nets.listening import READ, heard_of, listening
+from tritspike.models.nets.readout import Readout, counted
 from tritspike.models.nets.trace import layers
 from tritspike.models.nets.values import Run, Spikes
 from tritspike.runtime import arith
@@ -35,43 +35,39 @@ def outcome(module: nn.Module, *given: Any) -> tuple[Played, Outcome]:
 
     Raises `InputError` where the module is not folded, and for several samples of a stream that has no end.
     """
-    whole = layers(module).values()
-    if any(layer.scale is None for layer in whole):
+    if any(layer.scale is None for layer in layers(module).values()):
         raise InputError(f"{type(module).__name__}: not folded", "fold(module)")
-    found: dict[str, Layer] = {layer.name: layer for layer in whole if isinstance(layer, Lif | Readout | Count | FromHost)}
-    with _listening(found) as seen:
+    found = heard_of(module)
+    with _all_steps(found), listening(found) as seen:
         module(*given)
     _require_played({name: seen[name] for name in seen if isinstance(found[name], FromHost)})
     run = reduce(Run.beside, (spikes[0].run for name, spikes in seen.items() if isinstance(found[name], FromHost)))
     _require_apart(found, run, next(iter(seen.values()))[0].tensor.shape[1])
     fired = {name: _whole(spikes) for name, spikes in seen.items()}
-    spikes = {name: some for name, some in fired.items() if not isinstance(found[name], Readout | Count)}
-    read = {name: _read(found[name], seen[name]) for name in seen if isinstance(found[name], Readout | Count)}
+    spikes = {name: some for name, some in fired.items() if not isinstance(found[name], READ)}
+    read = {name: _read(found[name], seen[name]) for name in seen if isinstance(found[name], READ)}
     played = {name: some[:, : run.timing.steps] for name, some in spikes.items() if isinstance(found[name], FromHost)}
     texts = [axis.size for layer in found.values() if isinstance(layer, FromHost) for axis in layer.axes if axis.grows]
     return played | _shared(run, next(iter(played.values())), *texts[:1]), Outcome(read, spikes)
 
 
 @contextmanager
-def _listening(found: dict[str, Layer]) -> Iterator[dict[str, list[Spikes]]]:
-    """What fires, and what is heard by what is read: by layer, each time that it is called."""
-    seen: dict[str, list[Spikes]] = {}
-
-    def keep(layer: Any, heard: Any, out: Any) -> None:
-        seen.setdefault(layer.name, []).append(out if isinstance(out, Spikes) else heard[0])
-
-    hooks = [layer.register_forward_hook(keep) for layer in found.values()]
+def _all_steps(found: dict[str, Layer]) -> Iterator[None]:
+    """Steps without input too, where a module leaves them out."""
+    inputs = [(layer, layer.whole) for layer in found.values() if isinstance(layer, FromHost)]
+    for layer, _ in inputs:
+        layer.whole = True
     try:
-        yield seen
+        yield
     finally:
-        for hook in hooks:
-            hook.remove()
+        for layer, before in inputs:
+            layer.whole = before
 
 
 def _whole(spikes: list[Spikes]) -> NDArray[np.bool_]:
     """(windows, period, neurons): of a stream each token is a window."""
     first, tensor = spikes[0], torch.cat([one.tensor for one in spikes])
-    tokens = _flat(tensor, first).unflatten(0, (-1, first.run.timing.period))  # (tokens, period, samples, neurons)
+    tokens = _flat(tensor, first).unflatten(0, (-1, first.run.frame))  # (tokens, period, samples, neurons)
     found: NDArray[np.bool_] = tokens.permute(2, 0, 1, 3).flatten(0, 1).bool().numpy()
     return found
 
@@ -120,8 +116,8 @@ def _require_played(inputs: dict[str, list[Spikes]]) -> None:
 
 def _require_apart(found: dict[str, Layer], run: Run, samples: int) -> None:
     """A chip plays samples one after another: what is not cleared between them would be another sample's."""
-    never = [n for n, layer in found.items() if isinstance(layer, Lif) and layer.resets is Resets.NEVER]
-    endless = [n for n, layer in found.items() if isinstance(layer, Lif) and layer.resets is Resets.SEQUENCE]
+    never = [n for n, layer in found.items() if getattr(layer, "resets", None) is Resets.NEVER]
+    endless = [n for n, layer in found.items() if getattr(layer, "resets", None) is Resets.SEQUENCE]
     if not isinstance(run.timing, Stream) or samples == 1:
         return
     if never or (endless and not run.timing.slot):

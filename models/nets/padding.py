@@ -1,10 +1,13 @@
-"""Padding follows a text, and must not wake anyone: where axes grow, neurons that a bias or an earlier position could make fire are inhibited.
+"""What must not wake anyone: the padding behind a text, and the steps of a token that have no input. A mask inhibits neurons that would.
 
 At a padded position all that a neuron hears is silent but its bias and matrices that hear earlier positions, by induction from the host's silent
-input; the mask outweighs the most that these can bring, so that v <= 0 there at every step, whatever the leak.
+input; in a step without input, but its bias and neurons that live on from token to token, for all others are held silent there too. The mask
+outweighs the most that these can bring, so that v <= 0 at every such step, whatever the leak.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +17,29 @@ from tritspike.models.nets.values import growing
 from tritspike.runtime import arith
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis
+from tritspike.runtime.network.neuron import Resets
 from tritspike.runtime.network.terms import Handle, Sum, Term, onto
 
 _MOST = arith.WEIGHT_LIMIT << arith.EXPONENT_LIMIT  # that one synapse inhibits by
 
 
-def masked(heard: Heard, bias: NDArray[np.int64] | None) -> Sum:
-    """What is heard, and along each axis that grows an inhibition that outweighs the largest positive bias and all that earlier positions add."""
+def masked(heard: Heard, bias: NDArray[np.int64] | None, resets: Resets) -> Sum:
+    """What is heard, and what inhibits along each axis that grows, and in the steps without input of neurons that begin each token at rest."""
     terms, over = heard.terms, growing(heard.terms.grid)
-    need = 0 if bias is None else -(-max(int(bias.max()), 0) // arith.ONE)
-    need += sum(t.wiring.bounds(t.source.grid, t.grid)[0] << t.exponent for t in terms.terms if _earlier(t))
-    if not over or not need:
-        return terms
-    position = Axis(over[0], grids.extents(terms.grid)[over[0]], grows=True)
-    padding = heard.writing.padding(position)
-    return Sum((*terms.terms, *(term for name in over for term in _inhibiting(padding, heard, position.name, name, need))))
+    steady = 0 if bias is None else -(-max(int(bias.max()), 0) // arith.ONE)
+    found = [*terms.terms]
+    if over and (need := steady + _most(terms, _earlier)):
+        position = Axis(over[0], grids.extents(terms.grid)[over[0]], grows=True)
+        padding = heard.writing.padding(position)
+        found += [term for name in over for term in _inhibiting(padding, heard, {position.name: name}, need)]
+    if heard.writing.rests and resets is Resets.WINDOW and (need := steady + _most(terms, lambda t: t.source.name in heard.writing.living)):
+        found += _inhibiting(heard.writing.idle(), heard, {}, need)
+    return Sum(tuple(found))
+
+
+def _most(terms: Sum, which: Callable[[Term], bool]) -> int:
+    """The most that some of the terms can add."""
+    return sum(t.wiring.bounds(t.source.grid, t.grid)[0] << t.exponent for t in terms.terms if which(t))
 
 
 def _earlier(term: Term) -> bool:
@@ -36,11 +47,11 @@ def _earlier(term: Term) -> bool:
     return any(term.wiring.behind(name) for name in growing(term.source.grid))
 
 
-def _inhibiting(padding: Handle, heard: Heard, position: str, name: str, need: int) -> list[Term]:
+def _inhibiting(mask: Handle, heard: Heard, renamed: dict[str, str], need: int) -> list[Term]:
     """Of at least `need` synaptic units, in as many synapses as it takes."""
-    return [_synapse(padding, heard, {position: name}, min(need - at, _MOST)) for at in range(0, need, _MOST)]
+    return [_synapse(mask, heard, renamed, min(need - at, _MOST)) for at in range(0, need, _MOST)]
 
 
-def _synapse(padding: Handle, heard: Heard, renamed: dict[str, str], need: int) -> Term:
+def _synapse(mask: Handle, heard: Heard, renamed: dict[str, str], need: int) -> Term:
     exponent = next(e for e in range(arith.EXPONENT_LIMIT + 1) if need <= arith.WEIGHT_LIMIT << e)
-    return onto(padding, heard.terms.grid, -need >> exponent, renamed=renamed).scaled(exponent)
+    return onto(mask, heard.terms.grid, -need >> exponent, renamed=renamed).scaled(exponent)

@@ -33,7 +33,7 @@ class Conv(Layer):
         columns = patches.transpose(1, 2).unflatten(0, (steps, samples))
         kept = tuple(Axis(a.names[0], (n + 2 * self.padding - self.size) // self.stride + 1) for a, n in zip(x.grid, place))
         drive, shift = through(self.synapses, columns.unflatten(2, extents(kept)), kept, x.run)
-        return Drive(drive, (*kept, Axis(x.grid[2].names[0], drive.shape[-1])), x.run, (shift,))
+        return Drive(drive, (*kept, Axis(x.grid[2].names[0], drive.shape[-1])), x.run, (shift,), x.quiet)
 
     def written(self, x: There) -> Heard:
         """A term for each place of the kernel."""
@@ -58,13 +58,13 @@ class Pool(Layer):
         _require_named(self, x.grid)
         if self.over:
             columns, kept = x.columns(self.over)
-            return Drive(columns.float().sum(-1) * self.weight(), kept, x.run)
+            return Drive(columns.float().sum(-1) * self.weight(), kept, x.run, quiet=x.quiet)
         found: Tensor = x.tensor.float()
         for name, size in self.sizes.items():
             dim = 2 + names.index(name)
             whole = found.narrow(dim, 0, found.shape[dim] // size * size)
             found = whole.unflatten(dim, (-1, size)).sum(dim + 1)
-        return Drive(found * self.weight(), self._left(x.grid), x.run)
+        return Drive(found * self.weight(), self._left(x.grid), x.run, quiet=x.quiet)
 
     def written(self, x: There) -> Heard:
         """A term, or one for each place in a neighbourhood."""

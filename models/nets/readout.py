@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from tritspike.models.nets.layer import Layer, integers
 from tritspike.models.nets.matrix import place
-from tritspike.models.nets.symbols import There
+from tritspike.models.nets.symbols import There, line
 from tritspike.models.nets.values import Axes, Run, Spikes, axes_of, cells, heard_along, require_columns
 from tritspike.models.spiking import QUANTISERS, head_product
+from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Grid
 from tritspike.runtime.network.terms import linear
@@ -41,6 +42,7 @@ class Readout(Layer):
 
     def totals(self, x: Spikes) -> Tensor:
         """The same in synaptic units: whole numbers, exact in float32, a 64th of the membranes that a chip reads."""
+        require_whole(self.name, x)
         for name, cell in self.at.items():
             x = Spikes(x.tensor.select(2 + place(x.grid, name), cell), _without(x.grid, name), x.run)
         columns, kept = x.columns(self._over(x.grid))
@@ -67,6 +69,7 @@ class Count(Layer):
 
     def computed(self, x: Spikes) -> Tensor:
         """(samples, cells ...); of a stream (samples, tokens, cells ...)."""
+        require_whole(self.name, x)
         return counted(x.tensor, x.run)
 
     def written(self, x: There) -> There:
@@ -79,7 +82,13 @@ def counted(spikes: Tensor, run: Run) -> Tensor:
     """(steps, samples, ...) summed over the steps of a window; (samples, tokens, ...) of a stream's."""
     if not run.stream:
         return spikes.float().sum(0)
-    return spikes.float().unflatten(0, (-1, run.timing.period)).sum(1).transpose(0, 1)
+    return spikes.float().unflatten(0, (-1, run.frame)).sum(1).transpose(0, 1)
+
+
+def require_whole(name: str, x: Spikes) -> None:
+    """Raises `InputError` where some of the spikes that are counted are not computed."""
+    if not x.run.idle and not x.quiet:
+        raise InputError(f"{line()}: {name} reads neurons that fire in steps without input", "whole=True of what the host plays")
 
 
 def _without(grid: Grid, *names: str) -> Grid:

@@ -3,12 +3,14 @@
     u = keep_u * u + a;   v = keep * v + u + bias;   s = v > threshold;   v = 0 where s
 
 In floats the synaptic input is averaged, a = (1 - keep_u) * drive, so that a drive which lasts counts as it does without memory and batch norm
-balances it; in integers the threshold and the bias are larger by as much instead.
+balances it; in integers the threshold and the bias are larger by as much instead. A token may have steps that have no input, in which nothing
+enters and all the rest goes on.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numba
@@ -25,6 +27,17 @@ _V_LIMIT = arith.V_LIMIT
 State = tuple[Tensor, Tensor]
 
 
+@dataclass(frozen=True, eq=False)
+class Registers:
+    """keep: of v; keep_u, threshold: one a neuron, int64 and, in floats, float32. frame: steps of a token that are given, of `period`."""
+
+    keep: int
+    keep_u: Any
+    threshold: Any
+    frame: int
+    period: int
+
+
 def lasts(keep_u: int) -> float:
     """How many times its like of one step a steady current adds up to."""
     return arith.KEEP_ALL / (arith.KEEP_ALL - keep_u)
@@ -38,92 +51,119 @@ def register(total: Tensor) -> Tensor:
 
 
 @numba.njit(cache=True)
-def _float(a: Any, bias: Any, keep: int, keep_u: int, u: Any, v: Any, spikes: Any, excess: Any) -> None:  # pragma: no cover - compiled
-    """a, excess: (steps, M) float32; bias, u, v: (M,), the last two as the last step leaves them; threshold 1."""
-    leak, lasting = np.float32(keep / 4096), np.float32(keep_u / 4096)
-    for t in range(a.shape[0]):
-        for m in range(a.shape[1]):
-            u[m] = u[m] * lasting + a[t, m]
-            now = v[m] * leak + u[m] + bias[m]
-            spikes[t, m] = now > np.float32(1)
-            excess[t, m] = now - np.float32(1)
-            v[m] = np.float32(0) if now > np.float32(1) else now
+def _float(
+    a: Any, bias: Any, keep: int, keep_u: Any, threshold: Any, frame: int, period: int, u: Any, v: Any, spikes: Any, excess: Any
+) -> None:  # pragma: no cover - compiled
+    """a, spikes: (tokens * frame, S, N); excess: (tokens * period, S, N); bias, keep_u, threshold: (N,); u, v: (S, N), as the last step leaves
+    them. excess = v / threshold - 1."""
+    leak = np.float32(keep / 4096)
+    lasting, unit = (keep_u / 4096).astype(np.float32), threshold.astype(np.float32)
+    for step in range(excess.shape[0]):
+        token, phase = step // period, step % period
+        for s in range(u.shape[0]):
+            us, vs, over = u[s], v[s], excess[step, s]
+            if phase < frame:
+                now_a = a[token * frame + phase, s]
+                for n in range(len(us)):
+                    us[n] = us[n] * lasting[n] + now_a[n]
+            else:
+                for n in range(len(us)):
+                    us[n] = us[n] * lasting[n]
+            for n in range(len(us)):
+                now = vs[n] * leak + us[n] + bias[n]
+                over[n] = now / unit[n] - np.float32(1)
+                vs[n] = np.float32(0) if now > unit[n] else now
+            if phase < frame:
+                fired = spikes[token * frame + phase, s]
+                for n in range(len(us)):
+                    fired[n] = over[n] > np.float32(0)
 
 
 @numba.njit(cache=True)
 def _integer(
-    a: Any, bias: Any, keep: int, keep_u: int, threshold: int, u: Any, v: Any, spikes: Any, excess: Any
+    a: Any, bias: Any, keep: int, keep_u: Any, threshold: Any, frame: int, period: int, u: Any, v: Any, spikes: Any, excess: Any
 ) -> None:  # pragma: no cover - compiled
     """The same by the chip's rule, in int64."""
-    for t in range(a.shape[0]):
-        for m in range(a.shape[1]):
-            left = (abs(u[m]) * keep_u) >> 12
-            u[m] = (left if u[m] >= 0 else -left) + np.int64(a[t, m])
-            left = (abs(v[m]) * keep) >> 12
-            now = (left if v[m] >= 0 else -left) + u[m] + np.int64(bias[m])
-            now = min(max(now, -_V_LIMIT), _V_LIMIT)
-            spikes[t, m] = now > threshold
-            excess[t, m] = np.float32(now - threshold) / np.float32(max(threshold, 1))
-            v[m] = 0 if now > threshold else now
+    for step in range(excess.shape[0]):
+        token, phase = step // period, step % period
+        for s in range(u.shape[0]):
+            for n in range(u.shape[1]):
+                left = (abs(u[s, n]) * keep_u[n]) >> 12
+                u[s, n] = (left if u[s, n] >= 0 else -left) + (np.int64(a[token * frame + phase, s, n]) if phase < frame else 0)
+                left = (abs(v[s, n]) * keep) >> 12
+                now = (left if v[s, n] >= 0 else -left) + u[s, n] + np.int64(bias[n])
+                now = min(max(now, -_V_LIMIT), _V_LIMIT)
+                excess[step, s, n] = np.float32(now - threshold[n]) / np.float32(max(threshold[n], 1))
+                if phase < frame:
+                    spikes[token * frame + phase, s, n] = now > threshold[n]
+                v[s, n] = 0 if now > threshold[n] else now
 
 
 @numba.njit(cache=True)
 def _back(
-    grad: Any, excess: Any, keep: int, keep_u: int, threshold: float, grad_u: Any, grad_v: Any, out: Any, bias: Any
-) -> None:  # pragma: no cover
+    grad: Any, excess: Any, keep: int, keep_u: Any, threshold: Any, frame: int, period: int, grad_u: Any, grad_v: Any, out: Any, bias: Any
+) -> None:  # pragma: no cover - compiled
     """Backward; the reset is not differentiated. grad_u, grad_v: of u and v behind the last step, then of those before the first."""
-    slope, height = np.float32(math.pi / 2 * _SURROGATE), np.float32(_SURROGATE / 2 / threshold)
-    leak, lasting = np.float32(keep / 4096), np.float32(keep_u / 4096)
-    for t in range(grad.shape[0] - 1, -1, -1):
-        for m in range(grad.shape[1]):
-            y = slope * excess[t, m]
-            here = grad[t, m] * height / (np.float32(1) + y * y)
-            if excess[t, m] <= np.float32(0):
-                here += grad_v[m]
-            out[t, m] = here + grad_u[m]
-            bias[m] += here
-            grad_u[m], grad_v[m] = out[t, m] * lasting, here * leak
+    slope, leak = np.float32(math.pi / 2 * _SURROGATE), np.float32(keep / 4096)
+    lasting = (keep_u / 4096).astype(np.float32)
+    height = (_SURROGATE / 2 / np.maximum(threshold, 1)).astype(np.float32)
+    here = np.empty(excess.shape[2], np.float32)
+    for step in range(excess.shape[0] - 1, -1, -1):
+        token, phase = step // period, step % period
+        for s in range(excess.shape[1]):
+            over, gu, gv = excess[step, s], grad_u[s], grad_v[s]
+            for n in range(len(gu)):
+                here[n] = gv[n] if over[n] <= np.float32(0) else np.float32(0)
+            if phase < frame:
+                given, result = grad[token * frame + phase, s], out[token * frame + phase, s]
+                for n in range(len(gu)):
+                    y = slope * over[n]
+                    here[n] += given[n] * height[n] / (np.float32(1) + y * y)
+                    result[n] = here[n] + gu[n]
+            for n in range(len(gu)):
+                bias[n] += here[n]
+                gu[n] = (here[n] + gu[n]) * lasting[n]
+                gv[n] = here[n] * leak
 
 
 class _Scan(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, a: Tensor, bias: Tensor, u: Tensor, v: Tensor, keep: int, keep_u: int, threshold: int | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        flat, kind = a.detach().contiguous().view(len(a), -1), np.float32 if threshold is None else np.int64
-        state = [part.detach().reshape(-1).numpy().astype(kind) for part in (u, v)]
-        spikes, ctx.excess = torch.empty(flat.shape, dtype=torch.bool), torch.empty_like(flat)
-        arrays = (*state, spikes.numpy(), ctx.excess.numpy())
+    def forward(ctx: Any, a: Tensor, bias: Tensor, u: Tensor, v: Tensor, r: Registers, integer: bool) -> tuple[Tensor, Tensor, Tensor]:
+        flat, kind = a.detach().contiguous().view(len(a), a.shape[1], -1), np.int64 if integer else np.float32
+        state = [part.detach().reshape(flat.shape[1:]).numpy().astype(kind) for part in (u, v)]
+        spikes = torch.empty(flat.shape, dtype=torch.bool)
+        ctx.excess = torch.empty(len(flat) // r.frame * r.period, *flat.shape[1:])
+        registers = (r.keep, r.keep_u, r.threshold, r.frame, r.period)
         steady = bias.detach().contiguous().view(-1).numpy()
-        if threshold is None:
-            _float(flat.numpy(), steady, keep, keep_u, *arrays)
-        else:
-            _integer(flat.numpy(), steady, keep, keep_u, threshold, *arrays)
-        ctx.keep, ctx.keep_u, ctx.threshold = keep, keep_u, float(threshold or 1)
+        (_integer if integer else _float)(flat.numpy(), steady, *registers, *state, spikes.numpy(), ctx.excess.numpy())
+        ctx.registers = registers
         after = [torch.from_numpy(part.astype(np.float32)).view(a.shape[1:]) for part in state]
         return spikes.bfloat16().view(a.shape), after[0], after[1]
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None, None]:
         shape, excess = grads[0].shape, ctx.excess
-        grad_u, grad_v = (grad.float().reshape(-1).clone() for grad in grads[1:])
-        out, bias = torch.empty_like(excess), torch.zeros_like(grad_u)
-        given = grads[0].float().contiguous().view(excess.shape)
-        _back(given.numpy(), excess.numpy(), ctx.keep, ctx.keep_u, ctx.threshold, grad_u.numpy(), grad_v.numpy(), out.numpy(), bias.numpy())
+        given = grads[0].float().contiguous().view(len(grads[0]), *excess.shape[1:])
+        grad_u, grad_v = (grad.float().reshape(excess.shape[1:]).clone() for grad in grads[1:])
+        out, bias = torch.empty_like(given), torch.zeros(excess.shape[2])
+        _back(given.numpy(), excess.numpy(), *ctx.registers, grad_u.numpy(), grad_v.numpy(), out.numpy(), bias.numpy())
         of = shape[1:]
-        return out.view(shape), bias.view(of), grad_u.view(of), grad_v.view(of), None, None, None
+        return out.view(shape), bias.view(of[1:]), grad_u.view(of), grad_v.view(of), None, None
 
 
-def scan(synaptic: Tensor, shift: Tensor, keep: int, keep_u: int, scale: int | None, state: State | None) -> tuple[Tensor, State]:
-    """((steps, ...) spikes of a drive, u and v behind the last step). shift: over the last dimensions. scale None: floats, threshold 1;
-    else synaptic units in one threshold, and all in the chip's integers. state: None from rest."""
-    u, v = state if state is not None else (synaptic.new_zeros(synaptic.shape[1:]), synaptic.new_zeros(synaptic.shape[1:]))
-    if scale is None:
-        a, bias, threshold = synaptic / lasts(keep_u), shift, None
-    else:
-        a, bias, threshold = synaptic, register(shift * lasts(keep_u)), vth(scale, keep_u) << arith.INPUT_SHIFT
-    spikes, *after = _Scan.apply(a, bias.expand(synaptic.shape[1:]), u, v, keep, keep_u, threshold)
+def scan(synaptic: Tensor, bias: Tensor, registers: Registers, integer: bool, state: State | None) -> tuple[Tensor, State]:
+    """((tokens * frame, samples, ...) spikes, u and v behind the last step). bias: (...,), of every step, those without input included;
+    integer: all in the chip's integers. state: None from rest."""
+    rest = synaptic.new_zeros(synaptic.shape[1:])
+    u, v = state if state is not None else (rest, rest)
+    spikes, *after = _Scan.apply(synaptic, bias.expand(synaptic.shape[2:]), u, v, registers, integer)
     return spikes, (after[0], after[1])
+
+
+def of_one(count: int, keep: int, keep_u: int, scale: int | None, frame: int, period: int) -> Registers:
+    """Registers of `count` neurons that are alike."""
+    threshold = np.full(count, 1.0, np.float32) if scale is None else np.full(count, vth(scale, keep_u) << arith.INPUT_SHIFT, np.int64)
+    return Registers(keep, np.full(count, keep_u, np.int64), threshold, frame, period)
 
 
 def vth(scale: int, keep_u: int) -> int:

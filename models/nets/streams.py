@@ -21,20 +21,22 @@ from tritspike.runtime.network.terms import Handle, onto, same, shown
 class Delay(Layer):
     """Spikes of a token ago, as far as that fired in steps that have input, and of none at the first of a sequence.
 
-    A neuron each, which ANDs a spike with the port `continues` before it waits: without that a sequence would hear the end of the one before it.
+    Where sequences follow each other this is a neuron each, which ANDs a spike with the port `continues` before it waits: without that a sequence
+    would hear the end of the one before it. In a stream of one sequence without end the synapses that hear it wait.
     """
 
     def computed(self, x: Spikes) -> Spikes:
         """Over the same axes."""
         _require_stream(x.run)
-        period = x.run.timing.period
-        heard = x.tensor * _with_input(x.run, x.tensor)
-        before = _last(x.run, self, torch.zeros_like(heard[:period]))
-        _keep(x.run, self, heard[-period:])
-        return replace(x, tensor=torch.cat([before, heard[:-period]]))
+        frame, heard = x.run.frame, x.run.hushed(x.tensor)
+        before = _last(x.run, self, torch.zeros_like(heard[:frame]))
+        _keep(x.run, self, heard[-frame:])
+        return replace(x, tensor=torch.cat([before, heard[:-frame]]), quiet=True)
 
     def written(self, x: There) -> There:
-        """A population over the same axes."""
+        """A population over the same axes, or the one that is heard."""
+        if x.writing.endless and x.handle.name not in x.writing.living:
+            return replace(x, delay=x.delay + 1)
         past = _gate(self.name, x, x.handle.grid)
         x.writing.net.join(past, same(x.handle, delay=x.delay))
         return There(x.writing, past, 1)
@@ -56,17 +58,17 @@ class Recurrent(Layer):
         """Over `axes`, token by token."""
         run = given[0].run
         _require_stream(run)
-        period, samples = run.timing.period, given[0].tensor.shape[1]
+        samples = given[0].tensor.shape[1]
         inner = replace(run, kept={} if run.kept is None else run.kept)
-        past = _last(run, self, given[0].tensor.new_zeros((period, samples, *extents(self.axes)), dtype=torch.bfloat16))
+        past = _last(run, self, given[0].tensor.new_zeros((run.frame, samples, *extents(self.axes)), dtype=torch.bfloat16))
         found = []
         for token in _tokens(given, inner):
             spikes = self.body(*token, Spikes(past, self.axes, inner))
             _require_over(spikes, self.axes)
             found.append(spikes.tensor)
-            past = spikes.tensor * _with_input(run, spikes.tensor)
+            past = run.hushed(spikes.tensor)
         _keep(run, self, past)
-        return Spikes(torch.cat(found), self.axes, run)
+        return Spikes(torch.cat(found), self.axes, run, spikes.quiet)
 
     def written(self, *given: There | Heard) -> There:
         """The body's populations, and one more that says what is heard again."""
@@ -82,25 +84,19 @@ def _gate(name: str, x: There | Heard, grid: Grid) -> Handle:
 
 
 def _tokens(given: tuple[Spikes | Drive, ...], run: Run) -> Iterator[list[Spikes | Drive]]:
-    period = run.timing.period
-    for at in range(0, len(given[0].tensor), period):
-        yield [replace(one, tensor=one.tensor[at : at + period], run=run) for one in given]
-
-
-def _with_input(run: Run, like: Tensor) -> Tensor:
-    """(steps, 1, ...) of 1 in each step of a token that has input."""
-    found = torch.arange(len(like)) % run.timing.period < run.timing.steps
-    return found.to(like.dtype).view(-1, *(1 for _ in like.shape[1:]))
+    for at in range(0, len(given[0].tensor), run.frame):
+        yield [replace(one, tensor=one.tensor[at : at + run.frame], run=run) for one in given]
 
 
 def _last(run: Run, layer: Layer, nothing: Tensor) -> Tensor:
-    """Of the token before, where this call is one token of a recurrence."""
-    return nothing if run.kept is None else run.kept.get(layer, nothing)
+    """Of the token before, where this call is one token of a recurrence or goes on with a stream."""
+    found: Tensor | None = None if run.kept is None else run.kept.get(layer)
+    return nothing if found is None else found.transpose(0, 1)
 
 
 def _keep(run: Run, layer: Layer, token: Tensor) -> None:
     if run.kept is not None:
-        run.kept[layer] = token
+        run.kept[layer] = token.transpose(0, 1)
 
 
 def _require_stream(run: Run) -> None:

@@ -19,7 +19,7 @@ from tritspike.runtime.errors import InputError
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.neuron import RELAY
-from tritspike.runtime.network.rows import CONTINUES, PADDING
+from tritspike.runtime.network.rows import ACTIVE, CONTINUES, IDLE, PADDING
 from tritspike.runtime.network.terms import Handle, Sum, Term, same
 
 _OURS = tuple(f"{Path(file).resolve().parent}/" for file in (__file__, torch.__file__))
@@ -85,10 +85,16 @@ for _what, _names in (*_REFUSED.items(), *((sign, f"{name} r{name}") for sign, n
 
 @dataclass(eq=False)
 class Writing:
-    """The network that is being written, and populations that its layers share. endless: whether it is for a stream of one sequence without end."""
+    """The network that is being written, and populations that its layers share.
+
+    endless: whether it is for a stream of one sequence without end. rests: whether tokens have steps without input. living: populations that
+    are not held silent in these.
+    """
 
     net: Net = field(default_factory=Net)
     endless: bool = False
+    rests: bool = False
+    living: set[str] = field(default_factory=set)
     ports: dict[str, Handle] = field(default_factory=dict)
 
     def padding(self, position: Axis) -> Handle:
@@ -98,6 +104,19 @@ class Writing:
     def continues(self) -> Handle:
         """One neuron, which spikes in each step with input of every token but the last of its sequence."""
         return self._port(CONTINUES, CONTINUES)
+
+    def idle(self) -> Handle:
+        """One neuron, which spikes in each step without input."""
+        return self._port(IDLE, IDLE)
+
+    def active(self) -> Handle:
+        """One neuron, which spikes in each step with input."""
+        return self._port(ACTIVE, ACTIVE)
+
+    def also(self, made: Handle, *sides: There) -> None:
+        """An AND lives on in steps without input where all its sides do."""
+        if all(side.handle.name in self.living for side in sides):
+            self.living.add(made.name)
 
     def _port(self, name: str, plays: str, *axes: Axis) -> Handle:
         if name not in self.ports:

@@ -24,6 +24,15 @@ Axes = int | Axis | tuple[Axis, ...]
 
 
 @dataclass(frozen=True, eq=False)
+class Going:
+    """What an input of a stream takes. of: tokens, (samples, tokens) of numbers or spikes; kept: what lives on from the calls before, and will be
+    there for the next."""
+
+    of: Tensor
+    kept: dict[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
 class Texts:
     """What an input takes where axes grow. of: token numbers (samples, positions), or spikes; lengths: (samples,), of which the rest is padding."""
 
@@ -39,12 +48,26 @@ class Texts:
 class Run:
     """One call of a module. real: (samples, positions), where there is no padding; None where there is none at all.
 
-    kept: by layers whose earlier tokens were computed by an earlier call, what lives on: u and v, or a token's spikes.
+    kept: by layers whose earlier tokens were computed by an earlier call, what lives on: u and v, or a token's spikes, samples first.
+    idle: whether tensors hold the steps of a token that have no input, too.
     """
 
     timing: Timing
     real: Tensor | None = None
     kept: dict[Any, Any] | None = None
+    idle: bool = True
+
+    @property
+    def frame(self) -> int:
+        """Steps of a token, or of a window, that tensors hold."""
+        return self.timing.period if self.idle else self.timing.steps
+
+    def hushed(self, spikes: Tensor) -> Tensor:
+        """Silent in steps without input, as neurons are that begin each token at rest: on the chip a mask inhibits them."""
+        if self.frame == self.timing.steps:
+            return spikes
+        found = torch.arange(len(spikes)) % self.frame < self.timing.steps
+        return spikes * found.to(spikes.dtype).view(-1, *(1 for _ in spikes.shape[1:]))
 
     @property
     def stream(self) -> bool:
@@ -71,11 +94,12 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class Spikes(Symbol):
-    """Of a population."""
+    """Of a population. quiet: whether it is silent in steps without input."""
 
     tensor: Tensor
     grid: Grid
     run: Run
+    quiet: bool = True
 
     def columns(self, over: Sequence[str]) -> tuple[Tensor, Grid]:
         """((steps, samples, other coordinates ..., cells of `over`), the grid of the others)."""
@@ -87,12 +111,14 @@ class Spikes(Symbol):
 
 @dataclass(frozen=True, eq=False)
 class Drive(Symbol):
-    """What a population hears. shifts: of the part that is no synapse's but a bias, over the last axes; it is within `tensor`, too."""
+    """What a population hears. shifts: of the part that is no synapse's but a bias, over the last axes; it is within `tensor`, too.
+    quiet: whether all that it is made of is silent in steps without input."""
 
     tensor: Tensor
     grid: Grid
     run: Run
     shifts: tuple[Callable[[], Tensor], ...] = field(default=())
+    quiet: bool = True
 
     def __add__(self, other: Any) -> Drive:
         if not isinstance(other, Drive):
@@ -100,7 +126,7 @@ class Drive(Symbol):
         if self.grid != other.grid:
             raise InputError(f"a drive over {shown(self.grid)} and one over {shown(other.grid)}", "drives of one shape add up")
         run = self.run.beside(other.run)
-        return replace(self, tensor=self.tensor + other.tensor, run=run, shifts=self.shifts + other.shifts)
+        return replace(self, tensor=self.tensor + other.tensor, run=run, shifts=self.shifts + other.shifts, quiet=self.quiet and other.quiet)
 
     __radd__ = __add__
 

@@ -14,7 +14,7 @@ from tritspike.runtime import files
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import Arrays, write_atomic
 from tritspike.runtime.host import stored, version2
-from tritspike.runtime.host.program import Host, Program
+from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.soundness import require_sound
 from tritspike.runtime.network import file as network_file
 from tritspike.runtime.network.reading import FIELDS, Reader, require_fields
@@ -63,13 +63,7 @@ def _read(body: dict[str, Any], arrays: Arrays) -> Program:
     require_fields(body, "format", "version", *FIELDS, "profile", "host")
     tables, others = stored.parted(arrays)
     reader = Reader(others)
-    host = _host(body["host"], tables)
+    host = stored.read(body["host"], tables)
     scheduled = reader.program(body)
     reader.require_all_used()
     return Program(scheduled=scheduled, host=host, profile=body["profile"])
-
-
-def _host(raw: dict[str, Any], tables: Arrays) -> Host:
-    require_fields(raw, "front", *stored.HOST_SCALARS)
-    require_fields(raw["front"], *stored.FRONT_SCALARS)
-    return stored.built(raw, raw["front"], tables)

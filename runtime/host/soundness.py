@@ -59,6 +59,15 @@ def findings(program: Program) -> Iterator[Finding]:
             return
 
 
+def host_findings(program: Program) -> Iterator[Finding]:
+    """The same of its host and what that plays and reads, of a network that is sound but has no latencies yet."""
+    for rules in ((_fields,), (_answer,), (_front, _host)):
+        found = [finding for rule in rules for finding in rule(program)]
+        yield from found
+        if found:
+            return
+
+
 def _fields(program: Program) -> Iterator[Finding]:
     yield from held("program", program, {"profile": LINE})
     yield from held("front end", program.host.front, _FRONT)

@@ -8,6 +8,7 @@ import numpy as np
 
 from tritspike.runtime.files import Arrays
 from tritspike.runtime.host.program import FrontEnd, Host
+from tritspike.runtime.network.reading import require_fields
 
 FRONT_ARRAYS = ("token", "position", "segment", "projection", "bias")
 FRONT_SCALARS = ("shift", "keep", "vth", "tokenizer")
@@ -30,6 +31,13 @@ def parted(found: Arrays) -> tuple[Arrays, Arrays]:
     """(the host's arrays, all others)."""
     ours = {name: array for name, array in found.items() if name in NAMES}
     return ours, {name: array for name, array in found.items() if name not in NAMES}
+
+
+def read(raw: dict[str, Any], tables: Arrays) -> Host:
+    """Of version 3. Raises `KeyError` or `ValueError` for what is missing or unknown."""
+    require_fields(raw, "front", *HOST_SCALARS)
+    require_fields(raw["front"], *FRONT_SCALARS)
+    return built(raw, raw["front"], tables)
 
 
 def built(raw: dict[str, Any], front: dict[str, Any], tables: Arrays) -> Host:

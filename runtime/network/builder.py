@@ -35,6 +35,14 @@ class Net:
         self._ports: list[Port] = []
         self._probes: list[Probe] = []
 
+    @classmethod
+    def of(cls, network: Network) -> Net:
+        """To go on with a network that is there."""
+        net = cls()
+        net._populations = dict(network.by_name)
+        net._synapses, net._ports, net._probes = list(network.synapses), list(network.ports), list(network.probes)
+        return net
+
     def input(self, name: str, *axes: Axis, plays: str | None = None, **sizes: int) -> Handle:
         """Spikes that the host plays, over `axes` and then an axis for each of `sizes`. plays: which of the host's inputs (default: `name`)."""
         grid = (*axes, *(Axis(axis, size) for axis, size in sizes.items()))

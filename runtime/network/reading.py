@@ -1,8 +1,9 @@
-"""Scheduled networks of JSON and arrays, as `writing.py` makes them: each value judged by its type here, all of it by `soundness.py`."""
+"""Networks of JSON and arrays, as `writing.py` makes them: each value judged by its type here, all of it by `soundness.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -36,14 +37,39 @@ class Reader:
 
     def program(self, raw: dict[str, Any]) -> Scheduled:
         """Of an object with `FIELDS`, and others that are not looked at."""
-        populations = [of_record(p, self._population) for p in _list(raw["populations"], "populations")]
-        network = Network(
-            populations=tuple(p for p, _ in populations),
-            synapses=tuple(of_record(s, self._synapse) for s in _list(raw["synapses"], "synapses")),
+        latency: dict[str, int] = {}
+
+        def population(said: dict[str, Any]) -> Population:
+            require_fields(said, "name", "grid", "latency", "neuron")
+            found = self._population(said)
+            latency[found.name] = whole(said["latency"], "latency")
+            return found
+
+        network = self._network(raw, population, self._synapse)
+        return Scheduled(network=network, timing=_timing(raw["timing"]), latency=latency)
+
+    def network(self, raw: dict[str, Any]) -> tuple[Network, Timing]:
+        """The same before it is scheduled."""
+
+        def population(said: dict[str, Any]) -> Population:
+            require_fields(said, "name", "grid", "neuron")
+            return self._population(said)
+
+        def synapse(said: dict[str, Any]) -> Synapse:
+            delay = whole(said["delay"], "delay")
+            return replace(self._synapse({name: value for name, value in said.items() if name != "delay"}), delay=delay)
+
+        return self._network(raw, population, synapse), _timing(raw["timing"])
+
+    def _network(
+        self, raw: dict[str, Any], population: Callable[[dict[str, Any]], Population], synapse: Callable[[dict[str, Any]], Synapse]
+    ) -> Network:
+        return Network(
+            populations=tuple(of_record(p, population) for p in _list(raw["populations"], "populations")),
+            synapses=tuple(of_record(s, synapse) for s in _list(raw["synapses"], "synapses")),
             ports=tuple(of_record(port, _port) for port in _list(raw["ports"], "ports")),
             probes=tuple(of_record(probe, _probe) for probe in _list(raw["probes"], "probes")),
         )
-        return Scheduled(network=network, timing=_timing(raw["timing"]), latency={p.name: at for p, at in populations})
 
     def require_all_used(self) -> None:
         """An array that nothing refers to means something to whoever wrote it, and nothing here."""
@@ -72,13 +98,12 @@ class Reader:
         except CheckpointError as error:
             raise ValueError(str(error)) from None
 
-    def _population(self, raw: dict[str, Any]) -> tuple[Population, int]:
-        require_fields(raw, "name", "grid", "latency", "neuron")
+    def _population(self, raw: dict[str, Any]) -> Population:
         grid = _list(raw["grid"], "grid")
         if len(grid) > _AXES:
             raise ValueError(f"{len(grid)} axes, at most {_AXES}")
         neuron = None if raw["neuron"] is None else self._neuron(raw["neuron"])
-        return Population(name=text(raw["name"], "name"), grid=_grid(grid), neuron=neuron), whole(raw["latency"], "latency")
+        return Population(name=text(raw["name"], "name"), grid=_grid(grid), neuron=neuron)
 
     def _neuron(self, raw: dict[str, Any]) -> Neuron:
         require_fields(raw, "keep", "vth", "keep_u", "bias", "resets")

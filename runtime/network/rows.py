@@ -16,6 +16,8 @@ from tritspike.runtime.network.network import Port, Scheduled
 
 PADDING = "pad"  # what a port plays that spikes at the positions behind a text's end
 CONTINUES = "continues"  # what a port plays that spikes in every token but the last of a sequence
+IDLE = "idle"  # what a port plays that spikes in every step without input
+ACTIVE = "active"  # what a port plays that spikes in every step with input of a token that is no padding
 
 Ints = NDArray[np.int64]
 

@@ -1,4 +1,4 @@
-"""Scheduled networks as JSON and arrays, as `reading.py` takes them."""
+"""Networks as JSON and arrays, as `reading.py` takes them: scheduled ones, and those that have no latencies yet but perhaps delays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tritspike.runtime.checkpoint import pack_codes
 from tritspike.runtime.files import Arrays
 from tritspike.runtime.network.grid import Axis, Pairs
-from tritspike.runtime.network.network import Population, Scheduled, Stream, Synapse
+from tritspike.runtime.network.network import Network, Population, Scheduled, Stream, Synapse, Timing
 from tritspike.runtime.network.neuron import Neuron, Register, Values
 from tritspike.runtime.network.wiring import Dense, Join, Wiring
 from tritspike.runtime.network.wiring.maps import SUM, Map
@@ -24,10 +24,22 @@ class Writer:
 
     def program(self, p: Scheduled) -> dict[str, Any]:
         """The object."""
-        network = p.network
+        found = self._whole(p.network, p.timing)
+        for said in found["populations"]:
+            said["latency"] = p.latency[said["name"]]
+        return found
+
+    def network(self, network: Network, timing: Timing) -> dict[str, Any]:
+        """The object of a network before it is scheduled."""
+        found = self._whole(network, timing)
+        for said, s in zip(found["synapses"], network.synapses):
+            said["delay"] = s.delay
+        return found
+
+    def _whole(self, network: Network, timing: Timing) -> dict[str, Any]:
         return {
-            "timing": {"steps": p.timing.steps} | ({"period": p.timing.period, "slot": p.timing.slot} if isinstance(p.timing, Stream) else {}),
-            "populations": [self._population(q, p.latency[q.name]) for q in network.populations],
+            "timing": {"steps": timing.steps} | ({"period": timing.period, "slot": timing.slot} if isinstance(timing, Stream) else {}),
+            "populations": [self._population(q) for q in network.populations],
             "synapses": [self._synapse(s) for s in network.synapses],
             "ports": [vars(port) for port in network.ports],
             "probes": [{**vars(probe), "reads": probe.reads.value} for probe in network.probes],
@@ -46,13 +58,8 @@ class Writer:
         kind = "binary" if size.min() else "ternary"
         return {"packed": self._array(pack_codes(codes, kind)), "weights": kind, "columns": codes.shape[1]}
 
-    def _population(self, p: Population, latency: int) -> dict[str, Any]:
-        return {
-            "name": p.name,
-            "grid": [_axis(a) for a in p.grid],
-            "latency": latency,
-            "neuron": None if p.neuron is None else self._neuron(p.neuron),
-        }
+    def _population(self, p: Population) -> dict[str, Any]:
+        return {"name": p.name, "grid": [_axis(a) for a in p.grid], "neuron": None if p.neuron is None else self._neuron(p.neuron)}
 
     def _neuron(self, n: Neuron) -> dict[str, Any]:
         registers = {name: self._register(getattr(n, name)) for name in ("keep", "vth", "keep_u")}

@@ -34,8 +34,8 @@ class Block(nn.Module):
 
     def forward(self, x):
         context = self.context(self.score(self.query(x), self.key(x)), self.value(x))
-        attended = self.attended(context, x)
-        return self.output(self.hidden(attended), attended)
+        attended = self.attended(context, past=x)
+        return self.output(self.hidden(attended), past=attended)
 
 
 class Shipped(nn.Module):

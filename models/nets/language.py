@@ -1,0 +1,88 @@
+"""The host's two ends of a language model: tokens of a stream in, and what it makes of the last layer's spikes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from tritspike.models import spiking
+from tritspike.models.nets.current import Current
+from tritspike.models.nets.inputs import FromHost
+from tritspike.models.nets.layer import Layer
+from tritspike.models.nets.readout import counted, require_whole
+from tritspike.models.nets.symbols import There
+from tritspike.models.nets.values import Going, Spikes
+from tritspike.models.spiking import affine_of, head_product, rounded
+from tritspike.runtime import arith
+from tritspike.runtime.checkpoint import INT32
+from tritspike.runtime.network.grid import Axis
+from tritspike.runtime.network.network import Stream
+
+_INT8 = 127
+
+
+class Tokens(FromHost):
+    """Token numbers of a stream as spikes: `Current`, which drives neurons of the host for as many steps as a token has input.
+
+    rows: of the tables. The chip sees the spikes only, and where steps without input are not asked for they are not computed.
+    """
+
+    def __init__(self, vocabulary: int, hidden: Axis, timing: Stream, rank: int = 128, keep: int = 3072) -> None:
+        super().__init__((hidden,), timing, whole=False)
+        self.keep, self.current = keep, Current(vocabulary, hidden.size, rank, 1)
+        self.current.position.requires_grad_(False).zero_()  # a stream has no end, and so no positions
+        self.driven: Tensor | None = None
+
+    def computed(self, x: Tensor | Going) -> Spikes:
+        """(samples, tokens) of numbers -> spikes over the hidden axis."""
+        ids, kept = (x.of, x.kept) if isinstance(x, Going) else (x, None)
+        flat = ids.flatten()
+        self.driven = self.current(flat, torch.zeros_like(flat), torch.zeros_like(flat))
+        spikes = spiking.lif(self.driven.expand(self.timing.steps, -1, -1).contiguous(), self.keep, self.scale)
+        return self.played(spikes.unflatten(1, ids.shape), None, kept)
+
+    def fold(self, scale: int) -> None:
+        """The tables too."""
+        super().fold(scale)
+        self.current.fold(scale)
+
+
+class Head(Layer):
+    """Logits over a vocabulary at each token: counts of spikes by a norm and a matrix, which the host multiplies; int8 after `fold`."""
+
+    def __init__(self, hidden: int, vocabulary: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(hidden, momentum=0.02)
+        self.weight = nn.Parameter(torch.randn(vocabulary, hidden) / math.sqrt(hidden))
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+
+    def computed(self, x: Spikes) -> Tensor:
+        """(samples, tokens, vocabulary)."""
+        require_whole(self.name, x)
+        counts = counted(x.tensor, x.run).flatten(2)
+        flat = counts.flatten(0, 1)
+        if self.scale is None:
+            return (head_product(self.norm(flat), self.weight) + self.bias).unflatten(0, counts.shape[:2])
+        weight, bias = self.integers()
+        return ((head_product(flat, weight) + bias / arith.ONE) / self.unit).unflatten(0, counts.shape[:2])
+
+    def integers(self) -> tuple[Tensor, Tensor]:
+        """((vocabulary, hidden) int8 weights, (vocabulary,) biases in 1/64 units), integer-valued."""
+        return rounded(self.weight * self.unit_at_fold, _INT8), rounded(self.bias * (self.unit_at_fold * arith.ONE), INT32[1], INT32[0])
+
+    def fold(self, scale: int) -> None:
+        """The affine into the matrix, which becomes int8 where it is used."""
+        super().fold(scale)
+        with torch.no_grad():
+            gain, shift = affine_of(self.norm)
+            self.bias.add_(self.weight @ shift)
+            self.weight.mul_(gain)
+            self.unit_at_fold = self.unit = _INT8 / float(self.weight.abs().max())
+        del self.norm
+
+    def written(self, x: There) -> There:
+        """Counts, which the host reads: no neurons of its own."""
+        x.writing.net.count(x.settled(), self.name)
+        return x
