@@ -9,6 +9,7 @@ import numpy as np
 
 from tritspike.runtime.executors.lava.plan import Plan, plan
 from tritspike.runtime.executors.lava.processes import neurons, synapses
+from tritspike.runtime.network.inputs import played
 from tritspike.runtime.network.network import Inputs, Reads, Scheduled
 from tritspike.runtime.network.outcome import Outcome
 
@@ -56,22 +57,20 @@ def _synapse_model(link):
 def run(program: Scheduled, inputs: Inputs) -> Outcome:
     """As `literal.run` with everything recorded, and nothing of it checked."""
     planned, windows, period = plan(program), len(inputs), program.timing.period
-    spikes, membranes = _history(program, planned, inputs, windows * period + program.depth)
+    spikes, membranes = _history(program, planned, inputs, windows, windows * period + program.depth)
     cut = {name: [_cut(program, planned, name, line, windows) for line in (spikes, membranes)] for name in planned.parts}
     read = {p.name: cut[p.population][0].sum(1) if p.reads is Reads.COUNT else cut[p.population][1][:, period - 1] for p in program.network.probes}
     return Outcome(read, {name: found.astype(bool) for name, (found, _) in cut.items()})
 
 
-def _history(program, planned: Plan, inputs, steps):
+def _history(program, planned: Plan, inputs, windows, steps):
     """(steps, neurons) spikes and membranes of each group."""
     chip = {n: model(neurons(g)) for n, g in enumerate(planned.groups) if g.registers is not None}
     links = [(link, _synapse_model(link)) for link in planned.links]
     spikes, membranes = ([np.zeros((steps, g.size), np.int64) for g in planned.groups] for _ in range(2))
     for port in program.network.ports:
-        played = inputs.played(port.plays, program.network.by_name[port.population].grid)
-        for n, window in enumerate(played):
-            at = n * program.timing.period
-            spikes[planned.parts[port.population][0].group][at : at + len(window)] = window
+        line = played(program, inputs, port).reshape(windows * program.timing.period, -1)
+        spikes[planned.parts[port.population][0].group][: len(line)] = line
     for at in range(steps):
         heard = [np.zeros(g.size, np.int32) for g in planned.groups]
         for link, synapse in links:

@@ -33,6 +33,7 @@ from tritspike.runtime.network.network import Network, Scheduled, Stream, Timing
 from tritspike.runtime.network.neuron import Bias, Neuron, Resets, Values
 from tritspike.runtime.network.outcome import Ask, Outcome
 from tritspike.runtime.network.rows import CONTINUES, PADDING
+from tritspike.runtime.network.sequences import TIMED
 from tritspike.runtime.network.terms import conv2d, linear, onto, pooled, same, sparse, summed
 from tritspike.runtime.tasks.evaluation import Verified
 
@@ -157,7 +158,7 @@ def _inputs(program: Scheduled, spikes: Mapping[str, ArrayLike]) -> Spikes:
     """Raises `InputError` for spikes that no port plays, whose name is likely a mistake; those that miss, an executor names."""
     found, ports = Spikes.of(spikes), [port.plays for port in program.network.ports]
     unknown = [name for name in found.arrays if name not in (*ports, PADDING, CONTINUES)]  # a host knows these of texts and streams, heard or not
-    if unknown and all(name in found.arrays for name in ports):
+    if unknown and all(name in found.arrays for name in ports if name not in TIMED):
         raise InputError(f"no port plays {unknown[0]!r}", f"there are {', '.join(ports) or 'none'}")
     return found
 

@@ -99,10 +99,10 @@ class Net:
         _require_handles(name, left, right)
         return self.population(name, onto(left, left.grid) + onto(right, left.grid), RELAY)
 
-    def readout(self, name: str, hears: Term | Sum, *, keep: int = arith.KEEP_ALL) -> Handle:
-        """Neurons that sum up a window and never fire; the host reads their membranes as it ends."""
+    def readout(self, name: str, hears: Term | Sum, *, keep: int = arith.KEEP_ALL, resets: Resets = Resets.WINDOW) -> Handle:
+        """Neurons that sum up a window, or a whole sequence, and never fire; the host reads their membranes as each window ends."""
         keep = given.number(keep, f"{name}: keep", 0, arith.KEEP_ALL)
-        neuron = Neuron(keep=keep, vth=arith.VTH_LIMIT, resets=Resets.WINDOW)
+        neuron = Neuron(keep=keep, vth=arith.VTH_LIMIT, resets=resets)
         handle = self.population(name, hears, neuron)
         self._probes.append(Probe(name=name, population=name, reads=Reads.MEMBRANE))
         return handle

@@ -13,8 +13,9 @@ from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import given
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Grid
-from tritspike.runtime.network.network import Inputs, Port, Scheduled
-from tritspike.runtime.network.rows import Rows
+from tritspike.runtime.network.network import Inputs, Port, Scheduled, Stream
+from tritspike.runtime.network.rows import CONTINUES, Rows
+from tritspike.runtime.network.sequences import TIMED, Sequences, timed
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +50,16 @@ class Spikes:
 
 
 def played(program: Scheduled, inputs: Inputs, port: Port) -> NDArray[np.bool_]:
-    """(windows, period, neurons) of a port, silent after the steps that have input. Raises `InputError` for another shape."""
+    """(windows, period, neurons) of a port, silent after the steps that have input. Raises `InputError` for another shape.
+
+    What follows from a stream's timing and its sequences' lengths is made here; CONTINUES alone a host may give.
+    """
     grid, windows, timing = program.network.by_name[port.population].grid, len(inputs), program.timing
-    if isinstance(inputs, Rows):
+    if isinstance(inputs, Rows | Sequences):
         inputs.require(program)
+    if isinstance(timing, Stream) and port.plays in TIMED and not _gives(inputs, port.plays):
+        found = timed(port.plays, timing, windows, inputs.real if isinstance(inputs, Sequences) else None)
+        return np.repeat(found[..., None], grids.size(grid), 2)
     found = inputs.played(port.plays, grid)
     allowed = (windows, timing.steps, grids.size(grid))
     if found.shape != allowed or found.dtype != np.bool_:
@@ -60,3 +67,11 @@ def played(program: Scheduled, inputs: Inputs, port: Port) -> NDArray[np.bool_]:
     out = np.zeros((windows, timing.period, allowed[2]), np.bool_)
     out[:, : timing.steps] = found
     return out
+
+
+def _gives(inputs: Inputs, plays: str) -> bool:
+    """Raises `InputError` for what a host cannot know better."""
+    given_too = isinstance(inputs, Spikes) and plays in inputs.arrays
+    if given_too and plays != CONTINUES:
+        raise InputError(f"spikes for {plays!r}, which follow from the timing", "leave them out")
+    return given_too

@@ -13,7 +13,10 @@ from tritspike.runtime.network.grid import Grid
 
 
 class Resets(Enum):
-    """When u and v are cleared: as each window of steps begins, as each sequence (a whole text) begins, or never but by a neuron's own spike."""
+    """When u and v are cleared: as each window of steps begins, as each sequence (a whole text) begins, or never but by a neuron's own spike.
+
+    Of a stream without end, `SEQUENCE` clears once, as a population's first token begins: what it did in the steps before that is forgotten.
+    """
 
     WINDOW = "window"
     SEQUENCE = "sequence"

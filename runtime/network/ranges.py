@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tritspike.hw_profiles.errors import Finding, TritspikeError, listed
 from tritspike.runtime import arith
 from tritspike.runtime.errors import RangeError
-from tritspike.runtime.network.network import Population, Reads, Scheduled, Synapse
-from tritspike.runtime.network.neuron import Neuron, Resets, numbers
+from tritspike.runtime.network.network import Network, Population, Reads, Scheduled, Stream, Synapse, Windows
+from tritspike.runtime.network.neuron import Neuron, Resets, Values, numbers
 from tritspike.runtime.network.wiring import Wiring
 
+Ints = NDArray[np.int64]
 _LONG = 1 << 40  # steps: more than a stream lasts
 
 
@@ -79,17 +83,61 @@ def _registers(p: Population, neuron: Neuron) -> Iterator[Finding]:
 
 def _current(program: Scheduled, p: Population, neuron: Neuron) -> Iterator[Finding]:
     """u is at most the sum of all its past, 64 * bound / (1 - keep_u/4096), and of no more steps than it lives; one input alone must fit too."""
-    worst, keep = max(program.network.input_bounds(p.name), key=abs), int(numbers(neuron.keep_u).max(initial=0))
-    allowed = (
-        (arith.A_LIMIT - 1) * (arith.KEEP_ALL - keep) // arith.KEEP_ALL if keep < arith.KEEP_ALL else (arith.A_LIMIT - 1) // _lives(program, neuron)
-    )
-    if abs(worst) > allowed:
-        memory = f" into a current that keeps {keep}/4096 a step" if keep else ""
-        yield Finding(p.name, f"the most synaptic input that spikes can bring{memory}", worst, f"{-allowed}..{allowed}")
+    if isinstance(neuron.keep_u, Values):
+        high, low = each_bounds(program.network, p.name)
+        keep = np.broadcast_to(neuron.keep_u.each(p.grid), high.shape)
+    else:
+        high, low = (np.array([side]) for side in program.network.input_bounds(p.name))
+        keep = np.array([neuron.keep_u])
+    worst, allowed = np.where(high >= -low, high, low), _most_input(program, neuron, keep)
+    beyond = np.abs(worst) - allowed
+    if (beyond > 0).any():
+        n = int(beyond.argmax())
+        what = f"the most synaptic input that spikes can bring{_into(keep[n])}"
+        yield Finding(p.name, what, int(worst[n]), _fits(program, worst[n], allowed[n], keep[n]))
+
+
+def each_bounds(network: Network, target: str) -> tuple[Ints, Ints]:
+    """(largest, smallest) synaptic input that any spikes can cause in each neuron: `Network.input_bounds` of each by itself."""
+    high, low = np.zeros((2, network.by_name[target].size), np.int64)
+    for s in network.inputs(target):
+        weights = s.wiring.csr(*network.grids(s))
+        high += sums(weights.maximum(0)) << s.exponent
+        low += sums(weights.minimum(0)) << s.exponent
+    return high, low
+
+
+def sums(weights: Any) -> Ints:
+    """(rows,) of a sparse matrix."""
+    return np.asarray(weights.sum(1, dtype=np.int64)).ravel()
+
+
+def _most_input(program: Scheduled, neuron: Neuron, keep: Ints) -> Ints:
+    """The most input in each step that never makes a current wrap."""
+    leaks = (arith.A_LIMIT - 1) * (arith.KEEP_ALL - keep) // arith.KEEP_ALL
+    return np.where(keep < arith.KEEP_ALL, leaks, (arith.A_LIMIT - 1) // _lives(program, neuron))
+
+
+def _into(keep: int) -> str:
+    return f" into a current that keeps {keep}/4096 a step" if keep else ""
+
+
+def _fits(program: Scheduled, worst: int, allowed: int, keep: int) -> str:
+    """What input would be allowed, and where a current is kept, for how long it could be with this one."""
+    most = arith.KEEP_ALL - -(-abs(int(worst)) * arith.KEEP_ALL // (arith.A_LIMIT - 1))
+    if not keep or most <= 0:
+        return f"{-allowed}..{allowed}"
+    windows = -1 / math.log(most / arith.KEEP_ALL) / program.timing.period
+    what = "tokens" if isinstance(program.timing, Stream) else "windows"
+    return f"{-allowed}..{allowed}; with this input keep_u up to {most}, a time constant of {windows:.3g} {what}"
 
 
 def _lives(program: Scheduled, neuron: Neuron) -> int:
-    return program.timing.period if neuron.resets is Resets.WINDOW else _LONG
+    """Steps between two times that u and v are cleared."""
+    timing = program.timing
+    if neuron.resets is Resets.WINDOW or (neuron.resets is Resets.SEQUENCE and isinstance(timing, Windows)):
+        return timing.period
+    return timing.period * timing.slot if neuron.resets is Resets.SEQUENCE and isinstance(timing, Stream) and timing.slot else _LONG
 
 
 def _membrane(program: Scheduled, p: Population) -> Iterator[Finding]:

@@ -12,12 +12,12 @@ from tritspike.runtime import bits
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Grid
-from tritspike.runtime.network.network import Port, Scheduled
+from tritspike.runtime.network.network import Port, Scheduled, Stream
 
 PADDING = "pad"  # what a port plays that spikes at the positions behind a text's end
-CONTINUES = "continues"  # what a port plays that spikes in every token but the last of a sequence
-IDLE = "idle"  # what a port plays that spikes in every step without input
-ACTIVE = "active"  # what a port plays that spikes in every step with input of a token that is no padding
+CONTINUES = "continues"  # what a port plays that spikes in every token but the last of a sequence, in steps with input
+IDLE = "idle"  # what a port plays that spikes in every step without input: all of them in a token of padding, behind a sequence's end
+ACTIVE = "active"  # what a port plays that spikes in every step with input of a real token
 
 Ints = NDArray[np.int64]
 
@@ -38,7 +38,7 @@ class Rows:
         """Raises `InputError` where these are no inputs of `program`: each port's, of its steps and neurons, silent in the rest of a word."""
         self._require_lengths()
         for port in program.network.ports:
-            if port.plays != PADDING:
+            if port.plays != PADDING and not (isinstance(program.timing, Stream) and port.plays in (IDLE, ACTIVE, CONTINUES)):
                 self._require_port(port, program.network.by_name[port.population].grid, program.timing.steps)
 
     def _require_lengths(self) -> None:

@@ -74,9 +74,9 @@ def require_read(name: str, spikes: Bools, membranes: Ints, step: int | None = N
 
 
 def begins(timing: Timing, resets: Resets, window: int, phase: int) -> bool:
-    """Whether u and v are cleared before this step of a window."""
+    """Whether u and v are cleared before this step of a window. A stream without end is one sequence, whose first token is window 0."""
     if phase or resets is Resets.NEVER:
         return False
     if resets is Resets.SEQUENCE and isinstance(timing, Stream):
-        return timing.slot > 0 and window % timing.slot == 0
+        return window % timing.slot == 0 if timing.slot else window == 0
     return True

@@ -6,6 +6,7 @@ neurons of equal registers share one, whatever populations they are of; a popula
 
 `resets` and the latency say when a process clears u and v: LIFReset does so before it integrates, where `step % interval == offset`, steps
 counting from 1. A population of latency l sees its window n begin at step n * period + 1 + l, n < 0 included: both clear at each of these.
+What is cleared once has an interval that no run reaches the end of.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 
 CHANNEL_SLOTS = 4  # Lava's default of 64 needs 256 MB of /dev/shm for a million neurons, on every synapse; 4 ran as fast
+_ONCE = (1 << 31) - 1  # steps: more than a run has. Lava counts them in Python's own numbers, and LIFReset takes any interval
 _MOST_DECAY = 4095  # du and dv have 12 bits; Lava adds 1 to du, and nothing to dv
 
 
@@ -170,8 +172,8 @@ def _clears(program: Scheduled, p: Population) -> tuple[int, int]:
     if p.neuron.resets is Resets.NEVER:
         return 0, 0
     if p.neuron.resets is Resets.SEQUENCE and isinstance(timing, Stream):
-        interval *= timing.slot
-    return (interval, (1 + program.latency[p.name]) % interval) if interval else (0, 0)
+        interval = interval * timing.slot or _ONCE
+    return interval, (1 + program.latency[p.name]) % interval
 
 
 def _write_biases(groups: list[Group], p: Population, parts: tuple[Part, ...]) -> None:
