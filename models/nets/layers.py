@@ -173,7 +173,7 @@ class Lif(Layer):
         assert self.scale is not None
         bias = self._bias(x)
         vth = scan.vth(self.scale, self.keep_u)
-        hears = masked(x, bias, self.resets)
+        hears = masked(x, bias, self.resets, scan.lasts(self.keep_u))
         made = x.writing.net.lif(self.name, hears, keep=self.keep, vth=vth, bias=bias, keep_u=self.keep_u, resets=self.resets)
         if self.resets is not Resets.WINDOW:
             x.writing.living.add(self.name)

@@ -7,6 +7,7 @@ outweighs the most that these can bring, so that v <= 0 at every such step, what
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -23,8 +24,9 @@ from tritspike.runtime.network.terms import Handle, Sum, Term, onto
 _MOST = arith.WEIGHT_LIMIT << arith.EXPONENT_LIMIT  # that one synapse inhibits by
 
 
-def masked(heard: Heard, bias: NDArray[np.int64] | None, resets: Resets) -> Sum:
-    """What is heard, and what inhibits along each axis that grows, and in the steps without input of neurons that begin each token at rest."""
+def masked(heard: Heard, bias: NDArray[np.int64] | None, resets: Resets, lasts: float = 1.0) -> Sum:
+    """What is heard, and what inhibits along each axis that grows, and in the steps without input of neurons that begin each token at rest.
+    lasts: how many times a steady current adds up; what is left of it in the first such step must be outweighed too."""
     terms, over = heard.terms, growing(heard.terms.grid)
     steady = 0 if bias is None else -(-max(int(bias.max()), 0) // arith.ONE)
     found = [*terms.terms]
@@ -32,7 +34,8 @@ def masked(heard: Heard, bias: NDArray[np.int64] | None, resets: Resets) -> Sum:
         position = Axis(over[0], grids.extents(terms.grid)[over[0]], grows=True)
         padding = heard.writing.padding(position)
         found += [term for name in over for term in _inhibiting(padding, heard, {position.name: name}, need)]
-    if heard.writing.rests and resets is Resets.WINDOW and (need := steady + _most(terms, lambda t: t.source.name in heard.writing.living)):
+    left = math.ceil(_most(terms, lambda t: True) * (lasts - 1))
+    if heard.writing.rests and resets is Resets.WINDOW and (need := steady + left + _most(terms, lambda t: t.source.name in heard.writing.living)):
         found += _inhibiting(heard.writing.idle(), heard, {}, need)
     return Sum(tuple(found))
 

@@ -17,7 +17,7 @@ from torch import nn
 from tritspike import net as tn
 from tritspike.models import nets
 from tritspike.models.nets import Dense, Input, Lif, Recurrent, fold, outcome, trace
-from tritspike.models.nets.scan import scan
+from tritspike.models.nets.scan import Registers, scan
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.executors.lava.stock import installed
 from tritspike.runtime.network.compare import first_difference
@@ -99,18 +99,24 @@ def test_stock_lava_computes_the_same(case):
 # neurons with a current that lasts
 
 
+@pytest.mark.parametrize("idle", [0, 2])
 @pytest.mark.parametrize("scale", [None, 50])
-def test_the_scan_s_gradients_are_those_of_its_equations(scale):
+def test_the_scan_s_gradients_are_those_of_its_equations(scale, idle):
     torch.manual_seed(0)
     unit = 1 if scale is None else scale * 64
     leaves = [(torch.randn(*shape) * unit).round(decimals=3 if scale is None else 0).requires_grad_() for shape in ((6, 3, 4), (4,), (3, 4), (3, 4))]
-    spikes, after = scan(leaves[0], leaves[1], 3000, 2048, scale, (leaves[2], leaves[3]))
-    said, (u, v) = literally(leaves[0], leaves[1], 3000, 2048, scale, (leaves[2], leaves[3]))
+    keep_u = np.array([2048, 0, 1000, 3900])
+    lasting = torch.tensor(4096 / (4096 - keep_u)).float()
+    threshold = np.ones(4, np.float32) if scale is None else np.array([64 * round(scale * n) for n in lasting.tolist()])
+    drive, bias = (leaves[0] / lasting, leaves[1]) if scale is None else (leaves[0], leaves[1] * lasting)
+    how = Registers(3000, keep_u, threshold, 3, 3 + idle)
+    spikes, after = scan(drive, bias, how, scale is not None, (leaves[2], leaves[3]))
+    said, (u, v) = literally(drive, bias, how, (leaves[2], leaves[3]))
     weights = torch.randn(3, 6, 3, 4)
     for ours, theirs in ((spikes, said), (after[0], u), (after[1], v)):
-        assert torch.allclose(ours.float(), theirs.float(), atol=16 if scale else 1e-4)
+        assert torch.allclose(ours.float(), theirs.float(), atol=64 if scale else 1e-4)
     found, wanted = (
-        torch.autograd.grad((s * weights[0]).sum() + (u * weights[1, 0]).sum() / unit + (v * weights[2, 0]).sum() / unit, leaves)
+        torch.autograd.grad((s * weights[0]).sum() + (u * weights[1, 0]).sum() / unit + (v * weights[2, 0]).sum() / unit, leaves, retain_graph=True)
         for s, (u, v) in ((spikes.float(), after), (said, (u, v)))
     )
     for ours, theirs in zip(found, wanted):
@@ -130,17 +136,18 @@ class Surrogate(torch.autograd.Function):
         return grad / (1 + (np.pi * ctx.saved_tensors[0]) ** 2)
 
 
-def literally(drive, shift, keep, keep_u, scale, state):
+def literally(drive, bias, how, state):
     """The equations step by step, with autograd; the reset is not differentiated."""
-    (u, v), lasting = state, 4096 / (4096 - keep_u)
-    drive, bias, threshold = (drive / lasting, shift, 1) if scale is None else (drive, shift * lasting, 64 * round(scale * lasting))
+    (u, v), keep_u, threshold = state, torch.from_numpy(how.keep_u), torch.from_numpy(how.threshold)
     spikes = []
-    for now in drive:
-        u = u * (keep_u / 4096) + now
-        v = v * (keep / 4096) + u + bias
-        spikes.append(Surrogate.apply((v - threshold) / threshold))
-        v = torch.where(spikes[-1].detach() > 0, torch.zeros(()), v)
-    return torch.stack(spikes), (u, v)
+    for token in drive.split(how.frame):
+        for now in (*token, *(torch.zeros(()) for _ in range(how.period - how.frame))):
+            u = u * (keep_u / 4096) + now
+            v = v * (how.keep / 4096) + u + bias
+            spikes.append(Surrogate.apply((v - threshold) / threshold))
+            v = torch.where(spikes[-1].detach() > 0, torch.zeros(()), v)
+    active = torch.arange(len(spikes)) % how.period < how.frame
+    return torch.stack(spikes)[active], (u, v)
 
 
 # what is refused
@@ -266,10 +273,10 @@ def test_state_that_outlives_a_sample_is_refused_where_it_would_mix():
     with pytest.raises(InputError, match=r"trace: 2 samples of a stream, and state that is not cleared between them"):
         outcome(model, modules.spikes(3, 2, 4, 8))
     model.first.biased = True
-    for resets in (tn.Resets.NEVER, tn.Resets.SEQUENCE):  # of a stream without end there is no other sequence
-        model.trace.resets = resets
-        with pytest.raises(InputError, match=r"trace: a bias of neurons that are never reset"):
-            trace(model)
+    with pytest.raises(InputError, match=r"trace: a bias of neurons that are never reset"):
+        trace(model)
+    model.trace.resets = tn.Resets.SEQUENCE  # cleared as its first token begins
+    trace(model)
 
 
 def test_inputs_that_do_not_belong_together_are_refused():
