@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from tritspike.models.bigrams import HeadOf, start_bigrams
@@ -88,6 +89,10 @@ class LanguageTrainer(Phases):
         stream = stream_of(self.teacher.tokenizer, ["".join(wikitext(self.folder, split))], self.length)
         return round(perplexity(self.student, stream, self.length), 4)
 
+    def export(self, tokenizer: Tokenizer) -> None:
+        """The checkpoint."""
+        export(self.student, tokenizer, LANGUAGE, (), self.out, self.card)
+
     def teacher_perplexity(self) -> float:
         """The teacher's, on the windows that the student is chosen by."""
         teacher = self.teacher
@@ -111,6 +116,6 @@ def train(
     path = Path(teacher) / "card.json"
     run.card |= {split: run.whole(split) for split in ("valid", "test") if test or split == "valid"}
     run.card |= {"command": command, "teacher_held_out": run.teacher_perplexity(), "teacher": read_json(path) if path.exists() else None}
-    export(run.student, copy.deepcopy(source.tokenizer), LANGUAGE, (), out, run.card)
+    run.export(copy.deepcopy(source.tokenizer))
     print(f"held-out perplexity {run.card['held_out_integer']}, the teacher's {run.card['teacher_held_out']}", file=sys.stderr)
     return run.card

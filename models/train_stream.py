@@ -14,15 +14,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from tritspike.models.bigrams import start_bigrams
 from tritspike.models.flow import Flow, FlowConfig
+from tritspike.models.export_stream import export
 from tritspike.models.fold import recalibrated
 from tritspike.models.nets.listening import FIRING, heard_of, listening
 from tritspike.models.nets.values import Going
 from tritspike.models.phases import Phases
-from tritspike.models.recipe import Recipe
+from tritspike.models.recipe import LANGUAGE, Recipe
 from tritspike.models.spad import SpadWeights
 from tritspike.models.spad_stream import StreamDistiller
 from tritspike.models.streams import Stream, require_same_tokenizer, reviews, stream_of, wikitext
@@ -129,6 +131,10 @@ class StreamTrainer(Phases):
                 logits = self.teacher.model(ids[None, start : at + s.crop]).logits[0, at - start :, : self.card["vocabulary"]]
             total += float(nn.functional.cross_entropy(logits, ids[at + 1 : at + s.crop + 1], reduction="sum"))
         return round(math.exp(total / (len(ids) - 1)), 4)
+
+    def export(self, tokenizer: Tokenizer) -> None:
+        """The checkpoint."""
+        export(self.student, tokenizer, LANGUAGE, self.out, self.card)
 
     def whole(self, split: str) -> float:
         """Perplexity a token of the student as it is now on all of one of WikiText's files as one text, in one pass."""

@@ -21,8 +21,8 @@ from tritspike.runtime.network.terms import Handle, onto, same, shown
 class Delay(Layer):
     """Spikes of a token ago, as far as that fired in steps that have input, and of none at the first of a sequence.
 
-    Where sequences follow each other this is a neuron each, which ANDs a spike with the port `continues` before it waits: without that a sequence
-    would hear the end of the one before it. In a stream of one sequence without end the synapses that hear it wait.
+    A neuron each, which ANDs a spike with the port `continues` before it waits: without that a sequence would hear the end of the one before it,
+    and the first one what neurons with a bias fire before their first token. In a stream of one sequence a delay of a delay is no more neurons.
     """
 
     def computed(self, x: Spikes) -> Spikes:
@@ -34,10 +34,11 @@ class Delay(Layer):
         return replace(x, tensor=torch.cat([before, heard[:-frame]]), quiet=True)
 
     def written(self, x: There) -> There:
-        """A population over the same axes, or the one that is heard."""
-        if x.writing.endless and x.handle.name not in x.writing.living:
+        """A population over the same axes, or one that waits already."""
+        if x.writing.endless and x.handle.name in x.writing.gates:
             return replace(x, delay=x.delay + 1)
         past = _gate(self.name, x, x.handle.grid)
+        x.writing.gates.add(past.name)
         x.writing.net.join(past, same(x.handle, delay=x.delay))
         return There(x.writing, past, 1)
 

@@ -88,13 +88,14 @@ class Writing:
     """The network that is being written, and populations that its layers share.
 
     endless: whether it is for a stream of one sequence without end. rests: whether tokens have steps without input. living: populations that
-    are not held silent in these.
+    are not held silent in these. gates: populations that spike in steps with input of tokens alone.
     """
 
     net: Net = field(default_factory=Net)
     endless: bool = False
     rests: bool = False
     living: set[str] = field(default_factory=set)
+    gates: set[str] = field(default_factory=set)
     ports: dict[str, Handle] = field(default_factory=dict)
 
     def padding(self, position: Axis) -> Handle:
