@@ -24,7 +24,7 @@ from tritspike.models.teacher import load_causal_teacher
 
 RESULTS = spad.HERE / "results" / "attention.json"
 TAKEN_OUT = "attention taken out"
-NEAR = ["start.embedding='bigrams'", "start.skip=1.4", "start.loud=0.25"]
+NEAR = ["start.embedding='bigrams'", "start.head='bigrams'", "start.skip=1.4", "start.loud=0.25"]
 ROWS = {
     "as it ships": ["start.embedding='words'", "start.skip=0.8", "start.loud=1.0"],
     TAKEN_OUT: ["start.embedding='words'", "start.skip=0.8", "start.loud=1.0", "loss.attention=0.0"],

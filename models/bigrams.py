@@ -40,19 +40,31 @@ class HeadOf:
 
 
 @torch.no_grad()
-def start_bigrams(current: Current, head: HeadLike, ids: NDArray[np.integer], steps: int, keep: int) -> None:
-    """Set the token table, the projection, the head and its bias. ids: all tokens in order. steps, keep: of the neurons that currents drive."""
+def start_bigrams(current: Current, ids: NDArray[np.integer]) -> None:
+    """The token table and a random projection. ids: all tokens in order."""
     rank, vocabulary = current.token.shape[1], len(current.token)
     share, table = surprises(ids, vocabulary)
     root = share.sqrt()
     u, _, _ = torch.svd_lowrank(root[:, None] * table * root[None], rank + _OVERSAMPLED, _POWER)
     current.token.copy_(u[:, :rank] / root[:, None])
     current.projection.copy_(nn.functional.normalize(torch.randn(len(current.projection), rank), dim=1))
+
+
+@torch.no_grad()
+def start_head(current: Current, head: HeadLike, ids: NDArray[np.integer], kind: str, steps: int, keep: int) -> None:
+    """The head and its bias, as `Start.head` says: how often each token occurs, and what a bigram model says of each token's spikes.
+
+    steps, keep: of the neurons that currents drive.
+    """
+    share, table = surprises(ids, len(current.token))
+    head.bias.copy_(share.log())
+    if kind != "bigrams":
+        head.weight.mul_(0.1)
+        return
     driven = _standard(current.token @ current.projection.T, share)
     counts = _standard(lif(driven.expand(steps, *driven.shape).contiguous(), keep, None).float().sum(0), share)
     weighed = counts.T * share
     head.weight.copy_(torch.linalg.solve(weighed @ counts + _RIDGE * torch.eye(counts.shape[1]), weighed @ table).T)
-    head.bias.copy_(share.log())
 
 
 def surprises(ids: NDArray[np.integer], vocabulary: int) -> tuple[Tensor, Tensor]:

@@ -25,6 +25,7 @@ from tritspike.runtime import arith
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.network import Stream
 
+
 @dataclass(frozen=True)
 class FlowConfig:
     """Sizes. mixer: of `MIXERS`. series: what is mixed has a stage of its own, before the FFN and beside a skip, instead of being heard by both.
@@ -85,7 +86,7 @@ class Block(nn.Module):
 
     def __init__(self, c: FlowConfig) -> None:
         super().__init__()
-        own = {"weights": c.weights}
+        own: dict[str, Any] = {"weights": c.weights}
         h = Axis("ffn", c.ffn)
         self.mixers = MIXERS[c.mixer].parts
         for name, make in self.mixers.items():

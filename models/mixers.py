@@ -50,7 +50,7 @@ class Retention(nn.Module):
         super().__init__()
         head, key, value = Axis("head", len(c.recall)), Axis("key", c.key), Axis("value", c.value)
         self.axes = (head, value)
-        own = {"weights": c.weights}
+        own: dict[str, Any] = {"weights": c.weights}
         self.query, self.key, self.value = (Neurons(c.x, (head, axis), **own) for axis in (key, key, value))
         self.met, self.state, self.found = Cross(), Trace((head, key, value), c.recall, c.timing, keep=_FORGETS), Cross()
         self.sums, self.context = Pool("key"), Lif()

@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 
 from tritspike.models import state
-from tritspike.models.bispikclm import SpikingLM
+from tritspike.models.bigrams import start_bigrams
 from tritspike.models.data import Corpus, length_sorted_batches, pack
+from tritspike.models.nets.current import Current
 from tritspike.models.spiking_bert import Layer, SpikingBert, SpikingEncoder
 from tritspike.models.teacher import Teacher
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.files import read_json
 
-_TABLES = ("none", "words", "context", "both", "bigrams")
+_TABLES, _HEADS = ("none", "words", "context", "both", "bigrams"), ("share", "bigrams")
 _OUTPUT = ("readout", "logit_scale", "head", "norm.")
 _MARKS = 16  # channels that tell a text of a pair: as many -1 outweigh what some 256 random weights add up to (a deviation of about 5)
 _ALWAYS = 4  # values of each head that say only that there was a match
@@ -29,7 +30,8 @@ _MARK = 3.0  # in an embedding row, whose other entries have a variance of 1; in
 @dataclass(frozen=True)
 class Start:
     """`embedding`: the teacher's word table, what its last layer makes of each word alone ("context"), both side by side, of a language model
-    what a bigram model knows, its head's too ("bigrams"), or nothing of it.
+    the left side of a bigram model's factors ("bigrams", `bigrams.py`), or nothing of it.
+    head: of a language model; how often each token occurs ("share"), or what a bigram model says of each token's spikes ("bigrams").
     skip, loud: weight of each skip in thresholds, and what the norms beside them begin to scale by; 1.4 and 0.25 begin with layers that pass on
     what they hear.
     score, context: first synaptic weights in thresholds; a neuron needs more than 1/weight coincidences in a step to fire at once.
@@ -46,6 +48,7 @@ class Start:
     ternary student are 0, and become +-1 at random in the binary one that starts from it: it has much to unlearn."""
 
     embedding: str = "words"
+    head: str = "share"
     score: float = 0.5
     context: float = 0.5
     learned: bool = True
@@ -60,6 +63,8 @@ class Start:
     def __post_init__(self) -> None:
         if self.embedding not in _TABLES:
             raise TypeError(f"start.embedding is one of {', '.join(_TABLES)}, not {self.embedding}")
+        if self.head not in _HEADS:
+            raise TypeError(f"start.head is one of {', '.join(_HEADS)}, not {self.head}")
         if not self.loosened >= 1:
             raise TypeError(f"start.loosened is at least 1, not {self.loosened}")
 
@@ -67,9 +72,7 @@ class Start:
 @torch.no_grad()
 def start_student(student: SpikingEncoder, teacher: Teacher, ids: np.ndarray, start: Start) -> None:
     """Set what `start` describes; the rest of the student stays as it was made. ids: all tokens that it will be trained on."""
-    share = torch.bincount(torch.from_numpy(ids).long(), minlength=student.config.vocabulary).float()
-    if parts := [_unit(part[: len(share)], share / share.sum()) for part in _tables(teacher, start.embedding)]:
-        _start_embedding(student, torch.cat(parts, 1), share / share.sum())
+    start_words(student.embedding, teacher, ids, start.embedding)
     student.embedding.position.mul_(start.position)
     for layer in student.blocks():
         for branch, skip in ((layer.attended, layer.attended_skip), (layer.output, layer.output_skip)):
@@ -94,14 +97,6 @@ def start_student(student: SpikingEncoder, teacher: Teacher, ids: np.ndarray, st
 def start_regression(student: SpikingBert, targets: Tensor) -> None:
     """Begin at the mean of what is to be predicted: the bias counts in units of the logits' scale and would take thousands of steps."""
     student.readout_bias.fill_(float(targets.mean() / student.logit_scale))
-
-
-@torch.no_grad()
-def start_head(student: SpikingLM, ids: np.ndarray) -> None:
-    """Begin by saying how often each token occurs; half a count for those that do not."""
-    counts = torch.bincount(torch.from_numpy(ids).long(), minlength=student.config.vocabulary).float() + 0.5
-    student.head_bias.copy_((counts / counts.sum()).log())
-    student.head.mul_(0.1)
 
 
 def start_from(student: SpikingEncoder, run: Path, task: str, start: Start) -> None:
@@ -157,9 +152,19 @@ def alone(teacher: Teacher) -> Tensor:
     return out
 
 
-def _start_embedding(student: SpikingEncoder, centred: Tensor, share: Tensor) -> None:
+@torch.no_grad()
+def start_words(part: Current, teacher: Teacher, ids: np.ndarray, kind: str) -> None:
+    """The token table and projection from the teacher's, as `Start.embedding` says; as they were for "none". ids: all tokens of training."""
+    share = torch.bincount(torch.from_numpy(ids).long(), minlength=len(part.token)).float()
+    if kind == "bigrams":
+        start_bigrams(part, ids)
+    if parts := [_unit(table[: len(share)], share / share.sum()) for table in _tables(teacher, kind)]:
+        _start_embedding(part, torch.cat(parts, 1), share / share.sum())
+
+
+def _start_embedding(part: Current, centred: Tensor, share: Tensor) -> None:
     """The directions of most variance over the corpus; the projection gives each an ON and an OFF channel."""
-    part, rank = student.embedding, student.config.embedding_rank
+    hidden, rank = part.projection.shape
     if centred.shape[1] < rank:
         way_out = f"model.embedding_rank={centred.shape[1]}, or start.embedding='both', which takes two tables"
         raise InputError(f"embedding_rank is {rank}, what the student starts from has {centred.shape[1]} columns", way_out)
@@ -167,8 +172,8 @@ def _start_embedding(student: SpikingEncoder, centred: Tensor, share: Tensor) ->
     reduced = centred @ directions.flip(1)[:, :rank]
     part.token.copy_(reduced / (share @ reduced.square()).mean().sqrt())
     on, _ = torch.linalg.qr(torch.randn(rank, rank))
-    rows = torch.cat([on, -on]).repeat(math.ceil(student.config.hidden / (2 * rank)), 1)
-    part.projection.copy_(rows[: student.config.hidden])
+    rows = torch.cat([on, -on]).repeat(math.ceil(hidden / (2 * rank)), 1)
+    part.projection.copy_(rows[:hidden])
 
 
 def _mark_segments(student: SpikingEncoder) -> None:

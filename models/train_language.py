@@ -17,14 +17,14 @@ from typing import Any
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from tritspike.models.bigrams import HeadOf, start_bigrams
+from tritspike.models.bigrams import HeadOf, start_head
 from tritspike.models.bispikclm import SpikingLM, language_config
 from tritspike.models.data import Batch
 from tritspike.models.export import export
 from tritspike.models.phases import Phases
 from tritspike.models.recipe import LANGUAGE, STREAM, Recipe
 from tritspike.models.spad import SpadDistiller, SpadWeights
-from tritspike.models.start import start_from, start_head, start_student
+from tritspike.models.start import start_from, start_student
 from tritspike.models.streams import crops, perplexity, require_same_tokenizer, reviews, scored_batches, stream_of, wikitext
 from tritspike.models.teacher import CausalTeacher, load_causal_teacher
 from tritspike.models.train_stream import StreamTrainer
@@ -47,11 +47,8 @@ class LanguageTrainer(Phases):
         self.valid = stream_of(teacher.tokenizer, wikitext(folder, "valid"), self.length)
         self.student = SpikingLM(model)
         start_student(self.student, teacher, self.streams[0].ids, recipe.start)
-        if recipe.start.embedding == "bigrams":
-            head = HeadOf(self.student.head, self.student.head_bias)
-            start_bigrams(self.student.embedding, head, self.streams[0].ids, model.steps, model.keep["encoder"])
-        else:
-            start_head(self.student, self.streams[0].ids)
+        head = HeadOf(self.student.head, self.student.head_bias)
+        start_head(self.student.embedding, head, self.streams[0].ids, recipe.start.head, model.steps, model.keep["encoder"])
         if earlier is not None:
             start_from(self.student, earlier, recipe.task, recipe.start)
         self.distiller = SpadDistiller(self.student, teacher, recipe.loss)

@@ -17,9 +17,9 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from tritspike.models.bigrams import start_bigrams
-from tritspike.models.flow import Flow, FlowConfig
+from tritspike.models.bigrams import start_head
 from tritspike.models.export_stream import export
+from tritspike.models.flow import Flow, FlowConfig
 from tritspike.models.fold import recalibrated
 from tritspike.models.nets.listening import FIRING, heard_of, listening
 from tritspike.models.nets.values import Going
@@ -27,6 +27,7 @@ from tritspike.models.phases import Phases
 from tritspike.models.recipe import LANGUAGE, Recipe
 from tritspike.models.spad import SpadWeights
 from tritspike.models.spad_stream import StreamDistiller
+from tritspike.models.start import start_words
 from tritspike.models.streams import Stream, require_same_tokenizer, reviews, stream_of, wikitext
 from tritspike.models.teacher import CausalTeacher
 
@@ -69,8 +70,9 @@ class StreamTrainer(Phases):
         self.streams = [stream_of(teacher.tokenizer, texts, 2 * s.crop) for texts in (wikitext(folder, "train"), others) if texts]
         self.valid = stream_of(teacher.tokenizer, wikitext(folder, "valid"), s.crop)
         self.student = Flow(config)
-        if recipe.start.embedding == "bigrams":
-            start_bigrams(self.student.x.current, self.student.answer, self.streams[0].ids, config.steps, self.student.x.keep)
+        current, ids = self.student.x.current, self.streams[0].ids
+        start_words(current, teacher, ids, recipe.start.embedding)
+        start_head(current, self.student.answer, ids, recipe.start.head, config.steps, self.student.x.keep)
         self.distiller = StreamDistiller(self.student, teacher, recipe.loss)
         self.kept: dict[Any, Any] = {}
         self.card |= {"vocabulary": config.vocabulary, "train_tokens": [len(x.ids) for x in self.streams]}

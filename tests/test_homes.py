@@ -19,6 +19,7 @@ NAMED = (
     "runtime/network/writing.py",  # stored
     "runtime/network/reading.py",
     "runtime/host/version2.py",
+    "models/nets/fill.py",
     "runtime/executors/fast/",  # and matched by rules
 )
 TABLE = "runtime/executors/table.py"

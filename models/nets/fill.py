@@ -61,7 +61,8 @@ def _fill(part: nn.Module, network: Network, name: str, scale: int) -> None:
         if part.skip is not None:
             _fill_weight(part.skip.weight, _one(inputs, name), scale)
     else:
-        _fill_weight(part.hears.weight, _one(inputs, name), scale)  # type: ignore[union-attr]
+        assert isinstance(part, Score | Context)
+        _fill_weight(part.hears.weight, _one(inputs, name), scale)
 
 
 def _one(inputs: tuple[Synapse, ...], name: str) -> int:
@@ -124,4 +125,3 @@ def grid_of(bias: NDArray[np.int64]) -> int:
 def _fill_weight(weight: spiking.Weight, value: int, scale: int) -> None:
     weight.log.fill_(math.log(value / scale) if value else -math.inf)
     weight.scale = scale
-

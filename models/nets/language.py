@@ -66,7 +66,7 @@ class Head(Layer):
         if self.scale is None:
             return (head_product(self.norm(flat), self.weight) + self.bias).unflatten(0, counts.shape[:2])
         weight, bias = self.integers()
-        return ((head_product(flat, weight) + bias / arith.ONE) / self.unit).unflatten(0, counts.shape[:2])
+        return ((head_product(flat, weight) + bias / arith.ONE) / self.unit).float().unflatten(0, counts.shape[:2])
 
     def integers(self) -> tuple[Tensor, Tensor]:
         """((vocabulary, hidden) int8 weights, (vocabulary,) biases in 1/64 units), integer-valued."""

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network.network import Network, Population, Probe, Scheduled
+from tritspike.runtime.network.network import Network, Population, Probe, Scheduled, Stream
+from tritspike.runtime.network.neuron import Resets
 from tritspike.runtime.network.outcome import Activity, Bools, Ints, Outcome
 from tritspike.runtime.network.rows import Rows
+from tritspike.runtime.network.sequences import Sequences
 
 TOKENS = "x"  # what the port plays that hears the encoder LIF's spikes
 
@@ -55,14 +57,19 @@ class Host:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Program:
-    """A network with one port that plays `TOKENS`, at most one that plays the padding, and one probe, whose reading is the answer."""
+    """A network with one port that plays `TOKENS`, and one probe, whose reading is the answer.
+
+    It reads a text at once, in a window of positions the rest of which is padding, or token by token, where its timing is a stream: its neurons
+    then have no positions, and of what a port may play it has those that follow from the timing.
+    """
 
     scheduled: Scheduled
     host: Host
     profile: str
 
     def __repr__(self) -> str:
-        return f"<Program: {self.host.task}, {self.neurons():,} neurons, {self.positions} tokens, {self.profile}>"
+        read = "a stream" if self.flows else f"{self.positions} tokens"
+        return f"<Program: {self.host.task}, {self.neurons():,} neurons, {read}, {self.profile}>"
 
     def __str__(self) -> str:
         from tritspike.runtime.tables import few_lines
@@ -105,10 +112,21 @@ class Program:
         """What the host plays."""
         return self.network.by_name[next(port.population for port in self.network.ports if port.plays == TOKENS)]
 
+    @property
+    def flows(self) -> bool:
+        """Whether tokens flow through it one by one."""
+        return isinstance(self.scheduled.timing, Stream)
+
     @cached_property
     def positions(self) -> int:
-        """Most tokens of a text."""
-        return grids.shape(self.tokens.grid)[0]
+        """Tokens that its neurons have places for: 1 where tokens flow."""
+        return 1 if self.flows else grids.shape(self.tokens.grid)[0]
+
+    @property
+    def longest(self) -> int | None:
+        """Most tokens of a text; None where there is no limit."""
+        timing = self.scheduled.timing
+        return (timing.slot or None) if isinstance(timing, Stream) else self.positions
 
     @property
     def hidden(self) -> int:
@@ -117,8 +135,10 @@ class Program:
 
     @cached_property
     def each(self) -> bool:
-        """Whether every position has an answer, as in a language model, instead of one for all of them."""
-        return grids.grows(self.answering.grid)
+        """Whether every token has an answer, as in a language model, instead of one for all of them."""
+        neuron = self.answering.neuron
+        begins_again = neuron is not None and neuron.resets is Resets.WINDOW  # with each token; what sums a sequence up does not
+        return begins_again if self.flows else grids.grows(self.answering.grid)
 
     @property
     def classes(self) -> int:
@@ -147,10 +167,14 @@ class Program:
         codes = self._head_columns
         return ((read.astype(codes.dtype) @ codes).astype(np.int64) << arith.INPUT_SHIFT) + self.host.class_bias
 
-    def result(self, rows: Rows, found: Outcome) -> Result:
+    def result(self, rows: Rows | Sequences, found: Outcome) -> Result:
         """What an executor found of encoded texts."""
         read = found.read[self.probe.name]
-        by_row = rows.each_row(read, self.answering.size) if self.each else read
+        if isinstance(rows, Sequences):
+            read = rows.each_row(read)
+            by_row = read if self.each else read[rows.starts[1:] - 1]
+        else:
+            by_row = rows.each_row(read, self.answering.size) if self.each else read
         return Result(self, rows.lengths, by_row, found.spikes, found.activity)
 
     def scores(self, logits: Ints, lengths: Ints) -> NDArray[np.float64]:

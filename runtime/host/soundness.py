@@ -19,8 +19,9 @@ from tritspike.runtime.kinds import FLAG, LINE, TEXT, Exactly, Finite, Kind, One
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network import ranges, soundness
 from tritspike.runtime.network.grid import Axis
-from tritspike.runtime.network.network import Population, Reads, Windows
+from tritspike.runtime.network.network import Population, Reads
 from tritspike.runtime.network.rows import PADDING
+from tritspike.runtime.network.sequences import TIMED
 
 _WEIGHT = Whole(-arith.WEIGHT_LIMIT, arith.WEIGHT_LIMIT)
 _INT32 = Whole(*INT32)  # what a checkpoint can hold; sums over 4,096 positions stay far from int64's end
@@ -88,11 +89,13 @@ def _registers(program: Program) -> Iterator[Finding]:
 
 def _answer(program: Program) -> Iterator[Finding]:
     """Texts come in through one port, over positions; one probe reads of each text or, of a language model, of each position."""
-    if not isinstance(program.scheduled.timing, Windows) or program.steps > SIZES["steps"][1]:
-        yield Finding("program", "timing", program.scheduled.timing, f"windows of 1..{SIZES['steps'][1]} steps")
+    if program.steps > SIZES["steps"][1]:
+        yield Finding("program", "timing", program.scheduled.timing, f"{'a stream' if program.flows else 'windows'} of 1..{SIZES['steps'][1]} steps")
+    others = TIMED if program.flows else (PADDING,)
     plays = sorted(port.plays for port in program.network.ports)
-    if plays not in ([TOKENS], sorted((TOKENS, PADDING))):
-        yield Finding("program", "what its ports play", ", ".join(plays) or "nothing", f"{TOKENS}, and {PADDING} or not")
+    if TOKENS not in plays or len(set(plays)) < len(plays) or not set(plays) <= {TOKENS, *others}:
+        allowed = f"{TOKENS}, and any of {', '.join(TIMED)}" if program.flows else f"{TOKENS}, and {PADDING} or not"
+        yield Finding("program", "what its ports play", ", ".join(plays) or "nothing", allowed)
         return
     yield from _ports(program)
     if len(program.network.probes) != 1:
@@ -117,6 +120,11 @@ def _is_positions(program: Program, axis: object) -> bool:
 
 
 def _ports(program: Program) -> Iterator[Finding]:
+    if program.flows:
+        growing = [p.name for p in program.network.populations if grids.grows(p.grid)]
+        if growing:
+            yield Finding(growing[0], "axes that grow", "in a stream, whose tokens come one by one", "none")
+        return
     for port in program.network.ports:
         p = program.network.by_name[port.population]
         if not _over_positions(p, alone=port.plays == PADDING):

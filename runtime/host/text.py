@@ -18,7 +18,9 @@ from tritspike.runtime.host.program import TOKENS, FrontEnd, Program
 from tritspike.runtime.host.tokenizer import Text as Text
 from tritspike.runtime.host.tokenizer import tokenizer_from
 from tritspike.runtime.host.told import CutText, too_long
+from tritspike.runtime.network.network import Stream
 from tritspike.runtime.network.rows import Rows
+from tritspike.runtime.network.sequences import Sequences
 from tritspike.runtime.simulator import chosen, plain
 from tritspike.runtime.tasks import glue
 
@@ -41,11 +43,13 @@ class Encoder:
         Refused too: a text without tokens, and single texts or pairs where the program's task is the other. Messages number the texts from
         `before` + 1.
         """
-        limit = self.program.positions
+        limit = self.program.longest
         _require_kind(self.program.host.task, texts, before)
         self.tokenizer.no_truncation()
         found = self.tokenizer.encode_batch(texts)
         _require_some([len(e.ids) for e in found], before)
+        if limit is None:
+            return [(e.ids, e.type_ids) for e in found]
         long = [(n, len(e.ids)) for n, e in enumerate(found) if len(e.ids) > limit]
         for n, length in long:
             _too_long(before + n + 1, length, limit, strict)
@@ -63,15 +67,17 @@ class Encoder:
         self.tokenizer.enable_truncation(limit)
         return self.tokenizer.encode_batch(texts)
 
-    def rows(self, tokens: Sequence[Tokens], positions: int | None = None) -> Rows:
-        """Encode token lists of at most `positions` tokens (default: the compiled length), padded silently to that length."""
-        length = positions or self.program.positions
+    def rows(self, tokens: Sequence[Tokens], positions: int | None = None) -> Rows | Sequences:
+        """Encode token lists of at most `positions` tokens (default: the compiled length), padded silently to that length; of a stream, sequences."""
         ids = np.fromiter(chain.from_iterable(ids for ids, _ in tokens), np.int64)
         segments = np.fromiter(chain.from_iterable(s for _, s in tokens), np.int64)
         _require_some([len(ids) for ids, _ in tokens], 0)
         lengths = np.array([len(ids) for ids, _ in tokens], np.int64)
+        timing = self.program.scheduled.timing
+        if isinstance(timing, Stream):
+            return Sequences({TOKENS: self.words(ids, segments, np.zeros_like(ids))}, lengths, timing.slot)
         places = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        return Rows({TOKENS: self.words(ids, segments, places)}, lengths, length)
+        return Rows({TOKENS: self.words(ids, segments, places)}, lengths, positions or self.program.positions)
 
     def words(self, ids: NDArray[np.int64], segments: NDArray[np.int64], places: NDArray[np.int64]) -> bits.Words:
         """(tokens, steps, words) spikes of tokens at positions. Raises `InputError` for ids that the program has no row for."""

@@ -28,7 +28,10 @@ FIELDS = [
     (at("timing", "steps", value=True), "timing.steps is True, allowed whole numbers up to 1099511627776"),
     (at("timing", "steps", value=65), "program: timing is Windows(steps=65), allowed windows of 1..64 steps"),
     (at("timing", "steps", value=0), "network: timing is Windows(steps=0), allowed 1..65536 steps, in a period of at least as many"),
-    (at("timing", value={"steps": 2, "period": 2, "slot": 0}), "program: timing is Stream(steps=2, period=2, slot=0), allowed windows"),
+    (
+        at("timing", value={"steps": 2, "period": 2, "slot": 0}),
+        "program: what its ports play is pad, x, allowed x, and any of idle, active, continues",
+    ),
     (at("timing", value=2), "timing is 2, no object"),
     (at("profile", value=None), "program: profile is None, allowed 0 to 200 printable characters"),
     (at(*P, "neuron", "vth", value=-1), f"{HIDDEN}: vth is -1, allowed 0..131071"),

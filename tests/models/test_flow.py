@@ -5,30 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from flow_modules import SMALL, folded
 
 from tritspike import net as tn
 from tritspike.compiler.lower import lower_network
 from tritspike.models.flow import Flow, FlowConfig
+from tritspike.models.mixers import MIXERS
 from tritspike.models.nets import first_difference, outcome, trace
 from tritspike.models.nets.values import Going
-from tritspike.models.fold import recalibrated
-from tritspike.models.mixers import MIXERS
-
-SMALL = {"vocabulary": 40, "hidden": 20, "layers": 2, "ffn": 24, "traces": 12, "memory": (1, 6, 60), "recall": (3, 20), "key": 3, "value": 4, "rank": 8}
-
-
-def folded(scale=90, **changes) -> Flow:
-    torch.manual_seed(0)
-    model, ids = Flow(FlowConfig(**SMALL | changes)), torch.randint(40, (4, 30))
-    with recalibrated(model):
-        for _ in range(2):
-            model(ids)
-    for name, parameter in model.named_parameters():
-        if name.endswith("norm.bias"):
-            parameter.data.uniform_(-0.6, 0.6)
-    model.fold(scale)
-    return model.eval()
-
 
 CASES = [{"mixer": mixer} for mixer in MIXERS] + [{"series": True}, {"steps": 1}, {"period": 4, "layers": 1}, {"weights": "binary", "steps": 2}]
 

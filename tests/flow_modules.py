@@ -1,0 +1,24 @@
+"""Small models through which tokens flow, in integers."""
+
+from __future__ import annotations
+
+import torch
+
+from tritspike.models.flow import Flow, FlowConfig
+from tritspike.models.fold import recalibrated
+
+SIZES = {"vocabulary": 40, "hidden": 20, "layers": 2, "ffn": 24, "rank": 8}
+SMALL = SIZES | {"traces": 12, "memory": (1, 6, 60), "recall": (3, 20), "key": 3, "value": 4}
+
+
+def folded(scale=90, **changes) -> Flow:
+    torch.manual_seed(0)
+    model, ids = Flow(FlowConfig(**SMALL | changes)), torch.randint(40, (4, 30))
+    with recalibrated(model):
+        for _ in range(2):
+            model(ids)
+    for name, parameter in model.named_parameters():
+        if name.endswith("norm.bias"):
+            parameter.data.uniform_(-0.6, 0.6)
+    model.fold(scale)
+    return model.eval()
