@@ -31,7 +31,7 @@ class HeadLike(Protocol):
     bias: nn.Parameter
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class HeadOf:
     """Of a model that keeps them itself."""
 

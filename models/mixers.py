@@ -18,9 +18,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from tritspike.models.nets.attention import Cross
-from tritspike.models.nets.layers import Lif
-from tritspike.models.nets.neurons import Neurons
-from tritspike.models.nets.pictures import Pool
+from tritspike.models.nets.neurons import Neurons, Sums
 from tritspike.models.nets.traces import Trace
 from tritspike.runtime.network.grid import Axis
 
@@ -53,12 +51,12 @@ class Retention(nn.Module):
         own: dict[str, Any] = {"weights": c.weights}
         self.query, self.key, self.value = (Neurons(c.x, (head, axis), **own) for axis in (key, key, value))
         self.met, self.state, self.found = Cross(), Trace((head, key, value), c.recall, c.timing, keep=_FORGETS), Cross()
-        self.sums, self.context = Pool("key"), Lif()
+        self.context = Sums("key")
 
     def forward(self, x: Any) -> Any:
         """Over `axes`."""
         state = self.state(self.met(self.key(x), self.value(x)))
-        return self.context(self.sums(self.found(self.query(x), state)))
+        return self.context(self.found(self.query(x), state))
 
 
 @dataclass(frozen=True)

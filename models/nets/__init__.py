@@ -17,17 +17,18 @@ played, ours = outcome(model, spikes)                # what a host plays, and wh
 first_difference(ours, tn.run(program, played, record=True))         # None
 """
 
-from tritspike.models.nets.attention import Both, Coincide, Gather
+from tritspike.models.nets.attention import Both, Coincide, Cross, Gather
 from tritspike.models.nets.fit import fit
 from tritspike.models.nets.inputs import Embedding, Input
 from tritspike.models.nets.layers import Dense, Lif, Skip
-from tritspike.models.nets.neurons import Context, Neurons, Score
+from tritspike.models.nets.neurons import Context, Neurons, Score, Sums
 from tritspike.models.nets.outcome import outcome
 from tritspike.models.nets.pictures import Conv, Pool
 from tritspike.models.nets.readout import Count, Readout
 from tritspike.models.nets.streams import Delay, Recurrent
 from tritspike.models.nets.trace import SCALE, fold, trace
-from tritspike.models.nets.values import Texts
+from tritspike.models.nets.traces import Trace
+from tritspike.models.nets.values import Going, Texts
 from tritspike.runtime.network.compare import first_difference
 
 __all__ = [
@@ -37,10 +38,12 @@ __all__ = [
     "Context",
     "Conv",
     "Count",
+    "Cross",
     "Delay",
     "Dense",
     "Embedding",
     "Gather",
+    "Going",
     "Input",
     "Lif",
     "Neurons",
@@ -49,7 +52,9 @@ __all__ = [
     "Recurrent",
     "Score",
     "Skip",
+    "Sums",
     "Texts",
+    "Trace",
     "first_difference",
     "fit",
     "fold",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tritspike.models import spiking
 from tritspike.models.nets.layers import Dense
-from tritspike.models.nets.neurons import Context, Neurons, Score
+from tritspike.models.nets.neurons import Context, Neurons, Score, Sums
 from tritspike.models.nets.trace import layers
 from tritspike.models.nets.traces import Trace
 from tritspike.runtime import arith
@@ -24,13 +24,13 @@ from tritspike.runtime.network.wiring import Join, Sparse
 
 @torch.no_grad()
 def fill(module: nn.Module, network: Network) -> None:
-    """Every `Neurons`, `Score`, `Context` and `Trace` of `module`, which is in floats, takes its registers from the population of its name.
+    """Every `Neurons`, `Score`, `Context`, `Sums` and `Trace` of `module`, which is in floats, takes its registers from the population of its name.
 
     Raises `InputError` where there is none, or it is none that such a layer is traced to.
     """
     scale = _scale(module, network)
     for name, part in module.named_modules():
-        if isinstance(part, Neurons | Score | Context | Trace):
+        if isinstance(part, Neurons | Score | Context | Sums | Trace):
             _vth(network, name)
             _fill(part, network, name, scale)
     for layer in layers(module).values():
@@ -61,7 +61,7 @@ def _fill(part: nn.Module, network: Network, name: str, scale: int) -> None:
         if part.skip is not None:
             _fill_weight(part.skip.weight, _one(inputs, name), scale)
     else:
-        assert isinstance(part, Score | Context)
+        assert isinstance(part, Score | Context | Sums)
         _fill_weight(part.hears.weight, _one(inputs, name), scale)
 
 

@@ -31,6 +31,7 @@ class Tokens(FromHost):
 
     def __init__(self, vocabulary: int, hidden: Axis, timing: Stream, rank: int = 128, keep: int = 3072) -> None:
         super().__init__((hidden,), timing, whole=False)
+        self.steps = timing.steps
         self.keep, self.current = keep, Current(vocabulary, hidden.size, rank, 1)
         self.current.position.requires_grad_(False).zero_()  # a stream has no end, and so no positions
         self.driven: Tensor | None = None
@@ -40,7 +41,7 @@ class Tokens(FromHost):
         ids, kept = (x.of, x.kept) if isinstance(x, Going) else (x, None)
         flat = ids.flatten()
         self.driven = self.current(flat, torch.zeros_like(flat), torch.zeros_like(flat))
-        spikes = spiking.lif(self.driven.expand(self.timing.steps, -1, -1).contiguous(), self.keep, self.scale)
+        spikes = spiking.lif(self.driven.expand(self.steps, -1, -1).contiguous(), self.keep, self.scale)
         return self.played(spikes.unflatten(1, ids.shape), None, kept)
 
     def fold(self, scale: int) -> None:

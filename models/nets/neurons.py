@@ -8,6 +8,7 @@ from torch import nn
 
 from tritspike.models.nets.attention import Coincide, Gather
 from tritspike.models.nets.layers import Dense, Lif, Skip
+from tritspike.models.nets.pictures import Pool
 from tritspike.models.nets.values import Axes
 
 
@@ -49,3 +50,15 @@ class Context(nn.Module):
     def forward(self, scores: Any, values: Any) -> Any:
         """Over the axes of the values."""
         return self.fires(self.hears(scores, values))
+
+
+class Sums(nn.Module):
+    """LIF of what is summed along some axes: options are `Pool`'s."""
+
+    def __init__(self, *over: str, keep: int = 3072, **pool: Any) -> None:
+        super().__init__()
+        self.hears, self.fires = Pool(*over, **pool), Lif(keep)
+
+    def forward(self, x: Any) -> Any:
+        """Over the axes that are left."""
+        return self.fires(self.hears(x))

@@ -116,7 +116,7 @@ class Trace(Layer):
             self.scale, self.scales = scale, [self._limit(n) for n in range(len(self.keep_u))]
             del self.norm
             weights = [part / arith.ONE / self.every(self.scales) for part in self._registers()[:2]]
-            self.shift -= (weights[0] * mean + weights[1]) * self.lasts  # what rounding has left of the mean
+            self.shift.sub_((weights[0] * mean + weights[1]) * self.lasts)  # what rounding has left of the mean
 
     def _limit(self, group: int) -> int:
         """The largest threshold, in synaptic units, at which registers hold the group's numbers and no input makes its current wrap."""
@@ -144,8 +144,8 @@ class Trace(Layer):
         assert self.scales is not None
         gain, balance, bias = (integers(part) for part in self._registers())
         n = np.arange(len(gain))
-        hears = sparse(x.handle, n, n, gain >> arith.INPUT_SHIFT, self.axes)
-        hears = hears + sparse(x.writing.active(), n, 0 * n, balance >> arith.INPUT_SHIFT, self.axes)
+        events = sparse(x.handle, n, n, gain >> arith.INPUT_SHIFT, self.axes)
+        hears = events + sparse(x.writing.active(), n, 0 * n, balance >> arith.INPUT_SHIFT, self.axes)
         keep_u, vth = (Values((self.axes[0].name,), np.array(some, np.int64)) for some in (self.keep_u, self.scales))
         shaped = bias.reshape(extents(self.axes))
         made = x.writing.net.lif(self.name, hears, keep=self.keep, vth=vth, bias=shaped, keep_u=keep_u, resets=self.resets)

@@ -66,7 +66,7 @@ def _require_room(program: Program, profile: HardwareProfile) -> None:
         raise InputError(needed, "deploy to a larger profile, or lower the checkpoint with a smaller --length")
 
 
-def _samples(o: argparse.Namespace, encoder: Encoder) -> tuple[Program, Rows]:
+def _samples(o: argparse.Namespace, encoder: Encoder) -> tuple[Program, Rows | Sequences]:
     """The chosen texts, on the program cut to the longest of them."""
     tokens = chosen_tokens(encoder, o)
     length = max(len(ids) for ids, _ in tokens)

@@ -17,6 +17,7 @@ from tritspike.runtime.host.program import Program, Result
 from tritspike.runtime.host.text import Encoder, Text, Tokens
 from tritspike.runtime.network.outcome import ANSWERS, Activity, Ask
 from tritspike.runtime.network.rows import Rows
+from tritspike.runtime.network.sequences import Sequences
 from tritspike.runtime.parallel import ordered_map
 
 _GRID = 8  # lengths are rounded up to this, so that few programs serve all texts; each start of Lava costs seconds
@@ -48,12 +49,12 @@ def _ignore(_count: int) -> None:
     """Nobody counts the texts that are done."""
 
 
-def run(program: Program, rows: Rows, name: str, how: How | None = None, ask: Ask = ANSWERS) -> Result:
+def run(program: Program, rows: Rows | Sequences, name: str, how: How | None = None, ask: Ask = ANSWERS) -> Result:
     """What an executor finds of encoded texts. Raises `InputError`, and what the executor's own run raises."""
     return on(program, executor(name).prepare(program.scheduled, how or How()), rows, ask)
 
 
-def on(program: Program, engine: Engine, rows: Rows, ask: Ask = ANSWERS) -> Result:
+def on(program: Program, engine: Engine, rows: Rows | Sequences, ask: Ask = ANSWERS) -> Result:
     """The same on an engine that was prepared for the program."""
     return program.result(rows, engine.run(rows, ask))
 
