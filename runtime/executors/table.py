@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tritspike.hw_profiles.errors import Finding, listed
@@ -12,6 +12,7 @@ from tritspike.runtime.network import file, ranges, soundness
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.network import Inputs, Scheduled
 from tritspike.runtime.network.outcome import ANSWERS, Ask, Outcome
+from tritspike.runtime.network.sequences import Sequences, apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,22 +52,28 @@ class _Reference(_Engine):
     def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
         from tritspike.runtime.executors import reference as literal
 
-        return _chosen(ask, literal.run(self.program, inputs, bool(ask.record)))
+        return _chosen(ask, _apart(lambda some: literal.run(self.program, some, bool(ask.record)), inputs))
 
 
 class _Lava(_Engine):
     def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
         from tritspike.runtime.executors.lava import executor
 
-        return _chosen(ask, executor.run(self.program, inputs, bool(ask.record), self.how.limit))
+        return _chosen(ask, _apart(lambda some: executor.run(self.program, some, bool(ask.record), self.how.limit), inputs))
 
 
 class _Partitioned(_Engine):
     def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
         from tritspike.runtime.executors import partitioned as board
 
-        assert self.how.mapping is not None
-        return _chosen(ask, board.run(self.how.mapping, inputs, bool(ask.record)))
+        mapping = self.how.mapping
+        assert mapping is not None
+        return _chosen(ask, _apart(lambda some: board.run(mapping, some, bool(ask.record)), inputs))
+
+
+def _apart(run: Callable[[Inputs], Outcome], inputs: Inputs) -> Outcome:
+    """Streams without end one by one: an executor plays one."""
+    return apart(run, inputs) if isinstance(inputs, Sequences) else run(inputs)
 
 
 def _chosen(ask: Ask, found: Outcome) -> Outcome:
