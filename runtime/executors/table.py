@@ -10,7 +10,7 @@ from tritspike.runtime.errors import ExecutorError, InputError
 from tritspike.runtime.executors.base import Capabilities, Engine, Executor, How, Session
 from tritspike.runtime.network import file, ranges, soundness
 from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network.network import Inputs, Scheduled
+from tritspike.runtime.network.network import Inputs, Scheduled, Stream
 from tritspike.runtime.network.outcome import ANSWERS, Ask, Outcome
 from tritspike.runtime.network.sequences import Sequences, apart
 
@@ -26,7 +26,7 @@ class _Engine:
         """As many as one window has."""
         return max((grids.shape(p.grid)[0] for p in self.program.network.populations if grids.grows(p.grid)), default=1)
 
-    def open(self) -> Session:
+    def open(self, streams: int = 1) -> Session:
         """Not here."""
         raise InputError("this executor keeps nothing of a text that grows", f"one of {', '.join(e.name for e in EXECUTORS.values() if e.can.grows)}")
 
@@ -42,9 +42,14 @@ class _Fast(_Engine):
 
         return memory.batch_rows(self.program, how.threads, how.memory)
 
-    def open(self) -> Session:
+    def open(self, streams: int = 1) -> Session:
         from tritspike.runtime.executors.fast.growing import Growing
+        from tritspike.runtime.executors.fast.streaming import Streaming
 
+        if isinstance(self.program.timing, Stream):
+            return Streaming(self.program, streams)
+        if streams != 1:
+            raise InputError(f"{streams} texts that grow at once", "one: this program is no stream")
         return Growing(self.program)
 
 

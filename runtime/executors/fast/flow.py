@@ -11,7 +11,7 @@ from tritspike.runtime.executors.fast.flowing import Flowing, Line, Stage
 from tritspike.runtime.executors.fast.rows import Place
 from tritspike.runtime.executors.fast.stages import Linear, Reader
 from tritspike.runtime.executors.fast.taken import GENERIC, Taken
-from tritspike.runtime.executors.fast.traces import Tap, Traces
+from tritspike.runtime.executors.fast.traces import Traces
 from tritspike.runtime.network import order
 from tritspike.runtime.network.network import Reads, Scheduled, Stream
 from tritspike.runtime.network.ranges import require_ranges

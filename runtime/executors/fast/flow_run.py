@@ -18,6 +18,8 @@ from tritspike.runtime.network.outcome import Activity, Ask, Bools, Outcome
 from tritspike.runtime.network.sequences import TIMED, Sequences, timed
 from tritspike.runtime.simulator import chosen
 
+_UNPACKED = 64  # tokens whose spikes are unpacked at once
+
 
 def can(found: Flow, inputs: Sequences, ask: Ask) -> bool:
     """Whether all that is asked is computed: what fires in padding is not, but for what is known of it."""
@@ -109,10 +111,8 @@ class _Seen:
     def activity(self) -> Activity:
         """Spikes by population, and events by synapse."""
         network, counts = self.program.network, {p.name: self._counts(p.name) for p in self.program.network.populations}
-        events = {
-            s.name: int((counts[s.source] * each(s.wiring.fan_out(*network.grids(s)), network.by_name[s.source].grid)).sum())
-            for s in network.synapses
-        }
+        fans = {s.name: each(s.wiring.fan_out(*network.grids(s)), network.by_name[s.source].grid) for s in network.synapses}
+        events = {s.name: int((counts[s.source] * fans[s.name]).sum()) for s in network.synapses}
         return Activity(len(self.inputs), {name: int(found.sum()) for name, found in counts.items()}, events)
 
     def _counts(self, name: str) -> Ints:
@@ -120,17 +120,15 @@ class _Seen:
         size, line = self.program.network.by_name[name].size, self.flow.lines.get(name)
         if line is None:
             return self.spikes(name)[..., :1].sum((0, 1), dtype=np.int64).repeat(size)
-        counts, position = np.zeros(size, np.int64), self._position()
-        heard = np.concatenate(
-            [position[line.ago :] == position[: len(position) - line.ago] + line.ago, np.zeros(min(line.ago, len(position)), np.bool_)]
-        )
-        if line.gated:
-            heard &= position != self.flow.timing.slot - 1 - line.ago
+        counts, heard = np.zeros(size, np.int64), self._heard_later(line)
         for words, where in self._parts(line.origin):
             some = words[heard[where]]
             for at in range(0, len(some), _UNPACKED):
                 counts += bits.unpack(some[at : at + _UNPACKED], size).sum((0, 1), dtype=np.int64)
         return counts
 
-
-_UNPACKED = 64  # tokens whose spikes are unpacked at once
+    def _heard_later(self, line: Line) -> Bools:
+        """(tokens of the stream,) at which what the origin fires is fired again `ago` tokens later, in its own sequence."""
+        position, silent = self._position(), np.zeros(min(line.ago, len(self.inputs)), np.bool_)
+        found = np.concatenate([position[line.ago :] == position[: len(position) - len(silent)] + line.ago, silent])
+        return found & (position != self.flow.timing.slot - 1 - line.ago) if line.gated else found

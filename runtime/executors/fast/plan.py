@@ -50,7 +50,9 @@ _PLANS: WeakKeyDictionary[Scheduled, tuple[Plan | None, tuple[Taken, ...]]] = We
 def plan(program: Scheduled) -> tuple[Plan | None, tuple[Taken, ...]]:
     """(stages, or None where some population or probe is taken by no rule; which rule took what and why others declined). Made once.
 
-    Of a stream there is no such plan but a `flow`, whose rules are told here. Raises `InputError` for a program that is not sound, `RangeError` where some input could leave a register.
+    Of a stream there is no such plan but a `flow`, whose rules are told here.
+
+    Raises `InputError` for a program that is not sound, `RangeError` where some input could leave a register.
     """
     if program not in _PLANS:
         require_sound(program)

@@ -20,10 +20,12 @@ class Packed(Protocol):
     """Windows of rows, or sequences of tokens, end to end. starts: (windows + 1,) the first row of each; window: (rows,) that each belongs to."""
 
     @property
-    def starts(self) -> Ints: ...
+    def starts(self) -> Ints:
+        """Rows."""
 
     @property
-    def window(self) -> Ints: ...
+    def window(self) -> Ints:
+        """Windows."""
 
 
 @dataclass(frozen=True)

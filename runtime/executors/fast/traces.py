@@ -97,7 +97,7 @@ class Beside:
         for tap in self.taps:
             part, first = out[..., at : at + tap.words], tap.place.first
             words = buffers[tap.place.buffer][:, : self.steps, first : first + tap.words]
-            part[tap.ago :] = words[: len(words) - tap.ago]
+            part[tap.ago :] = words[: max(len(words) - tap.ago, 0)]
             early = np.flatnonzero(position < tap.ago)
             part[early] = 0 if tap.before is None else tap.before[position[early]]
             at += tap.words
