@@ -11,3 +11,6 @@ MOST_THREADS = 256
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+MOST_STREAMS = 1 << 16  # of one session

@@ -48,7 +48,7 @@ class How:
 
 
 class Session(Protocol):
-    """One text that grows."""
+    """One text that grows, or some streams that go on: of these `Streaming` also hands out its state, and goes on from one."""
 
     length: int
 
@@ -68,8 +68,8 @@ class Engine(Protocol):
     def rows_at_once(self, how: How) -> int:
         """Rows of a batch, so that `how.threads` batches stay within `how.memory`. Raises `InputError` where one text may not fit."""
 
-    def open(self) -> Session:
-        """Where the executor `grows`."""
+    def open(self, streams: int = 1) -> Session:
+        """Where the executor `grows`. streams: that go on at once, of a program that is one."""
 
 
 class Executor(Protocol):

@@ -28,7 +28,7 @@ def run(program: Scheduled, inputs: Inputs, record: bool = False) -> Outcome:
     require_sound(program)
     require_registers(program)
     require_stepped(program, len(inputs), record)
-    return drive(_Chip(program, inputs), program, len(inputs), record)
+    return drive(Stepped(program, inputs), program, len(inputs), record)
 
 
 class Chip(Protocol):
@@ -74,7 +74,7 @@ def of_line(line: Bools, window: int, phase: int) -> Bools:
 
 
 @dataclass(eq=False)
-class _Chip:
+class Stepped:
     """All populations' state, and the spikes of the last step."""
 
     program: Scheduled

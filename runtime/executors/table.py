@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tritspike.hw_profiles.errors import Finding, listed
@@ -10,8 +10,9 @@ from tritspike.runtime.errors import ExecutorError, InputError
 from tritspike.runtime.executors.base import Capabilities, Engine, Executor, How, Session
 from tritspike.runtime.network import file, ranges, soundness
 from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network.network import Inputs, Scheduled
+from tritspike.runtime.network.network import Inputs, Scheduled, Stream
 from tritspike.runtime.network.outcome import ANSWERS, Ask, Outcome
+from tritspike.runtime.network.sequences import Sequences, apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class _Engine:
         """As many as one window has."""
         return max((grids.shape(p.grid)[0] for p in self.program.network.populations if grids.grows(p.grid)), default=1)
 
-    def open(self) -> Session:
+    def open(self, streams: int = 1) -> Session:
         """Not here."""
         raise InputError("this executor keeps nothing of a text that grows", f"one of {', '.join(e.name for e in EXECUTORS.values() if e.can.grows)}")
 
@@ -41,9 +42,14 @@ class _Fast(_Engine):
 
         return memory.batch_rows(self.program, how.threads, how.memory)
 
-    def open(self) -> Session:
+    def open(self, streams: int = 1) -> Session:
         from tritspike.runtime.executors.fast.growing import Growing
+        from tritspike.runtime.executors.fast.streaming import Streaming
 
+        if isinstance(self.program.timing, Stream):
+            return Streaming(self.program, streams)
+        if streams != 1:
+            raise InputError(f"{streams} texts that grow at once", "one: this program is no stream")
         return Growing(self.program)
 
 
@@ -51,22 +57,28 @@ class _Reference(_Engine):
     def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
         from tritspike.runtime.executors import reference as literal
 
-        return _chosen(ask, literal.run(self.program, inputs, bool(ask.record)))
+        return _chosen(ask, _apart(lambda some: literal.run(self.program, some, bool(ask.record)), inputs))
 
 
 class _Lava(_Engine):
     def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
         from tritspike.runtime.executors.lava import executor
 
-        return _chosen(ask, executor.run(self.program, inputs, bool(ask.record), self.how.limit))
+        return _chosen(ask, _apart(lambda some: executor.run(self.program, some, bool(ask.record), self.how.limit), inputs))
 
 
 class _Partitioned(_Engine):
     def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
         from tritspike.runtime.executors import partitioned as board
 
-        assert self.how.mapping is not None
-        return _chosen(ask, board.run(self.how.mapping, inputs, bool(ask.record)))
+        mapping = self.how.mapping
+        assert mapping is not None
+        return _chosen(ask, _apart(lambda some: board.run(mapping, some, bool(ask.record)), inputs))
+
+
+def _apart(run: Callable[[Inputs], Outcome], inputs: Inputs) -> Outcome:
+    """Streams without end one by one: an executor plays one."""
+    return apart(run, inputs) if isinstance(inputs, Sequences) else run(inputs)
 
 
 def _chosen(ask: Ask, found: Outcome) -> Outcome:

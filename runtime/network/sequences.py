@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Grid
 from tritspike.runtime.network.network import Port, Scheduled, Stream
+from tritspike.runtime.network.outcome import Outcome
 from tritspike.runtime.network.rows import ACTIVE, CONTINUES, IDLE
 
 Bools = NDArray[np.bool_]
@@ -57,6 +59,11 @@ class Sequences:
         return np.concatenate([[0], np.cumsum(self.lengths)])
 
     @cached_property
+    def window(self) -> Ints:
+        """(rows,) the sequence that each belongs to."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
+    @cached_property
     def position(self) -> Ints:
         """(rows,): which token of its sequence each is."""
         return np.arange(self.starts[-1]) - np.repeat(self.starts[:-1], self.lengths)
@@ -87,6 +94,20 @@ class Sequences:
             return
         for a, b in zip(self.starts[:-1], self.starts[1:]):
             yield Sequences({name: some[a:b] for name, some in self.words.items()}, np.array([b - a]))
+
+
+def apart(run: Callable[[Sequences], Outcome], inputs: Sequences) -> Outcome:
+    """What `run` finds of each stream by itself, one after another."""
+    found = [run(alone) for alone in inputs.alone()]
+    if len(found) == 1:
+        return found[0]
+    spikes = [one.spikes for one in found if one.spikes is not None]
+    counts = [one.activity for one in found if one.activity is not None]
+    return Outcome(_joined([one.read for one in found]), _joined(spikes) if spikes else None, reduce(add, counts) if counts else None)
+
+
+def _joined(parts: Sequence[Mapping[str, NDArray]]) -> dict[str, NDArray]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def require_words(port: Port, width: int, found: Mapping[str, bits.Words], shape: tuple[int, int]) -> None:

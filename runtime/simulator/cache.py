@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,8 @@ from tritspike.runtime.simulator import contracts
 from tritspike.runtime.streams import say
 
 _HERE = Path(__file__).parent
-_MODULES = ("tritspike.runtime.simulator.kernels", "tritspike.runtime.simulator.counting", "tritspike.runtime.simulator.timelines")
-_SOURCES = tuple(_HERE / f"{name}.py" for name in ("lanes", "kernels", "counting", "timelines", "cache", "../arith", "../bits"))
+_MODULES = tuple(f"tritspike.runtime.simulator.{name}" for name in ("kernels", "counting", "timelines", "lasting"))
+_SOURCES = tuple(_HERE / f"{name}.py" for name in ("lanes", "kernels", "counting", "timelines", "lasting", "cache", "../arith", "../bits"))
 _KERNELS: list[Kernel] = []
 _LOCK = threading.Lock()
 
@@ -72,6 +73,13 @@ class Kernel:
             prepare()
         contracts.require(self.name, self.contract(*args))
         self.compiled(*args)
+
+    def bound(self, *args: Any) -> Callable[[], None]:
+        """A call with arrays that stay: asked once here, and never again."""
+        if not self.ready:
+            prepare()
+        contracts.require(self.name, self.contract(*args))
+        return partial(self.compiled, *args)
 
 
 def kernel(signature: str) -> Callable[[Callable[..., None]], Kernel]:

@@ -6,7 +6,10 @@ Both give the same spikes. Once the kernels are there they do everything.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from types import ModuleType
+from typing import Any
 
 from tritspike.runtime.simulator import plain
 
@@ -35,3 +38,18 @@ def counting(using: ModuleType) -> ModuleType:
     from tritspike.runtime.simulator import counting as compiled
 
     return compiled
+
+
+def lasting(using: ModuleType) -> ModuleType:
+    """What has state that lasts beside `using`."""
+    if using is plain:
+        return plain
+    from tritspike.runtime.simulator import lasting as compiled
+
+    return compiled
+
+
+def bound(kernel: Callable[..., None], *arguments: Any) -> Callable[[], None]:
+    """A call with arrays that stay, of a kernel or its twin: what it may be called with is asked once."""
+    made: Callable[[], None] = kernel.bound(*arguments) if hasattr(kernel, "bound") else partial(kernel, *arguments)
+    return made

@@ -145,3 +145,14 @@ def fire_in_time(
     yield len(out) > 0 and out.shape[1] == words(len(total)) and total.shape[1] >= width, "output"
     yield all(len(register) >= width for register in (keep, keep_u, bias, threshold)), "registers"
     yield len(clear) == len(total) and born >= 0, "steps"
+
+
+def last(
+    x: Any, first: int, starts: Any, weight: Any, active: Any, keep_u: Any, keep: Any, bias: Any, vth: Any, u: Any, v: Any, out: Any
+) -> Iterator[tuple[bool, str]]:
+    """Of `lasting.last`."""
+    width = out.shape[2] * WORD
+    yield len(x) == len(out) and x.shape[1] <= out.shape[1] and 0 <= first <= x.shape[2] - out.shape[2], "input"
+    yield all(len(register) == width for register in (weight, active, keep_u, keep, bias, vth)), "registers"
+    yield u.shape == v.shape == (len(starts) - 1, width), "state"
+    yield _runs(starts, len(out)), "sequences"

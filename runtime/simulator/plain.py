@@ -185,3 +185,22 @@ def fire_in_time(
             v = np.where(spikes[t], 0, before)
         total[t, :count] = v
     out[:-1] = pack(spikes.T)
+
+
+def last(
+    x: Words, first: int, starts: Ints, weight: Ints, active: Ints, keep_u: Ints, keep: Ints, bias: Ints, vth: Ints, u: Ints, v: Ints, out: Words
+) -> None:
+    """`lasting.last`, all sequences beside each other."""
+    weight, active, keep_u, keep, bias, vth = (register.astype(np.int64) for register in (weight, active, keep_u, keep, bias, vth))
+    spikes, now, lengths = np.zeros((*out.shape[:2], u.shape[1]), np.bool_), np.zeros((len(out), out.shape[1], u.shape[1]), np.int64), np.diff(starts)
+    now[:, : x.shape[1]] = _bits(x, first, u.shape[1]) * weight + active
+    for position in range(int(lengths.max(initial=0))):
+        there = np.flatnonzero(lengths > position)
+        rows, current, membrane = starts[there] + position, u[there].astype(np.int64), v[there].astype(np.int64)
+        for t in range(out.shape[1]):
+            current = arith.decay(current, keep_u) + now[rows, t]
+            before = arith.saturate(arith.decay(membrane, keep) + current + bias)
+            spikes[rows, t] = before > vth
+            membrane = np.where(before > vth, 0, before)
+        u[there], v[there] = current, membrane
+    out[:] = pack(spikes)

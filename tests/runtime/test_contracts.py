@@ -15,7 +15,7 @@ from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.executors.fast import run as fast
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network.rows import Rows
-from tritspike.runtime.simulator import cache, contracts, counting, kernels, timelines
+from tritspike.runtime.simulator import cache, contracts, counting, kernels, lasting, timelines
 
 
 def spikes(rows: int, steps: int, words: int) -> bits.Words:
@@ -46,7 +46,24 @@ ADD_LISTED, AT_ONCE = (*LISTED, TOTAL), (*LISTED, lanes(2), lanes(2), np.zeros(2
 WRONG_LISTS = {1: UNEVEN, 2: lanes(1) + 3, 3: lanes(1), 4: rows(1), 5: rows(2)}
 MATRIX = (np.zeros((3, 2), np.uint64), np.zeros((4, 1), np.int32), np.zeros((2, 64), np.int32), np.array([[0], [64]], np.int32), True, TOTAL)
 IN_TIME = (TOTAL, *[lanes(64)] * 4, True, np.zeros(70, np.bool_), 3, np.zeros((3, 2), np.uint64))
+STATE = np.zeros((2, 64), np.int32)
+LAST = (spikes(2, 3, 1), 0, rows(0, 1, 2), *[lanes(64)] * 6, STATE, STATE, spikes(2, 5, 1))
 KERNELS = {
+    lasting.last: (
+        LAST,
+        {
+            0: spikes(2, 6, 1),
+            1: 1,
+            2: rows(0, 1, 3),
+            3: lanes(63),
+            4: lanes(63),
+            5: lanes(63),
+            6: lanes(63),
+            7: lanes(63),
+            8: lanes(65),
+            9: STATE[:1],
+        },
+    ),
     kernels.linear: (
         LINEAR,
         {0: spikes(2, 3, 0), 1: 1, 2: 65, 3: TABLE[:, :-1], 4: SIGNS[..., :-1], 5: lanes(63), 7: lanes(2), 9: spikes(1, 3, 1), 10: 1},

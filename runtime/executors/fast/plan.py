@@ -8,24 +8,15 @@ from weakref import WeakKeyDictionary
 from tritspike.runtime import bits
 from tritspike.runtime.executors.fast import facts
 from tritspike.runtime.executors.fast.building import Building, Product
+from tritspike.runtime.executors.fast.flow import flow
 from tritspike.runtime.executors.fast.rows import Place
 from tritspike.runtime.executors.fast.rules import RULES, counted
 from tritspike.runtime.executors.fast.stages import Attention, Linear, Reader
+from tritspike.runtime.executors.fast.taken import GENERIC, Taken
 from tritspike.runtime.network import order
-from tritspike.runtime.network.network import Reads, Scheduled, Windows
+from tritspike.runtime.network.network import Reads, Scheduled, Stream
 from tritspike.runtime.network.ranges import require_ranges
 from tritspike.runtime.network.soundness import require_sound
-
-GENERIC = "generic"
-
-
-@dataclass(frozen=True)
-class Taken:
-    """population: by which rule it was taken (`GENERIC`: by none), and why each rule before it declined."""
-
-    population: str
-    rule: str
-    declined: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +50,8 @@ _PLANS: WeakKeyDictionary[Scheduled, tuple[Plan | None, tuple[Taken, ...]]] = We
 def plan(program: Scheduled) -> tuple[Plan | None, tuple[Taken, ...]]:
     """(stages, or None where some population or probe is taken by no rule; which rule took what and why others declined). Made once.
 
+    Of a stream there is no such plan but a `flow`, whose rules are told here.
+
     Raises `InputError` for a program that is not sound, `RangeError` where some input could leave a register.
     """
     if program not in _PLANS:
@@ -69,8 +62,10 @@ def plan(program: Scheduled) -> tuple[Plan | None, tuple[Taken, ...]]:
 
 
 def _plan(program: Scheduled) -> tuple[Plan | None, tuple[Taken, ...]]:
-    if not isinstance(program.timing, Windows) or not facts.aligned(program):
-        why = (("windows", "windows are not of different texts, or a synapse waits"),)
+    if isinstance(program.timing, Stream):
+        return None, flow(program)[1]
+    if not facts.aligned(program):
+        why = (("windows", "a synapse waits"),)
         return None, tuple(Taken(p.name, GENERIC, why) for p in program.network.populations)
     b = Building(program)
     taken = [_take(b, name) for name in order.order(program.network)]

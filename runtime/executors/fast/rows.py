@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,18 @@ from tritspike.runtime.network.network import Network
 
 Ints = NDArray[np.int64]
 Buffers = dict[str, bits.Words]
+
+
+class Packed(Protocol):
+    """Windows of rows, or sequences of tokens, end to end. starts: (windows + 1,) the first row of each; window: (rows,) that each belongs to."""
+
+    @property
+    def starts(self) -> Ints:
+        """Rows."""
+
+    @property
+    def window(self) -> Ints:
+        """Windows."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from tritspike.runtime import bits
+from tritspike.runtime.executors.fast import flow_run
 from tritspike.runtime.executors.fast.counting import Counter
+from tritspike.runtime.executors.fast.flow import flow
 from tritspike.runtime.executors.fast.plan import Plan, plan
 from tritspike.runtime.executors.fast.recorded import windows
 from tritspike.runtime.executors.fast.rows import Buffers
@@ -16,6 +18,7 @@ from tritspike.runtime.network.activity import counted
 from tritspike.runtime.network.network import Inputs, Scheduled
 from tritspike.runtime.network.outcome import Ask, Outcome
 from tritspike.runtime.network.rows import Rows
+from tritspike.runtime.network.sequences import Sequences, apart
 from tritspike.runtime.simulator import chosen
 
 
@@ -26,11 +29,20 @@ def run(program: Scheduled, inputs: Inputs, record: bool | Collection[str] = Fal
     Raises `RangeError` where some input could leave a register, whether this one does or not.
     """
     (found, _), ask = plan(program), Ask(record, count)
-    if isinstance(inputs, Rows):
+    if isinstance(inputs, Rows | Sequences):
         inputs.require(program)
-        if found is not None:
-            return _packed(program, found, inputs, ask, plainly)
+    if isinstance(inputs, Rows) and found is not None:
+        return _packed(program, found, inputs, ask, plainly)
+    if isinstance(inputs, Sequences):
+        return _sequences(program, inputs, ask, plainly)
     return _generic(program, inputs, ask, plainly)
+
+
+def _sequences(program: Scheduled, inputs: Sequences, ask: Ask, plainly: bool | None) -> Outcome:
+    found, _ = flow(program)
+    if found is not None and flow_run.can(found, inputs, ask):
+        return flow_run.run(program, found, inputs, ask, plainly)
+    return apart(lambda some: _generic(program, some, ask, plainly), inputs)
 
 
 def _generic(program: Scheduled, inputs: Inputs, ask: Ask, plainly: bool | None) -> Outcome:

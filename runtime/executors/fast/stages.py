@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Protocol
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 
 from tritspike.runtime import arith, bits
 from tritspike.runtime.bits import BLOCK
-from tritspike.runtime.executors.fast.rows import Buffers, Ints, Place
+from tritspike.runtime.executors.fast.rows import Buffers, Ints, Packed, Place
 from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.simulator import weights
+from tritspike.runtime.simulator.chosen import bound
 
 Lanes = NDArray[np.int32]
 OWN = (0,)  # offsets of a stage that hears each neuron's own row alone, whose words it reads where they lie
@@ -79,7 +81,7 @@ class Linear:
         """By its offsets; its own row is skipped from too."""
         return max(-min(self.offsets), 0), max(*self.offsets, 0)
 
-    def run(self, rows: Rows, buffers: Buffers, using: ModuleType, begin: int = 0) -> None:
+    def run(self, rows: Packed, buffers: Buffers, using: ModuleType, begin: int = 0) -> None:
         """Rows from `begin` on, from all rows of its sources."""
         heard, first, inputs = buffers[self.source.buffer], self.source.first, self.source.width
         if self.offsets != OWN:
@@ -88,6 +90,12 @@ class Linear:
         lanes = (self.gain, self.bias, self.keep, self.vth)
         skip = (buffers[self.skip.buffer][begin:], self.skip.first, self.skip_gain)
         using.linear(heard[begin:], first, inputs, self.table, self.signs, *lanes, *skip, self.bounded, buffers[self.buffer][begin:])
+
+    def prepared(self, buffers: Buffers, using: ModuleType) -> Callable[[], None]:
+        """`run` of an own row on buffers that stay."""
+        heard, skip, lanes = buffers[self.source.buffer], buffers[self.skip.buffer], (self.gain, self.bias, self.keep, self.vth)
+        where = (self.skip.first, self.skip_gain, self.bounded, buffers[self.buffer])
+        return bound(using.linear, heard, self.source.first, self.source.width, self.table, self.signs, *lanes, skip, *where)
 
     def coincidences(self, rows: Rows, buffers: Buffers, counting: ModuleType) -> dict[str, int]:
         """None."""
@@ -186,7 +194,7 @@ class Reader(Protocol):
     def by_row(self) -> bool:
         """Whether each row is read by itself."""
 
-    def read(self, rows: Rows, buffers: Buffers, using: ModuleType) -> Ints:
+    def read(self, rows: Packed, buffers: Buffers, using: ModuleType) -> Ints:
         """(windows or rows, neurons)."""
 
 
@@ -204,9 +212,9 @@ class Pooled:
         """Rows are summed."""
         return False
 
-    def read(self, rows: Rows, buffers: Buffers, using: ModuleType) -> Ints:
+    def read(self, rows: Packed, buffers: Buffers, using: ModuleType) -> Ints:
         """(windows, neurons)."""
-        membranes = np.zeros((len(rows), len(self.positive)), np.int64)
+        membranes = np.zeros((len(rows.starts) - 1, len(self.positive)), np.int64)
         using.pool(buffers[self.source.buffer], self.source.first, rows.starts, self.positive, self.negative, self.only_first, membranes)
         return membranes << arith.INPUT_SHIFT
 
@@ -224,7 +232,7 @@ class Counts:
         """Each has its own."""
         return True
 
-    def read(self, rows: Rows, buffers: Buffers, using: ModuleType) -> Ints:
+    def read(self, rows: Packed, buffers: Buffers, using: ModuleType) -> Ints:
         """(rows, neurons)."""
         words = buffers[self.source.buffer][..., self.source.first :]
         counts = np.empty((len(words), self.source.width), np.int64)
