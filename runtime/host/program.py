@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.host.head import Head
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.network import Network, Population, Probe, Scheduled
 from tritspike.runtime.network.outcome import Activity, Bools, Ints, Outcome
@@ -144,8 +145,7 @@ class Program:
         """
         if self.host.head is None:
             return read + self._positions_read(read, lengths) * self.host.class_bias
-        codes = self._head_columns
-        return ((read.astype(codes.dtype) @ codes).astype(np.int64) << arith.INPUT_SHIFT) + self.host.class_bias
+        return self._head.logits(read)
 
     def result(self, rows: Rows, found: Outcome) -> Result:
         """What an executor found of encoded texts."""
@@ -168,11 +168,10 @@ class Program:
         return np.ones((len(rows), 1), np.int64) if one else lengths[:, None]
 
     @cached_property
-    def _head_columns(self) -> NDArray[np.floating]:
-        """(hidden, vocabulary) of the host's head, in floats that hold every sum of spike counts exactly: numpy multiplies integers slowly."""
+    def _head(self) -> Head:
+        """The host's."""
         assert self.host.head is not None
-        worst = int(np.abs(self.host.head.astype(np.int64)).sum(1).max()) * self.steps
-        return np.ascontiguousarray(self.host.head.T, np.float32 if worst < 1 << 24 else np.float64)
+        return Head(self.host.head, self.host.class_bias, self.steps)
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,8 +33,9 @@ from tritspike.runtime.simulator import contracts
 from tritspike.runtime.streams import say
 
 _HERE = Path(__file__).parent
-_MODULES = ("tritspike.runtime.simulator.kernels", "tritspike.runtime.simulator.counting", "tritspike.runtime.simulator.timelines")
-_SOURCES = tuple(_HERE / f"{name}.py" for name in ("lanes", "kernels", "counting", "timelines", "cache", "../arith", "../bits"))
+_COMPILED = ("kernels", "counting", "timelines", "vocabulary")
+_MODULES = tuple(f"tritspike.runtime.simulator.{name}" for name in _COMPILED)
+_SOURCES = tuple(_HERE / f"{name}.py" for name in ("lanes", *_COMPILED, "cache", "../arith", "../bits"))
 _KERNELS: list[Kernel] = []
 _LOCK = threading.Lock()
 

@@ -145,3 +145,10 @@ def fire_in_time(
     yield len(out) > 0 and out.shape[1] == words(len(total)) and total.shape[1] >= width, "output"
     yield all(len(register) >= width for register in (keep, keep_u, bias, threshold)), "registers"
     yield len(clear) == len(total) and born >= 0, "steps"
+
+
+def multiply(counts: Any, table: Any, bias: Any, out: Any) -> Iterator[tuple[bool, str]]:
+    """Of `vocabulary.multiply`."""
+    (rows, tokens), (blocks, quads, width) = out.shape, table.shape
+    yield width == 4 * WORD and blocks == words(tokens) == words(len(bias)) and len(bias) == tokens, "tables"
+    yield counts.shape == (rows, quads), "counts"

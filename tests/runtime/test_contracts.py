@@ -15,7 +15,7 @@ from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.executors.fast import run as fast
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network.rows import Rows
-from tritspike.runtime.simulator import cache, contracts, counting, kernels, timelines
+from tritspike.runtime.simulator import cache, contracts, counting, kernels, timelines, vocabulary
 
 
 def spikes(rows: int, steps: int, words: int) -> bits.Words:
@@ -46,6 +46,7 @@ ADD_LISTED, AT_ONCE = (*LISTED, TOTAL), (*LISTED, lanes(2), lanes(2), np.zeros(2
 WRONG_LISTS = {1: UNEVEN, 2: lanes(1) + 3, 3: lanes(1), 4: rows(1), 5: rows(2)}
 MATRIX = (np.zeros((3, 2), np.uint64), np.zeros((4, 1), np.int32), np.zeros((2, 64), np.int32), np.array([[0], [64]], np.int32), True, TOTAL)
 IN_TIME = (TOTAL, *[lanes(64)] * 4, True, np.zeros(70, np.bool_), 3, np.zeros((3, 2), np.uint64))
+MULTIPLY = (np.zeros((2, 3), np.int32), np.zeros((2, 3, 256), np.int8), rows(*range(65)), np.zeros((2, 65), np.int64))
 KERNELS = {
     kernels.linear: (
         LINEAR,
@@ -66,6 +67,7 @@ KERNELS = {
         MATRIX,
         {0: np.zeros((3, 1), np.uint64), 1: MATRIX[1] + np.int32(3), 2: np.zeros((2, 128), np.int32), 3: MATRIX[3] + np.int32(1), 5: TOTAL[:64]},
     ),
+    vocabulary.multiply: (MULTIPLY, {0: MULTIPLY[0][:1], 1: MULTIPLY[1][:1], 2: rows(*range(64)), 3: np.zeros((2, 129), np.int64)}),
     timelines.fire_in_time: (IN_TIME, {0: np.zeros((70, 63), np.int32), 1: lanes(63), 4: lanes(63), 6: np.zeros(69, np.bool_), 7: -1}),
 }
 
