@@ -24,16 +24,14 @@ class Head:
     steps: int
 
     def logits(self, counts: Ints, plainly: bool | None = None) -> Ints:
-        """(rows, vocabulary) in 1/64 units of (rows, hidden) counts of spikes, 0..steps. plainly: in numpy, or not; see `chosen.module`."""
-        using = chosen.module(self.codes.size * len(counts), plainly)
+        """(rows, vocabulary) in 1/64 units of (rows, hidden) counts of spikes, 0..steps. plainly: in numpy, or not; see `chosen.vocabulary`."""
+        using = chosen.vocabulary(self.codes.size * len(counts), plainly)
         if using is plain or not self._fits:
             return ((counts.astype(self._columns.dtype) @ self._columns).astype(np.int64) << arith.INPUT_SHIFT) + self.bias
-        from tritspike.runtime.simulator import vocabulary
-
         octets = np.zeros((len(counts), self._bytes.shape[1] * 4), np.uint8)
         octets[:, : counts.shape[1]] = counts
         out = np.empty((len(counts), len(self.codes)), np.int64)
-        vocabulary.multiply(octets.view(np.int32), self._bytes, self._own_bias, out)
+        using.multiply(octets.view(np.int32), self._bytes, self._own_bias, out)
         return out
 
     @cached_property

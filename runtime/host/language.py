@@ -17,9 +17,12 @@ from tritspike.runtime.executors.table import executor
 from tritspike.runtime.host import batches
 from tritspike.runtime.host.program import TOKENS, Program
 from tritspike.runtime.host.text import Encoder
+from tritspike.runtime.network.outcome import Ints
 from tritspike.runtime.parallel import ordered_map
+from tritspike.runtime.simulator import chosen
 
 _BLOCK = 256  # rows of logits over the vocabulary at once
+_PRODUCTS = 1000  # that numpy makes in the time in which it sorts one logit
 _LARGEST = math.log(sys.float_info.max)
 
 
@@ -177,15 +180,29 @@ class Sampler:
     def __init__(self, program: Program, how: Sampling) -> None:
         self.program, self.how, self.rng = program, how, np.random.default_rng(how.seed)
 
-    def pick(self, logits: NDArray[np.int64]) -> int:
+    def pick(self, logits: Ints) -> int:
         """The next token of (vocabulary,) logits."""
-        if self.how.temperature == 0:
-            return int(logits.argmax())
-        order = np.argsort(-logits, kind="stable")
-        scores = self.program.scores(logits[None, order] - logits.max(), np.ones(1, np.int64))[0] / self.how.temperature
-        shares = np.cumsum(np.exp(scores))
-        kept = shares[: int(np.searchsorted(shares, self.how.top_p * shares[-1])) + 1]
-        return int(order[min(int(np.searchsorted(kept, self.rng.random() * kept[-1], "right")), len(kept) - 1)])
+        return picks([self], logits[None])[0]
+
+
+def picks(samplers: Sequence[Sampler], logits: Ints, plainly: bool | None = None) -> list[int]:
+    """The next token of each row of (samplers, vocabulary) logits of one program, by its own sampler. plainly: see `chosen.vocabulary`."""
+    found = logits.argmax(1)
+    drawing = [row for row, sampler in enumerate(samplers) if sampler.how.temperature]
+    if drawing:
+        found[drawing] = _drawn([samplers[row] for row in drawing], logits if len(drawing) == len(logits) else logits[drawing], plainly)
+    return [int(token) for token in found]
+
+
+def _drawn(samplers: list[Sampler], logits: Ints, plainly: bool | None) -> Ints:
+    """Rows whose temperature is not 0."""
+    hows, out = [sampler.how for sampler in samplers], np.empty(len(logits), np.int64)
+    scores = samplers[0].program.scores(logits - logits.max(1, keepdims=True), np.ones(len(logits), np.int64))
+    scores /= np.array([[how.temperature] for how in hows])
+    drawing = (np.array([how.top_p for how in hows], np.float64), np.array([sampler.rng.random() for sampler in samplers]), out)
+    using = chosen.vocabulary(logits.size * _PRODUCTS, plainly)
+    using.draw(np.ascontiguousarray(logits, np.int64), np.exp(scores, out=scores), *drawing)
+    return out
 
 
 class Predictor:

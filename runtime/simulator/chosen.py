@@ -35,3 +35,12 @@ def counting(using: ModuleType) -> ModuleType:
     from tritspike.runtime.simulator import counting as compiled
 
     return compiled
+
+
+def vocabulary(products: int, plainly: bool | None = None) -> ModuleType:
+    """What works on a language model's vocabulary, chosen as `module` chooses."""
+    if module(products, plainly) is plain:
+        return plain
+    from tritspike.runtime.simulator import vocabulary as compiled
+
+    return compiled

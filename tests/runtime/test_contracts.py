@@ -47,6 +47,7 @@ WRONG_LISTS = {1: UNEVEN, 2: lanes(1) + 3, 3: lanes(1), 4: rows(1), 5: rows(2)}
 MATRIX = (np.zeros((3, 2), np.uint64), np.zeros((4, 1), np.int32), np.zeros((2, 64), np.int32), np.array([[0], [64]], np.int32), True, TOTAL)
 IN_TIME = (TOTAL, *[lanes(64)] * 4, True, np.zeros(70, np.bool_), 3, np.zeros((3, 2), np.uint64))
 MULTIPLY = (np.zeros((2, 3), np.int32), np.zeros((2, 3, 256), np.int8), rows(*range(65)), np.zeros((2, 65), np.int64))
+DRAW = (np.zeros((2, 3), np.int64), np.zeros((2, 3)), np.zeros(2), np.zeros(2), rows(0, 0))
 KERNELS = {
     kernels.linear: (
         LINEAR,
@@ -68,6 +69,7 @@ KERNELS = {
         {0: np.zeros((3, 1), np.uint64), 1: MATRIX[1] + np.int32(3), 2: np.zeros((2, 128), np.int32), 3: MATRIX[3] + np.int32(1), 5: TOTAL[:64]},
     ),
     vocabulary.multiply: (MULTIPLY, {0: MULTIPLY[0][:1], 1: MULTIPLY[1][:1], 2: rows(*range(64)), 3: np.zeros((2, 129), np.int64)}),
+    vocabulary.draw: (DRAW, {0: np.array([[0, 0, 1 << 62]] * 2), 1: np.zeros((2, 4)), 2: np.zeros(1), 3: np.zeros(3), 4: rows(0)}),
     timelines.fire_in_time: (IN_TIME, {0: np.zeros((70, 63), np.int32), 1: lanes(63), 4: lanes(63), 6: np.zeros(69, np.bool_), 7: -1}),
 }
 
