@@ -156,7 +156,8 @@ class Program:
     def scores(self, logits: Ints, lengths: Ints) -> NDArray[np.float64]:
         """Float logits as the student was trained to give; for softmax and regression, never for equality."""
         with np.errstate(over="ignore"):  # a scale may be any finite number; what it overflows to is infinite, and is shown as that
-            return logits * (self.host.logit_scale / (arith.ONE * self.steps)) / self._positions_read(logits, lengths)
+            scores = logits * (self.host.logit_scale / (arith.ONE * self.steps))
+            return scores / self._positions_read(logits, lengths) if self._pools else scores
 
     def guesses(self, logits: Ints, lengths: Ints) -> NDArray[np.float64]:
         """(texts,) the class of the largest logit, of equals the first; for regression the score."""
@@ -164,8 +165,12 @@ class Program:
 
     def _positions_read(self, rows: Ints, lengths: Ints) -> Ints:
         """(rows, 1): how many positions each row sums."""
-        one = self.each or self.host.first_position_only
-        return np.ones((len(rows), 1), np.int64) if one else lengths[:, None]
+        return lengths[:, None] if self._pools else np.ones((len(rows), 1), np.int64)
+
+    @property
+    def _pools(self) -> bool:
+        """Whether an answer sums positions."""
+        return not (self.each or self.host.first_position_only)
 
     @cached_property
     def _head(self) -> Head:

@@ -19,8 +19,7 @@ SPREADS = st.sampled_from([0, 1, 3, 1000, 10**5, 10**12])
 
 def program(scale: float) -> SimpleNamespace:
     """What a sampler asks of one."""
-    made = SimpleNamespace(each=True, steps=4, host=SimpleNamespace(logit_scale=scale, first_position_only=False))
-    made._positions_read = lambda rows, lengths: Program._positions_read(made, rows, lengths)
+    made = SimpleNamespace(steps=4, host=SimpleNamespace(logit_scale=scale), _pools=False)
     made.scores = lambda logits, lengths: Program.scores(made, logits, lengths)
     return made
 
