@@ -17,9 +17,12 @@ from tritspike.runtime.executors.table import executor
 from tritspike.runtime.host import batches
 from tritspike.runtime.host.program import TOKENS, Program
 from tritspike.runtime.host.text import Encoder
+from tritspike.runtime.network.outcome import Ints
 from tritspike.runtime.parallel import ordered_map
+from tritspike.runtime.simulator import chosen
 
-_BLOCK = 256  # rows of logits over the vocabulary at once
+_BLOCK = 16  # rows of logits over the vocabulary at once: with their scores they stay in a core's cache
+_PRODUCTS = 1000  # that numpy makes in the time in which it sorts one logit
 _LARGEST = math.log(sys.float_info.max)
 
 
@@ -29,11 +32,12 @@ def require_language_model(program: Program, where: str) -> None:
         raise InputError(f"{where}: compiled for {program.host.task}, which labels whole texts: it predicts no tokens", "classify or glue")
 
 
-def log_shares(program: Program, logits: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(rows, vocabulary) logits -> the log of each token's probability."""
+def surprises(program: Program, logits: Ints, targets: Ints) -> NDArray[np.float64]:
+    """(rows, vocabulary) logits -> minus the log of the probability of each row's target."""
     scores = program.scores(logits, np.ones(len(logits), np.int64))
     scores -= scores.max(1, keepdims=True)
-    return scores - np.log(np.exp(scores).sum(1, keepdims=True))
+    wanted = scores[np.arange(len(scores)), targets]
+    return -(wanted - np.log(np.exp(scores, out=scores).sum(1)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,8 +155,7 @@ def _nats(encoder: Encoder, engine: Engine, batch: list[Window]) -> list[float]:
     nats: list[float] = []
     for begin in range(0, len(at), _BLOCK):
         some = slice(begin, begin + _BLOCK)
-        found = log_shares(encoder.program, encoder.program.logits(read[at[some]], rows.lengths))
-        nats += (-found[np.arange(len(found)), targets[some]]).tolist()
+        nats += surprises(encoder.program, encoder.program.logits(read[at[some]], rows.lengths), targets[some]).tolist()
     return nats
 
 
@@ -177,15 +180,29 @@ class Sampler:
     def __init__(self, program: Program, how: Sampling) -> None:
         self.program, self.how, self.rng = program, how, np.random.default_rng(how.seed)
 
-    def pick(self, logits: NDArray[np.int64]) -> int:
+    def pick(self, logits: Ints) -> int:
         """The next token of (vocabulary,) logits."""
-        if self.how.temperature == 0:
-            return int(logits.argmax())
-        order = np.argsort(-logits, kind="stable")
-        scores = self.program.scores(logits[None, order] - logits.max(), np.ones(1, np.int64))[0] / self.how.temperature
-        shares = np.cumsum(np.exp(scores))
-        kept = shares[: int(np.searchsorted(shares, self.how.top_p * shares[-1])) + 1]
-        return int(order[min(int(np.searchsorted(kept, self.rng.random() * kept[-1], "right")), len(kept) - 1)])
+        return picks([self], logits[None])[0]
+
+
+def picks(samplers: Sequence[Sampler], logits: Ints, plainly: bool | None = None) -> list[int]:
+    """The next token of each row of (samplers, vocabulary) logits of one program, by its own sampler. plainly: see `chosen.vocabulary`."""
+    found = logits.argmax(1)
+    drawing = [row for row, sampler in enumerate(samplers) if sampler.how.temperature]
+    if drawing:
+        found[drawing] = _drawn([samplers[row] for row in drawing], logits if len(drawing) == len(logits) else logits[drawing], plainly)
+    return [int(token) for token in found]
+
+
+def _drawn(samplers: list[Sampler], logits: Ints, plainly: bool | None) -> Ints:
+    """Rows whose temperature is not 0."""
+    hows, out = [sampler.how for sampler in samplers], np.empty(len(logits), np.int64)
+    scores = samplers[0].program.scores(logits - logits.max(1, keepdims=True), np.ones(len(logits), np.int64))
+    scores /= np.array([[how.temperature] for how in hows])
+    drawing = (np.array([how.top_p for how in hows], np.float64), np.array([sampler.rng.random() for sampler in samplers]), out)
+    using = chosen.vocabulary(logits.size * _PRODUCTS, plainly)
+    using.draw(np.ascontiguousarray(logits, np.int64), np.exp(scores, out=scores), *drawing)
+    return out
 
 
 class Predictor:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.host.head import Head
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.network import Network, Population, Probe, Scheduled, Stream
 from tritspike.runtime.network.neuron import Resets
@@ -164,8 +165,7 @@ class Program:
         """
         if self.host.head is None:
             return read + self._positions_read(read, lengths) * self.host.class_bias
-        codes = self._head_columns
-        return ((read.astype(codes.dtype) @ codes).astype(np.int64) << arith.INPUT_SHIFT) + self.host.class_bias
+        return self._head.logits(read)
 
     def result(self, rows: Rows | Sequences, found: Outcome) -> Result:
         """What an executor found of encoded texts."""
@@ -180,7 +180,8 @@ class Program:
     def scores(self, logits: Ints, lengths: Ints) -> NDArray[np.float64]:
         """Float logits as the student was trained to give; for softmax and regression, never for equality."""
         with np.errstate(over="ignore"):  # a scale may be any finite number; what it overflows to is infinite, and is shown as that
-            return logits * (self.host.logit_scale / (arith.ONE * self.steps)) / self._positions_read(logits, lengths)
+            scores = logits * (self.host.logit_scale / (arith.ONE * self.steps))
+            return scores / self._positions_read(logits, lengths) if self._pools else scores
 
     def guesses(self, logits: Ints, lengths: Ints) -> NDArray[np.float64]:
         """(texts,) the class of the largest logit, of equals the first; for regression the score."""
@@ -188,15 +189,18 @@ class Program:
 
     def _positions_read(self, rows: Ints, lengths: Ints) -> Ints:
         """(rows, 1): how many positions each row sums."""
-        one = self.each or self.host.first_position_only
-        return np.ones((len(rows), 1), np.int64) if one else lengths[:, None]
+        return lengths[:, None] if self._pools else np.ones((len(rows), 1), np.int64)
+
+    @property
+    def _pools(self) -> bool:
+        """Whether an answer sums positions."""
+        return not (self.each or self.host.first_position_only)
 
     @cached_property
-    def _head_columns(self) -> NDArray[np.floating]:
-        """(hidden, vocabulary) of the host's head, in floats that hold every sum of spike counts exactly: numpy multiplies integers slowly."""
+    def _head(self) -> Head:
+        """The host's."""
         assert self.host.head is not None
-        worst = int(np.abs(self.host.head.astype(np.int64)).sum(1).max()) * self.steps
-        return np.ascontiguousarray(self.host.head.T, np.float32 if worst < 1 << 24 else np.float64)
+        return Head(self.host.head, self.host.class_bias, self.steps)
 
 
 @dataclass(frozen=True, eq=False)

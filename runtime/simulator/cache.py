@@ -34,8 +34,9 @@ from tritspike.runtime.simulator import contracts
 from tritspike.runtime.streams import say
 
 _HERE = Path(__file__).parent
-_MODULES = tuple(f"tritspike.runtime.simulator.{name}" for name in ("kernels", "counting", "timelines", "lasting"))
-_SOURCES = tuple(_HERE / f"{name}.py" for name in ("lanes", "kernels", "counting", "timelines", "lasting", "cache", "../arith", "../bits"))
+_COMPILED = ("kernels", "counting", "timelines", "lasting", "vocabulary")
+_MODULES = tuple(f"tritspike.runtime.simulator.{name}" for name in _COMPILED)
+_SOURCES = tuple(_HERE / f"{name}.py" for name in ("lanes", *_COMPILED, "cache", "../arith", "../bits"))
 _KERNELS: list[Kernel] = []
 _LOCK = threading.Lock()
 

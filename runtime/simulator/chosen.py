@@ -53,3 +53,12 @@ def bound(kernel: Callable[..., None], *arguments: Any) -> Callable[[], None]:
     """A call with arrays that stay, of a kernel or its twin: what it may be called with is asked once."""
     made: Callable[[], None] = kernel.bound(*arguments) if hasattr(kernel, "bound") else partial(kernel, *arguments)
     return made
+
+
+def vocabulary(products: int, plainly: bool | None = None) -> ModuleType:
+    """What works on a language model's vocabulary, chosen as `module` chooses."""
+    if module(products, plainly) is plain:
+        return plain
+    from tritspike.runtime.simulator import vocabulary as compiled
+
+    return compiled

@@ -156,3 +156,17 @@ def last(
     yield all(len(register) == width for register in (weight, active, keep_u, keep, bias, vth)), "registers"
     yield u.shape == v.shape == (len(starts) - 1, width), "state"
     yield _runs(starts, len(out)), "sequences"
+
+
+def multiply(counts: Any, table: Any, bias: Any, out: Any) -> Iterator[tuple[bool, str]]:
+    """Of `vocabulary.multiply`."""
+    (rows, tokens), (blocks, quads, width) = out.shape, table.shape
+    yield width == 4 * WORD and blocks == words(tokens) == words(len(bias)) and len(bias) == tokens, "tables"
+    yield counts.shape == (rows, quads), "counts"
+
+
+def draw(logits: Any, shares: Any, top_p: Any, uniform: Any, out: Any) -> Iterator[tuple[bool, str]]:
+    """Of `vocabulary.draw`."""
+    yield logits.shape == shares.shape and logits.shape[1] > 0, "shares"
+    yield len(top_p) == len(uniform) == len(out) == len(logits), "rows"
+    yield not len(logits) or int(logits.max()) - int(logits.min()) < 1 << 62, "logits"

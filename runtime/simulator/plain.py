@@ -110,6 +110,14 @@ def encode(rows: NDArray[np.int32], projection: NDArray[np.int16], bias: NDArray
     out[:] = pack(scan(steps, keep, vth))
 
 
+def draw(logits: Ints, shares: NDArray[np.float64], top_p: NDArray[np.float64], uniform: NDArray[np.float64], out: Ints) -> None:
+    """`vocabulary.draw`: all tokens sorted."""
+    for row, order in enumerate(np.argsort(-logits, axis=1, kind="stable")):
+        sums = np.cumsum(shares[row, order])
+        kept = sums[: int(np.searchsorted(sums, top_p[row] * sums[-1])) + 1]
+        out[row] = order[min(int(np.searchsorted(kept, uniform[row] * kept[-1], "right")), len(kept) - 1)]
+
+
 def tally(x: Words, first: int, positions: Ints, channels: Ints, places: Ints) -> None:
     """`counting.tally`."""
     spikes = _bits(x, first, len(channels))

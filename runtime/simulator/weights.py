@@ -34,6 +34,17 @@ def signs(codes: NDArray[np.int8], each: int) -> bits.Words:
     return out
 
 
+def bytes_of(codes: NDArray[np.int8]) -> NDArray[np.int8]:
+    """(outputs, inputs) -> (blocks of 64 outputs, inputs / 4, 64 * 4), as `vocabulary.multiply` reads it; what is filled up weighs nothing."""
+    outputs, inputs = codes.shape
+    padded = np.zeros((bits.words(outputs) * bits.WORD, -(-inputs // 4) * 4), np.int8)
+    padded[:outputs, :inputs] = codes
+    blocks, quads = padded.shape[0] // bits.WORD, padded.shape[1] // 4
+    out = aligned((blocks, quads, bits.WORD // 2)).view(np.int8)
+    out[:] = padded.reshape(blocks, bits.WORD, quads, 4).swapaxes(1, 2).reshape(out.shape)
+    return out
+
+
 def aligned(shape: tuple[int, ...]) -> bits.Words:
     """Zeros that begin at a cache line."""
     raw = np.zeros(int(np.prod(shape)) * 8 + 64, np.uint8)

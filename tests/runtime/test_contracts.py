@@ -15,7 +15,7 @@ from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.executors.fast import run as fast
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network.rows import Rows
-from tritspike.runtime.simulator import cache, contracts, counting, kernels, lasting, timelines
+from tritspike.runtime.simulator import cache, contracts, counting, kernels, lasting, timelines, vocabulary
 
 
 def spikes(rows: int, steps: int, words: int) -> bits.Words:
@@ -48,6 +48,8 @@ MATRIX = (np.zeros((3, 2), np.uint64), np.zeros((4, 1), np.int32), np.zeros((2, 
 IN_TIME = (TOTAL, *[lanes(64)] * 4, True, np.zeros(70, np.bool_), 3, np.zeros((3, 2), np.uint64))
 STATE = np.zeros((2, 64), np.int32)
 LAST = (spikes(2, 3, 1), 0, rows(0, 1, 2), *[lanes(64)] * 6, STATE, STATE, spikes(2, 5, 1))
+MULTIPLY = (np.zeros((2, 3), np.int32), np.zeros((2, 3, 256), np.int8), rows(*range(65)), np.zeros((2, 65), np.int64))
+DRAW = (np.zeros((2, 3), np.int64), np.zeros((2, 3)), np.zeros(2), np.zeros(2), rows(0, 0))
 KERNELS = {
     lasting.last: (
         LAST,
@@ -83,6 +85,8 @@ KERNELS = {
         MATRIX,
         {0: np.zeros((3, 1), np.uint64), 1: MATRIX[1] + np.int32(3), 2: np.zeros((2, 128), np.int32), 3: MATRIX[3] + np.int32(1), 5: TOTAL[:64]},
     ),
+    vocabulary.multiply: (MULTIPLY, {0: MULTIPLY[0][:1], 1: MULTIPLY[1][:1], 2: rows(*range(64)), 3: np.zeros((2, 129), np.int64)}),
+    vocabulary.draw: (DRAW, {0: np.array([[0, 0, 1 << 62]] * 2), 1: np.zeros((2, 4)), 2: np.zeros(1), 3: np.zeros(3), 4: rows(0)}),
     timelines.fire_in_time: (IN_TIME, {0: np.zeros((70, 63), np.int32), 1: lanes(63), 4: lanes(63), 6: np.zeros(69, np.bool_), 7: -1}),
 }
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tritspike.runtime import arith, bits
-from tritspike.runtime.simulator import counting, kernels, plain, weights
+from tritspike.runtime.simulator import counting, kernels, plain, vocabulary, weights
 
 KEEPS = st.sampled_from([1, 15, 16, 3072, 3277, 4095, 4096]) | st.integers(1, 4096)
 WIDTHS = st.sampled_from([1, 63, 64, 65, 128, 511, 512, 513, 600]) | st.integers(1, 700)
@@ -147,3 +147,16 @@ def test_the_oracle_s_scan_is_the_arithmetic_of_the_chip():
         expected = arith.lif_scan(drive, 0, keep, 1 << 16)
         found = plain.scan((drive.T << arith.INPUT_SHIFT)[..., None], keep, 1 << 22)
         assert (expected == found[..., 0].T).all() and 0.1 < expected.mean() < 0.9
+
+
+@cases
+@given(seeds, st.integers(1, 200), st.integers(1, 70), st.sampled_from([1, 2, 3, 4, 5, 8, 9]))
+def test_a_head_s_product(seed, tokens, neurons, rows):
+    """All bytes, 255 and -128 included, against int64."""
+    rng = np.random.default_rng(seed)
+    codes, counts = rng.choice([-128, 127, *range(-5, 5)], (tokens, neurons)), rng.choice([0, 0, 1, 4, 255], (rows, neurons))
+    bias, table = rng.integers(-(1 << 40), 1 << 40, tokens), weights.bytes_of(codes.astype(np.int8))
+    octets, out = np.zeros((rows, table.shape[1] * 4), np.uint8), np.zeros((rows, tokens), np.int64)
+    octets[:, :neurons] = counts
+    vocabulary.multiply(octets.view(np.int32), table, bias, out)
+    assert (out == 64 * (counts @ codes.T) + bias).all()
