@@ -147,7 +147,7 @@ class _Maker:
     def fires(self, name: str, heard, vth: int):
         """Neurons that are reset with each token, and silent where the mask spikes."""
         bias = self.rng.integers(-600, 600 if self.of.biases == "both" else 1, grids.shape(heard[0].grid)) * 8
-        total = sum(heard[1:], heard[0] + onto(self.idle, heard[0].grid, -127).scaled(self.of.mask))
+        total = sum(heard[1:], heard[0] + onto(self.idle, heard[0].grid, -(127 >> max(-self.of.mask, 0))).scaled(max(self.of.mask, 0)))
         return self.net.lif(name, total, keep=3072, vth=int(self.rng.integers(vth // 2, vth * 2)), bias=bias)
 
     def trace(self, name: str, event):
