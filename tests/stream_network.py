@@ -28,7 +28,7 @@ class Kind:
     """What is drawn. idle: steps a token beyond those with input, at least as many as the network is deep; 0: T' = T.
 
     window: how many earlier tokens are heard; gate: whether through a gate. biases: of either sign, or none that fires by itself.
-    answer: what is read: counts, a readout of sequences ("sum") or of tokens ("each").
+    answer: what is read: counts, a readout of sequences ("sum") or of tokens ("each"). mask: its weight is 127 << mask; 5 outweighs all there is.
     """
 
     seed: int
@@ -40,6 +40,7 @@ class Kind:
     gate: bool
     biases: str
     answer: str
+    mask: int = 5
 
 
 def kind(seed: int, **fixed) -> Kind:
@@ -146,12 +147,8 @@ class _Maker:
     def fires(self, name: str, heard, vth: int):
         """Neurons that are reset with each token, and silent where the mask spikes."""
         bias = self.rng.integers(-600, 600 if self.of.biases == "both" else 1, grids.shape(heard[0].grid)) * 8
-        total = sum(heard[1:], heard[0] + onto(self.idle, heard[0].grid, -127).scaled(self.mask()))
+        total = sum(heard[1:], heard[0] + onto(self.idle, heard[0].grid, -(127 >> max(-self.of.mask, 0))).scaled(max(self.of.mask, 0)))
         return self.net.lif(name, total, keep=3072, vth=int(self.rng.integers(vth // 2, vth * 2)), bias=bias)
-
-    def mask(self) -> int:
-        """127 << 5 outweighs every bias and every weight that is drawn."""
-        return 5
 
     def trace(self, name: str, event):
         rng, size = self.rng, grids.size(event.grid)

@@ -6,11 +6,12 @@ import math
 
 from tritspike.runtime import bits
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.executors.fast.flow import Flow, flow
 from tritspike.runtime.executors.fast.plan import Plan, plan
 from tritspike.runtime.executors.fast.rows import longest
 from tritspike.runtime.limits import MOST_THREADS, cores
 from tritspike.runtime.network.memory import at_once
-from tritspike.runtime.network.network import Scheduled
+from tritspike.runtime.network.network import Scheduled, Stream
 
 _ROWS = 1024  # of a batch: enough to amortise Python, few enough to stay in a core's cache and to share out evenly
 
@@ -21,9 +22,17 @@ def bytes_per_row(program: Scheduled, rows: int) -> int:
     But for what is played: its spikes are the caller's, who has them until the end. Without a plan, a row's share of what the generic engine holds.
     """
     found, _ = plan(program)
+    if found is None and (of := _flow(program)) is not None:
+        ports = {port.population: (bits.words(of.places[port.population].width),) for port in program.network.ports if port.population in of.places}
+        each = ports | {name: words for stage in of.stages for name, words in stage.writes(rows).items()}
+        return sum(of.steps(name) * math.prod(words) for name, words in each.items()) * bits.WORD // 8
     if found is None:
         return -(-at_once(program, program.timing.period) // longest(program.network))
     return _words_per_row(program, found, rows) * program.timing.steps * bits.WORD // 8
+
+
+def _flow(program: Scheduled) -> Flow | None:
+    return flow(program)[0] if isinstance(program.timing, Stream) else None
 
 
 def _words_per_row(program: Scheduled, found: Plan, rows: int) -> int:

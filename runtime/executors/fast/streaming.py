@@ -18,6 +18,7 @@ from tritspike.runtime.errors import InputError
 from tritspike.runtime.executors.fast.flow import Flow, flow
 from tritspike.runtime.executors.fast.rows import Buffers, Ints, Place
 from tritspike.runtime.executors.fast.stages import Counts, Linear
+from tritspike.runtime.executors.fast.taken import GENERIC
 from tritspike.runtime.executors.fast.traces import Beside, Running, Tap, Traces, running
 from tritspike.runtime.limits import MOST_STREAMS
 from tritspike.runtime.network.network import Scheduled
@@ -189,7 +190,8 @@ class _Part:
         """Membranes after each token, on from what they were."""
         kept = self.session.kept[f"{name}.sum"]
         found = running(self._counted(counts), self.starts) + np.repeat(kept, self.count, 0)
-        kept[:] = found[self.starts[1:] - 1]
+        if self.count:
+            kept[:] = found[self.starts[1:] - 1]
         return found
 
     @property
@@ -252,6 +254,6 @@ def _require_alike(name: str, found: NDArray, own: NDArray, width: int | None) -
 def _flow(program: Scheduled) -> Flow:
     found, taken = flow(program)
     if found is None:
-        said = next((f"{t.population}: {t.declined[-1][1]}" for t in taken if t.declined), "it is no stream")
+        said = next(f"{t.population}: {t.declined[-1][1]}" for t in taken if t.rule == GENERIC)
         raise InputError(f"no session token by token: {said}", "a stream that fast takes by its rules; inspect --plan shows them")
     return found
