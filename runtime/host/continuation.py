@@ -11,8 +11,7 @@ from tritspike.runtime.executors.table import DEFAULT
 from tritspike.runtime.host import language
 from tritspike.runtime.host.language import Sampler, Sampling
 from tritspike.runtime.host.text import Encoder
-
-_BROKEN = "\ufffd"  # what a decoder shows for half a character
+from tritspike.runtime.host.writing import Writer
 
 
 def pieces(encoder: Encoder, prompt: str, tokens: int, sampling: Sampling, executor: str = DEFAULT, how: How | None = None) -> Iterator[str]:
@@ -23,14 +22,11 @@ def pieces(encoder: Encoder, prompt: str, tokens: int, sampling: Sampling, execu
     how = how or How()
     ids = prompt_tokens(encoder, prompt, how.strict)
     predict = language.predictor(encoder, executor, how)
-    printed, said = _decoded(encoder, ids), list(ids)
+    writer = Writer(encoder.tokenizer, ids)
     for token in language.generate(predict, ids, tokens, Sampler(encoder.program, sampling)):
-        said.append(token)
-        text = _decoded(encoder, said)
-        if not text.endswith(_BROKEN):
-            yield text[len(printed) :]
-            printed = text
-    if rest := _decoded(encoder, said)[len(printed) :]:
+        if (piece := writer.add(token)) is not None:
+            yield piece
+    if rest := writer.rest():
         yield rest
 
 
@@ -46,7 +42,3 @@ def prompt_tokens(encoder: Encoder, text: str, strict: bool) -> list[int]:
             raise InputError(message, "lower the checkpoint with a larger --length")
         warnings.warn(f"{message}: the first {language.held_from(len(ids), window)} are forgotten", stacklevel=2)
     return ids
-
-
-def _decoded(encoder: Encoder, ids: list[int]) -> str:
-    return encoder.tokenizer.decode(ids, skip_special_tokens=True)

@@ -21,6 +21,7 @@ from tritspike.runtime.host.tokenizer_facts import facts
 from tritspike.runtime.panics import answering
 
 Text = str | tuple[str, str]
+_WORD_BY_WORD = ((), ("WordPiece",), ("Metaspace",))  # decoders
 _PROBE = "a B 1 ! é ß \u0301 漢字 \U0001f600 \u200b"  # of many scripts, so that what a file lacks shows when it is lowered
 
 
@@ -47,6 +48,25 @@ class TextTokenizer:
         """Tokens as text. Raises `InputError`."""
         with answering(f"{self.where}: the tokenizer cannot write tokens as text", InputError, self._facts.may_panic):
             return str(self.library.decode(list(ids), skip_special_tokens=skip_special_tokens))
+
+    @property
+    def decodes_bytes(self) -> bool:
+        """Whether its tokens' text is their bytes, end to end."""
+        return self._facts.decoders == ("ByteLevel",)
+
+    @property
+    def decodes_words(self) -> bool:
+        """Whether a token's text hangs on nothing but itself, and on whether it is the first."""
+        return self._facts.decoders in _WORD_BY_WORD
+
+    def last_shown(self, ids: Sequence[int]) -> int | None:
+        """The last of some tokens that `decode` does not leave out."""
+        return next((n for n in reversed(ids) if self.library.id_to_token(n) not in self._left_out), None)
+
+    @cached_property
+    def _left_out(self) -> set[str | None]:
+        """Special tokens, and what is no token."""
+        return {None, *(token.content for token in self.library.get_added_tokens_decoder().values() if token.special)}
 
     def no_padding(self) -> None:
         """Texts keep their own lengths, as they do anyhow."""

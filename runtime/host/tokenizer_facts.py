@@ -19,12 +19,15 @@ _MAY_PANIC = ("Precompiled", "Replace", "Split", "FixedLength")  # what looks in
 
 @dataclass(frozen=True)
 class Facts:
-    """ids: with names, of what is added to texts. types: with places, of tokens and texts. lacks: what stops it on some texts."""
+    """ids: with names, of what is added to texts. types: with places, of tokens and texts. lacks: what stops it on some texts.
+
+    decoders: what its tokens go through to be text again."""
 
     ids: tuple[tuple[str, int], ...]
     types: tuple[tuple[str, int], ...]
     lacks: Finding | None
     may_panic: bool  # on some texts
+    decoders: tuple[str, ...]
 
     def findings(self, rows: int) -> Iterator[Finding]:
         """What a program with `rows` rows of embedding has no place for."""
@@ -44,7 +47,8 @@ def facts(raw: dict[str, Any]) -> Facts:
     others = [p for chain in ("normalizer", "pre_tokenizer", "decoder") for p in parts(raw, chain)]
     ids, types = (tuple(found for p in frames for found in of(p)) for of in (_ids, _types))
     normalized = any(token.get("normalized") for token in raw.get("added_tokens") or ())  # one of which nothing is left is a panic
-    return Facts(ids, types, _lacks(raw), normalized or any(p.type in _MAY_PANIC for p in others))
+    decoders = tuple(p.type for p in parts(raw, "decoder"))
+    return Facts(ids, types, _lacks(raw), normalized or any(p.type in _MAY_PANIC for p in others), decoders)
 
 
 def _ids(part: Part) -> Iterator[tuple[str, int]]:
