@@ -13,11 +13,12 @@ from tritspike.runtime import mapping
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import require_folder, require_writable
 from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host import reading
 from tritspike.runtime.tasks.versus import side
 
 PROGRAM, MAPPING, PICTURE, ANSWERS = "a program", "a mapping", "a picture of ours", "answers of models.predict"
 REPORT, BUNDLE, GRAPH, HISTORY = "JSON", "a bundle", "a printed graph", "a database"
-LABELLED = "labelled texts"
+LABELLED, STATE = "labelled texts", "a state"
 _MOST = 1 << 26  # bytes that are looked at
 
 
@@ -117,6 +118,7 @@ _KINDS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     (PROGRAM, lambda c: program_file.FORMAT.encode() in _header(c)),
     (MAPPING, lambda c: mapping.FORMAT.encode() in _header(c)),
     (ANSWERS, lambda c: side.FORMAT.encode() in _header(c)),
+    (STATE, lambda c: reading.FORMAT.encode() in _header(c)),
     ("tensors", lambda c: bool(_header(c))),
     (PICTURE, lambda c: b"<svg" in c[:1000] and b'<g id="cores">' in c),  # the group that `compiler/mapping/picture.py` names
     ("a picture", lambda c: b"<svg" in c[:1000]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tritspike.models.flow import Flow, FlowConfig
 from tritspike.models.fold import recalibrated
@@ -22,3 +23,10 @@ def folded(scale=90, **changes) -> Flow:
             parameter.data.uniform_(-0.6, 0.6)
     model.fold(scale)
     return model.eval()
+
+
+def tokenizer() -> Tokenizer:
+    """Words w0, w1 ... for them."""
+    found = Tokenizer(models.WordLevel({f"w{n}": n for n in range(SMALL["vocabulary"])}, unk_token="w0"))
+    found.pre_tokenizer = pre_tokenizers.Whitespace()
+    return found

@@ -119,13 +119,18 @@ def stream(source: Source, prompt: str, *, tokens: int = 64, temperature: float 
 def perplexity(source: Source, text: str | Path, *, stride: int | None = None) -> Score:
     """How well a language model predicts a text, or with a `Path` a UTF-8 file. stride: tokens between windows (default: half a window)."""
     from tritspike.runtime.host import language
+    from tritspike.runtime.host.reading import Reading
     from tritspike.runtime.tasks import sampling
 
     model = _language_model(source)
+    read = sampling.read_text(text) if isinstance(text, Path) else text
+    if model.program.flows:
+        if stride is not None:
+            raise InputError(f"stride={stride!r} of a program through which tokens flow", "no stride: each is read once")
+        return language.flowed(model.encoder, read, Reading(model.encoder, model.executor, model.how))
     window = model.program.positions
     between = stride or max(1, window // 2)
     language.require_stride(between, window)
-    read = sampling.read_text(text) if isinstance(text, Path) else text
     return language.score(model.encoder, read, between, model.executor, model.how)
 
 

@@ -66,11 +66,15 @@ def _require_room(program: Program, profile: HardwareProfile) -> None:
         raise InputError(needed, "deploy to a larger profile, or lower the checkpoint with a smaller --length")
 
 
-def _samples(o: argparse.Namespace, encoder: Encoder) -> tuple[Program, Rows | Sequences]:
+def _samples(o: argparse.Namespace, encoder: Encoder) -> tuple[Program, Rows]:
     """The chosen texts, on the program cut to the longest of them."""
+    if encoder.program.flows:
+        raise InputError(f"a bundle of {encoder.program!r}", "a program that reads texts at once; streams run by --executor lava")
     tokens = chosen_tokens(encoder, o)
     length = max(len(ids) for ids, _ in tokens)
-    return at_length(encoder.program, length), encoder.rows(tokens, length)
+    rows = encoder.rows(tokens, length)
+    assert isinstance(rows, Rows)
+    return at_length(encoder.program, length), rows
 
 
 def _pack(o: argparse.Namespace, chosen: tuple[Program, Rows], profile: HardwareProfile, out: Console) -> None:

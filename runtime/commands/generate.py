@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from rich.console import Console
 
+from tritspike.runtime import outputs
 from tritspike.runtime.commands.arguments import MOST, SEED, executor_argument, how, language_encoder, program_argument, time_limit, unicode_text
-from tritspike.runtime.host.continuation import pieces
+from tritspike.runtime.commands.state import kept, require_state, state_argument
+from tritspike.runtime.host.continuation import flowing, pieces
 from tritspike.runtime.host.language import Sampling
+from tritspike.runtime.host.reading import Reading, save
 from tritspike.runtime.option_values import real, whole
+from tritspike.runtime.outputs import STATE, Output
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -21,20 +26,30 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--top-p", type=real(0, 1), default=1.0, help="sample among the likeliest tokens that share this much (default: 1)")
     command.add_argument("--seed", type=SEED, default=0, help="of the sampling (default: 0)")
     command.add_argument("--strict", action="store_true", help="refuse a prompt longer than the window instead of forgetting its beginning")
+    state_argument(command)
     executor_argument(command)
     time_limit(command)
 
 
 def run(o: argparse.Namespace, out: Console) -> None:
     """The command."""
-    encoder = language_encoder(o)
-    found = pieces(encoder, o.prompt, o.tokens, Sampling(o.temperature, o.top_p, o.seed), o.executor, how(o, encoder.program))
+    outputs.require([Output(o.state, STATE)], [Path(o.program)])
+    encoder, sampling = language_encoder(o), Sampling(o.temperature, o.top_p, o.seed)
+    options = how(o, encoder.program)
+    require_state(o, encoder.program)
+    if encoder.program.flows:
+        reading = Reading(encoder, o.executor, options, kept(o, encoder.program))
+        found = flowing(encoder, o.prompt, o.tokens, sampling, reading)
+    else:
+        found = pieces(encoder, o.prompt, o.tokens, sampling, o.executor, options)
     first = next(found, "")  # before anything is printed: a prompt may be refused
     _put(out, o.prompt)
     _put(out, first)
     for piece in found:
         _put(out, piece)
     _put(out, "\n")
+    if o.state:
+        save(encoder.program, reading.kept(), o.state)
 
 
 def _put(out: Console, text: str) -> None:

@@ -16,6 +16,7 @@ from tritspike.runtime.executors.base import Engine, How
 from tritspike.runtime.executors.table import executor
 from tritspike.runtime.host import batches
 from tritspike.runtime.host.program import TOKENS, Program
+from tritspike.runtime.host.reading import Reading
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network.outcome import Ints
 from tritspike.runtime.parallel import ordered_map
@@ -100,6 +101,21 @@ def _perplexity(nats: float, parts: int) -> float:
     return math.exp(nats / parts) if nats < parts * _LARGEST else math.inf
 
 
+def flowed(encoder: Encoder, text: str, reading: Reading, step: Callable[[int], None] = lambda n: None) -> Score:
+    """How well `text` is predicted in one pass, each token by all that came before it; behind what `reading` has read, all of it is."""
+    read = whole(encoder, text)
+    first = read.own if reading.coming else max(read.own, 1)  # of a text that goes on the tokenizer's own beginning is none
+    ids = read.ids[read.own :] if reading.coming else read.ids
+    if len(ids) + len(reading.coming) < 2:
+        raise InputError(f"a text of {len(ids)} tokens: there is none to predict")
+    nats: list[float] = []
+    for found, targets in reading.parts(ids):
+        nats += _surprised(encoder.program, found, targets)
+        step(len(targets))
+    scored = text if read.own or first == 0 else text[read.starts[first] :]
+    return Score(math.fsum(nats), len(nats), len(scored.split()), len(scored.encode()))
+
+
 def score(encoder: Encoder, text: str, stride: int, name: str, how: How, step: Callable[[int], None] = lambda n: None) -> Score:
     """How well `text` is predicted. Where the tokenizer begins a text with a token of its own every token counts, else all but the first."""
     read = whole(encoder, text)
@@ -151,11 +167,15 @@ def _nats(encoder: Encoder, engine: Engine, batch: list[Window]) -> list[float]:
     rows = encoder.rows([(list(w.ids), [0] * len(w.ids)) for w in batch])
     read = batches.on(encoder.program, engine, rows).read
     at = np.concatenate([np.arange(end - len(w.targets), end) for w, end in zip(batch, rows.starts[1:])])
-    targets = np.concatenate([w.targets for w in batch])
+    return _surprised(encoder.program, read[at], np.concatenate([w.targets for w in batch]))
+
+
+def _surprised(program: Program, read: Ints, targets: Ints) -> list[float]:
     nats: list[float] = []
-    for begin in range(0, len(at), _BLOCK):
+    for begin in range(0, len(targets), _BLOCK):
         some = slice(begin, begin + _BLOCK)
-        nats += surprises(encoder.program, encoder.program.logits(read[at[some]], rows.lengths), targets[some]).tolist()
+        logits = program.logits(read[some], np.ones(len(targets[some]), np.int64))
+        nats += surprises(program, logits, targets[some]).tolist()
     return nats
 
 
@@ -241,8 +261,26 @@ class GrowingPredictor(Predictor):
         return program.logits(read[-1:], np.ones(1, np.int64))[0]
 
 
+class StreamPredictor(Predictor):
+    """The same of a program through which tokens flow: each is read once. `ids` must begin with those of the call before.
+
+    ids begin with `reading.coming`, where there is some.
+    """
+
+    def __init__(self, encoder: Encoder, reading: Reading) -> None:
+        self.encoder, self.reading, self.read = encoder, reading, 0
+
+    def next(self, ids: Sequence[int]) -> NDArray[np.int64]:
+        """(vocabulary,) integer logits of what follows `ids`."""
+        found, self.read = self.reading.read(ids[self.read :]), len(ids)
+        self.reading.coming = ()
+        return self.encoder.program.logits(found[-1:], np.ones(1, np.int64))[0]
+
+
 def predictor(encoder: Encoder, name: str, how: How) -> Predictor:
     """The predictor of an executor."""
+    if encoder.program.flows:
+        return StreamPredictor(encoder, Reading(encoder, name, how))
     return (GrowingPredictor if executor(name).can.grows else Predictor)(encoder, name, how)
 
 

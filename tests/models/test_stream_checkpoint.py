@@ -6,8 +6,7 @@ import json
 
 import pytest
 import torch
-from flow_modules import SMALL, folded
-from tokenizers import Tokenizer, models, pre_tokenizers
+from flow_modules import SMALL, folded, tokenizer
 
 from tritspike.compiler.lower import lower
 from tritspike.models.export_stream import export, load_flow
@@ -18,12 +17,6 @@ from tritspike.runtime.host.batches import run
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.host.trained import load
 from tritspike.runtime.network.writing import Writer
-
-
-def tokenizer() -> Tokenizer:
-    found = Tokenizer(models.WordLevel({f"w{n}": n for n in range(SMALL["vocabulary"])}, unk_token="w0"))
-    found.pre_tokenizer = pre_tokenizers.Whitespace()
-    return found
 
 
 @pytest.fixture(scope="module", params=["traces", "both"])
