@@ -7,6 +7,7 @@ Ctrl-C, and also where this process is killed: it outlives it.
 from __future__ import annotations
 
 import json
+import os
 import select
 import shutil
 import subprocess
@@ -37,13 +38,27 @@ class Kept:
 
         What is running still is killed at the end of the block. Raises what `keep` was told to where `command` cannot be started.
         """
+        self.start(command)
+        return self.ended(limit)
+
+    def start(self, command: list[str]) -> None:
+        """Without waiting for its end; nothing else can be run before."""
         assert self.keeper.stdin
         try:
             print(json.dumps(command), file=self.keeper.stdin, flush=True)
         except BrokenPipeError:
             raise _lost(self.keeper, self.error) from None
+
+    def ended(self, limit: float | None = None) -> int | None:
+        """As `run`, of a command that was started."""
         answer = _answer(self.keeper, self.error, limit)
         return None if answer is None else answer["code"]
+
+    def told(self, pipe: int, limit: float) -> bool | None:
+        """Wait for a byte in `pipe`: True, False where the command ended before, None where it took over `limit` seconds."""
+        assert self.keeper.stdout
+        found = select.select([pipe, self.keeper.stdout], [], [], min(limit, threading.TIMEOUT_MAX))[0]
+        return pipe in found and bool(os.read(pipe, 1)) if found else None
 
     def last_line(self) -> str | None:
         """The last line, not empty, that the command wrote on stdout or stderr."""

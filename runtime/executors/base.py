@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 class Capabilities:
     """counts: spikes and synaptic events. mixed_lengths: windows of any lengths in one run, packed without padding. threads: several runs at once.
 
-    grows: a session that keeps what it was told of a text. cut: programs of any length, where others run one as it was compiled.
+    grows: a session that keeps what it was told of a text; flows: one of a stream; hands_over: whose state another session can go on from.
+    cut: programs of any length, where others run one as it was compiled.
     """
 
     counts: bool = False
     mixed_lengths: bool = False
     threads: bool = False
     grows: bool = False
+    flows: bool = False
+    hands_over: bool = False
     cut: bool = True
 
 
@@ -69,7 +72,7 @@ class Engine(Protocol):
         """Rows of a batch, so that `how.threads` batches stay within `how.memory`. Raises `InputError` where one text may not fit."""
 
     def open(self, streams: int = 1) -> Session:
-        """Where the executor `grows`. streams: that go on at once, of a program that is one."""
+        """Where the executor `grows` or, of a program that is a stream, `flows`. streams: that go on at once."""
 
 
 class Executor(Protocol):

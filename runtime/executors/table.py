@@ -28,7 +28,7 @@ class _Engine:
 
     def open(self, streams: int = 1) -> Session:
         """Not here."""
-        raise InputError("this executor keeps nothing of a text that grows", f"one of {', '.join(e.name for e in EXECUTORS.values() if e.can.grows)}")
+        raise InputError("this executor keeps nothing of a text that grows", f"one of {able('flows' if _flows(self.program) else 'grows')}")
 
 
 class _Fast(_Engine):
@@ -46,7 +46,7 @@ class _Fast(_Engine):
         from tritspike.runtime.executors.fast.growing import Growing
         from tritspike.runtime.executors.fast.streaming import Streaming
 
-        if isinstance(self.program.timing, Stream):
+        if _flows(self.program):
             return Streaming(self.program, streams)
         if streams != 1:
             raise InputError(f"{streams} texts that grow at once", "one: this program is no stream")
@@ -66,6 +66,15 @@ class _Lava(_Engine):
 
         return _chosen(ask, _apart(lambda some: executor.run(self.program, some, bool(ask.record), self.how.limit), inputs))
 
+    def open(self, streams: int = 1) -> Session:
+        from tritspike.runtime.executors.lava.feeding import Feeding
+
+        if not _flows(self.program):
+            return super().open(streams)
+        if streams != 1:
+            raise InputError(f"{streams} streams on Lava at once", "one")
+        return Feeding(self.program, self.how.limit)
+
 
 class _Partitioned(_Engine):
     def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
@@ -74,6 +83,10 @@ class _Partitioned(_Engine):
         mapping = self.how.mapping
         assert mapping is not None
         return _chosen(ask, _apart(lambda some: board.run(mapping, some, bool(ask.record)), inputs))
+
+
+def _flows(program: Scheduled) -> bool:
+    return isinstance(program.timing, Stream)
 
 
 def _apart(run: Callable[[Inputs], Outcome], inputs: Inputs) -> Outcome:
@@ -137,9 +150,9 @@ class _OnCores(_Entry):
 
 
 _ENTRIES: tuple[Executor, ...] = (
-    _Entry("fast", Capabilities(counts=True, mixed_lengths=True, threads=True, grows=True), _Fast),
+    _Entry("fast", Capabilities(counts=True, mixed_lengths=True, threads=True, grows=True, flows=True, hands_over=True), _Fast),
     _Entry("reference", Capabilities(), _Reference, proves=False),
-    _OnLava("lava", Capabilities(), _Lava),
+    _OnLava("lava", Capabilities(flows=True), _Lava),
     _OnCores("partitioned", Capabilities(cut=False), _Partitioned, proves=False),
 )
 EXECUTORS: dict[str, Executor] = {entry.name: entry for entry in _ENTRIES}

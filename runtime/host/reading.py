@@ -46,7 +46,7 @@ class Reading:
             raise InputError(f"a program that reads {encoder.program.positions} tokens at once", "one through which tokens flow")
         self.encoder, found = encoder, executor(name)
         self.engine = found.prepare(encoder.program.scheduled, how)
-        self.session: Session | None = self.engine.open() if found.can.grows else None
+        self.session: Session | None = self.engine.open() if found.can.flows else None
         self.before: list[int] = []
         self.coming = kept.coming if kept else ()
         if kept is not None:
@@ -76,8 +76,8 @@ class Reading:
 
 
 def _flowing(session: Session | None, what: str) -> Any:
-    if session is None:
-        raise InputError(f"{what} needs an executor with a session", f"--executor {able('grows')}")
+    if not hasattr(session, "state"):
+        raise InputError(f"{what} needs an executor whose sessions have a state", f"--executor {able('hands_over')}")
     return session
 
 

@@ -44,26 +44,43 @@ def _die_with_parent() -> None:
 
 def run(folder: Path) -> None:
     """Play every window through the network; write the membranes of what is read. Recorders write their own files."""
-    wanted, plan = job.read(folder)
-    files = {n: job.spikes(folder, n) for n in wanted.recorded}
-    network = Whole(plan, tuple(wanted.read), files, wanted.steps)
-    players = {n: Player(str(job.spikes(folder, n)), port.shape[0], wanted.windows * wanted.period) for n, port in network.heard.items()}
-    for n, player in players.items():
-        player.s_out.connect(network.heard[n])
+    wanted, network, players = built(folder)
     job.answer(folder, *_stream(network, wanted))
     network.stop()
+    del players
+
+
+def built(folder: Path, again: bool = False) -> tuple[Job, Whole, list[Player]]:
+    """The job's network between its players and recorders. again: they go through their files over and over."""
+    wanted, plan = job.read(folder)
+    files = {n: job.spikes(folder, n) for n in wanted.recorded}
+    network = Whole(plan, tuple(wanted.read), files, wanted.steps, again=again)
+    players = [Player(str(job.spikes(folder, n)), port.shape[0], wanted.windows * wanted.period, again) for n, port in network.heard.items()]
+    for player, port in zip(players, network.heard.values()):
+        player.s_out.connect(port)
+    return wanted, network, players
+
+
+def go(network: Whole, steps: int) -> None:
+    """On by so many steps."""
+    config = Loihi2SimCfg(select_tag="fixed_pt", select_sub_proc_model=True)
+    network.run(condition=RunSteps(steps), run_cfg=config, compile_config={"pypy_channel_size": CHANNEL_SLOTS})
+
+
+def membranes(network: Whole, group: int) -> NDArray[np.int64]:
+    """(neurons,)."""
+    return np.array(network.read[group].get(), np.int64)
 
 
 def _stream(network: Whole, wanted: Job) -> tuple[dict[int, NDArray[np.int64]], list[float]]:
     """Pause wherever there is something to read, then go on to the end; what was read, and the second at which each pause was over."""
     found: dict[int, list[NDArray[np.int64]]] = {group: [] for group in wanted.read}
-    config, done = Loihi2SimCfg(select_tag="fixed_pt", select_sub_proc_model=True), 0
-    readings, clock = wanted.readings(), list[float]()
+    readings, clock, done = wanted.readings(), list[float](), 0
     for step in sorted({*readings, wanted.steps}):
-        network.run(condition=RunSteps(step - done), run_cfg=config, compile_config={"pypy_channel_size": CHANNEL_SLOTS})
+        go(network, step - done)
         done = step
         for group in readings.get(step, ()):
-            found[group].append(np.array(network.read[group].get(), np.int64))
+            found[group].append(membranes(network, group))
         clock += [time.perf_counter()] * (step in readings)
     return {group: np.stack(some) for group, some in found.items()}, clock
 

@@ -45,7 +45,7 @@ def clocked(program: Scheduled, inputs: Inputs, record: bool = False, limit: flo
         raise InputError("no windows to play")
     planned = plan(program)
     wanted = _job(program, planned, len(inputs), record)
-    _require_room(program, planned, wanted)
+    require_room(program, planned, wanted)
     require_ranges(program)
     with keep("tritspike-lava-", environment(), ExecutorError) as kept:
         job.write(wanted, planned, kept.folder)
@@ -61,12 +61,22 @@ def clocked(program: Scheduled, inputs: Inputs, record: bool = False, limit: flo
 
 def run_child(kept: Kept, limit: float, module: str) -> None:
     """`python -m module JOB`, killed after `limit` seconds. Raises `ExecutorError` with its last words."""
-    code = kept.run([sys.executable, "-m", module, str(kept.folder)], limit)
+    code = kept.run(command(kept, module), limit)
+    if code != 0:
+        raise failed(kept, code, limit)
+
+
+def command(kept: Kept, module: str) -> list[str]:
+    """That a child is started by."""
+    return [sys.executable, "-m", module, str(kept.folder)]
+
+
+def failed(kept: Kept, code: int | None, limit: float) -> ExecutorError:
+    """With a child's last words. code: None where it took over `limit` seconds."""
     words = kept.last_line() or "none"
     if code is None:
-        raise ExecutorError(f"Lava did not finish within {limit:g} s and was killed; its last words: {words}", "raise --time-limit")
-    if code:
-        raise ExecutorError(f"Lava died with exit code {code}: {words}")
+        return ExecutorError(f"Lava did not finish within {limit:g} s and was killed; its last words: {words}", "raise --time-limit")
+    return ExecutorError(f"Lava died with exit code {code}: {words}")
 
 
 def environment() -> dict[str, str]:
@@ -87,7 +97,7 @@ def _job(program: Scheduled, planned: Plan, windows: int, record: bool) -> Job:
     return Job(windows, program.timing.period, program.depth, recorded, read)
 
 
-def _require_room(program: Scheduled, planned: Plan, wanted: Job) -> None:
+def require_room(program: Scheduled, planned: Plan, wanted: Job) -> None:
     """Raises `ExecutorError` with everything that Lava or this machine has no room for; raises the soft file limit where that is allowed."""
     processes, memory = planned.processes(wanted.recorded), planned.shared_memory(wanted.recorded)
     found = (*findings(program), *room.findings(processes, memory))

@@ -24,18 +24,18 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 
 class Player(AbstractProcess):
-    """Plays row t - 1 of a bit-packed file at step t, silence after the last row."""
+    """Plays row t - 1 of a bit-packed file at step t, silence after the last row. again: the rows in turn, which somebody writes meanwhile."""
 
-    def __init__(self, path: str, size: int, steps: int) -> None:
-        super().__init__(path=path, size=size, steps=steps)
+    def __init__(self, path: str, size: int, steps: int, again: bool = False) -> None:
+        super().__init__(path=path, size=size, steps=steps, again=again)
         self.s_out = OutPort(shape=(size,))
 
 
 class Recorder(AbstractProcess):
-    """Writes step t's spikes, bit-packed, to row t - 1 of a file."""
+    """Writes step t's spikes, bit-packed, to row t - 1 of a file, none after the last row. again: over the rows before, in turn."""
 
-    def __init__(self, path: str, size: int, steps: int) -> None:
-        super().__init__(path=path, size=size, steps=steps)
+    def __init__(self, path: str, size: int, steps: int, again: bool = False) -> None:
+        super().__init__(path=path, size=size, steps=steps, again=again)
         self.a_in = InPort(shape=(size,))
 
 
@@ -51,8 +51,13 @@ class _Filed(PyLoihiProcessModel):
 
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
-        self.size, self.steps = proc_params["size"], proc_params["steps"]
+        self.size, self.steps, self.again = (proc_params[name] for name in ("size", "steps", "again"))
         self.rows = rows(proc_params["path"], self.size, self.steps, self.mode)
+
+    def row(self) -> int | None:
+        """This step's; None after the last."""
+        row = self.time_step - 1
+        return row % self.steps if self.again else row if row < self.steps else None
 
 
 @implements(proc=Player, protocol=LoihiProtocol)
@@ -65,8 +70,8 @@ class PlayerModel(_Filed):
 
     def run_spk(self) -> None:
         """Send one step."""
-        live = self.time_step <= self.steps
-        bits = np.unpackbits(self.rows[self.time_step - 1], count=self.size) if live else np.zeros(self.size, np.uint8)
+        row = self.row()
+        bits = np.zeros(self.size, np.uint8) if row is None else np.unpackbits(self.rows[row], count=self.size)
         self.s_out.send(bits.astype(np.int32))
 
 
@@ -82,5 +87,5 @@ class RecorderModel(_Filed):
     def run_spk(self) -> None:
         """Keep one step."""
         spikes = self.a_in.recv()
-        if self.time_step <= self.steps:
-            self.rows[self.time_step - 1] = np.packbits(spikes != 0)
+        if (row := self.row()) is not None:
+            self.rows[row] = np.packbits(spikes != 0)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tritspike.runtime.executors.lava.plan import Group, Link, Plan, Registers
 from tritspike.runtime.files import Arrays, read_json, read_tensors, write_atomic, write_tensors
 
+GO, DONE = "go", "done"  # pipes of a child that stays: bytes by which it is told to run a period, and says that it did
 _CLOCK = "clock"
 _LINK = ("data", "indices", "indptr")
 
@@ -84,6 +85,18 @@ def spikes(folder: Path, group: int) -> Path:
 def play(folder: Path, group: int, steps: NDArray[np.bool_]) -> None:
     """(steps, neurons) for a group that the host plays."""
     np.packbits(steps, axis=-1).tofile(spikes(folder, group))
+
+
+def overwrite(folder: Path, group: int, steps: NDArray[np.bool_]) -> None:
+    """`play`, while a child has the file open, which must stay that file."""
+    path = spikes(folder, group)
+    with open(path, "r+b" if path.exists() else "wb") as out:
+        out.write(np.packbits(steps, axis=-1).tobytes())
+
+
+def membranes(folder: Path, group: int) -> Path:
+    """The file of what was last read of a group, int64."""
+    return folder / f"group{group}.membranes"
 
 
 def recorded(folder: Path, group: int, job: Job, part: slice) -> NDArray[np.bool_]:

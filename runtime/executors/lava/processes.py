@@ -38,14 +38,21 @@ class Whole(AbstractProcess):
     """All of a plan as one Lava process, so that parts which no synapse joins run together too.
 
     heard: an InPort for each group that the host plays and any synapse hears. read: a Var for each group in `read`, its membranes.
-    recorded: by group, the file that its spikes of every step go to. spoken: an OutPort for each of these groups, its spikes.
+    recorded: by group, the file of `steps` rows that its spikes of every step go to; again: over and over (`Recorder`).
+    spoken: an OutPort for each of these groups, its spikes.
     Run with `Loihi2SimCfg(select_tag="fixed_pt", select_sub_proc_model=True)`.
     """
 
     def __init__(
-        self, plan: Plan, read: tuple[int, ...] = (), recorded: dict[int, Path] | None = None, steps: int = 0, spoken: tuple[int, ...] = ()
+        self,
+        plan: Plan,
+        read: tuple[int, ...] = (),
+        recorded: dict[int, Path] | None = None,
+        steps: int = 0,
+        spoken: tuple[int, ...] = (),
+        again: bool = False,
     ) -> None:
-        super().__init__(plan=plan, recorded=recorded or {}, steps=steps)
+        super().__init__(plan=plan, recorded=recorded or {}, steps=steps, again=again)
         self.heard = {n: InPort(shape=(plan.groups[n].size,)) for n in plan.played}
         self.read = {n: Var(shape=(plan.groups[n].size,), init=0) for n in read}
         self.spoken = {n: OutPort(shape=(plan.groups[n].size,)) for n in spoken}
@@ -60,10 +67,10 @@ class WholeModel(AbstractSubProcessModel):
     """Builds the plan's processes and joins them."""
 
     def __init__(self, proc: Any) -> None:
-        plan, recorded, steps = (proc.proc_params.get(name) for name in ("plan", "recorded", "steps"))
+        plan, recorded, *how = (proc.proc_params.get(name) for name in ("plan", "recorded", "steps", "again"))
         made = {n: neurons(group) for n, group in enumerate(plan.groups) if group.registers is not None}
         kept = [self._synapses(proc, made, link) for link in plan.links]
-        kept += [_recorder(made[n], path, steps) for n, path in recorded.items()]
+        kept += [_recorder(made[n], path, *how) for n, path in recorded.items()]
         for n, process in enumerate((*made.values(), *kept)):
             setattr(self, f"process_{n}", process)  # as above
         for n, var in proc.read.items():
@@ -81,7 +88,7 @@ class WholeModel(AbstractSubProcessModel):
         return process
 
 
-def _recorder(process: Any, path: Path, steps: int) -> Any:
-    recorder = Recorder(path=str(path), size=process.s_out.shape[0], steps=steps)
+def _recorder(process: Any, path: Path, steps: int, again: bool) -> Any:
+    recorder = Recorder(path=str(path), size=process.s_out.shape[0], steps=steps, again=again)
     process.s_out.connect(recorder.a_in)
     return recorder
