@@ -10,8 +10,12 @@ import torch
 
 from tritspike.models.bispikclm import SpikingLM
 from tritspike.models.data import Batch, Corpus, pack
+from tritspike.models.export_stream import load_flow
+from tritspike.models.flow import Flow
 from tritspike.models.load import load_language_model, load_student
+from tritspike.models.nets import outcome
 from tritspike.models.spiking_bert import SpikingBert
+from tritspike.runtime import arith
 from tritspike.runtime.executors.table import DEFAULT
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.batches import at_length, run
@@ -19,18 +23,19 @@ from tritspike.runtime.host.program import Program, Result
 from tritspike.runtime.host.text import Encoder, Tokens
 from tritspike.runtime.network.outcome import Ask
 from tritspike.runtime.tasks import glue
-from tritspike.runtime.tasks.sampling import file_windows
+from tritspike.runtime.tasks.sampling import file_start, file_windows
 
 _BATCH = 16
 
 
 @dataclass(frozen=True)
 class Equality:
-    """How many sentences agree, by `==`, on all of the last layer's spikes and on all logits."""
+    """How many sentences agree, by `==`, on all of the last layer's spikes and on all logits. unit: what is counted, of a stream tokens."""
 
     sentences: int
     spikes_equal: int
     logits_equal: int
+    unit: str = "sentences"
 
     @property
     def all_equal(self) -> bool:
@@ -38,13 +43,18 @@ class Equality:
         return self.sentences == self.spikes_equal == self.logits_equal
 
     def __str__(self) -> str:
-        return f"last-layer spikes equal on {self.spikes_equal} of {self.sentences} sentences, logits on {self.logits_equal} of {self.sentences}"
+        return f"last-layer spikes equal on {self.spikes_equal} of {self.sentences} {self.unit}, logits on {self.logits_equal} of {self.sentences}"
 
 
 @torch.no_grad()
 def compare(checkpoint: Path, program_path: Path, data: str, limit: int | None = None) -> Equality:
-    """Count agreement over the dev set of the program's task; for a language model over whole windows of a text file, 64 where no limit is given."""
+    """Count agreement over the dev set of the program's task; for a language model over whole windows of a text file, 64 where no limit is given.
+
+    Of a program through which tokens flow over the first `limit` tokens of a text file, as one text.
+    """
     program = program_file.load(program_path)
+    if program.flows:
+        return _flowing(load_flow(checkpoint), program, Path(data), limit)
     student = (load_language_model if program.each else load_student)(checkpoint)
     encoder = Encoder(program)
     tokens = file_windows(encoder, Path(data), limit) if program.each else _dev_set(encoder, data, limit)
@@ -58,6 +68,18 @@ def compare(checkpoint: Path, program_path: Path, data: str, limit: int | None =
         found = _agreement(student, short, _corpus(chosen), expected)
         spikes, logits = spikes + found[0], logits + found[1]
     return Equality(len(tokens), spikes, logits)
+
+
+def _flowing(student: Flow, program: Program, data: Path, limit: int | None) -> Equality:
+    encoder, name = Encoder(program), program.last.name
+    tokens = file_start(encoder, data, limit)
+    expected = run(program, encoder.rows(tokens), DEFAULT, ask=Ask(record=[name]))
+    _, ours = outcome(student, torch.tensor([tokens[0][0]]))
+    assert ours.spikes is not None and expected.spikes is not None
+    weight, bias = (part.detach().long() for part in student.answer.integers())
+    logits = torch.from_numpy(ours.read[program.probe.name]) @ weight.T * arith.ONE + bias
+    spikes = (ours.spikes[name] == expected.spikes[name]).all((1, 2))
+    return Equality(len(spikes), int(spikes.sum()), int((logits.numpy() == expected.logits).all(1).sum()), "tokens")
 
 
 def _dev_set(encoder: Encoder, data: str, limit: int | None) -> list[Tokens]:

@@ -57,7 +57,8 @@ class Kept:
     def told(self, pipe: int, limit: float) -> bool | None:
         """Wait for a byte in `pipe`: True, False where the command ended before, None where it took over `limit` seconds."""
         assert self.keeper.stdout
-        found = select.select([pipe, self.keeper.stdout], [], [], min(limit, threading.TIMEOUT_MAX))[0]
+        both = [pipe, self.keeper.stdout.fileno()]
+        found = select.select(both, [], [], min(limit, threading.TIMEOUT_MAX))[0]
         return pipe in found and bool(os.read(pipe, 1)) if found else None
 
     def last_line(self) -> str | None:

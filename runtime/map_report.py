@@ -73,7 +73,10 @@ class Priced:
 
 @dataclass(frozen=True)
 class OfTexts:
-    """What only a program of texts has. length: most tokens; tokens: mean of those assumed or measured; host: 8-bit multiplies of each part."""
+    """What only a program of texts has. length: most tokens; tokens: mean of those assumed or measured; host: 8-bit multiplies of each part.
+
+    length 0: tokens flow through it, and a window is one of them.
+    """
 
     length: int
     tokens: float
@@ -123,11 +126,16 @@ def tables(report: Report | None) -> Iterator[Table | str]:
 
 
 def _headline(r: Report) -> str:
-    length = f", {r.texts.length} tokens" if r.texts else ""
+    length = "" if r.texts is None else f", {r.texts.length} tokens" if r.texts.length else ", token by token"
     return (
         f"{r.profile}{length}: {r.slices:,} slices on {r.cores.used:,} of {r.cores.allowed:,} cores, {r.chips.used:,} of {r.chips.allowed:,} chips; "
         f"sample reset {r.sample_reset}; spike rates {r.workload}"
     )
+
+
+def _window(r: Report) -> str:
+    """What one is called."""
+    return "window" if r.texts is None else "sentence" if r.texts.length else "token"
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -148,8 +156,8 @@ def _resources(r: Report) -> Table:
 
 def _costs(r: Report) -> Table:
     """Traffic, energy and time."""
-    if r.texts is None:
-        table = _table("a window, streamed; modelled, not measured", "figure", "a window")
+    if r.texts is None or not r.texts.length:
+        table = _table(f"a {_window(r)}, streamed; modelled, not measured", "figure", f"a {_window(r)}")
     else:
         table = _table(f"a sentence of {r.texts.tokens:.1f} tokens, streamed; modelled, not measured", "figure", "a sentence", "a token")
     for row in _cost_rows(r, r.texts.tokens if r.texts else 1.0):
@@ -183,11 +191,11 @@ def _totals(r: Report) -> Iterator[tuple[str, float]]:
     yield "energy, uJ: dynamic, all of these", dynamic
     yield f"energy, uJ: static, {r.static.watts:,.4g} W", r.static.streamed_pj
     yield "energy, uJ: dynamic and static", dynamic + r.static.streamed_pj
-    yield f"the same of a {'sentence' if r.texts else 'window'} alone", dynamic + r.static.alone_pj
+    yield f"the same of a {_window(r)} alone", dynamic + r.static.alone_pj
 
 
 def _counts(r: Report) -> Table:
-    title = f"a {'sentence' if r.texts else 'window'} in 45 nm operations: 0.9 pJ an accumulate, 4.6 pJ a multiply, 5 pJ a 32-bit access"
+    title = f"a {_window(r)} in 45 nm operations: 0.9 pJ an accumulate, 4.6 pJ a multiply, 5 pJ a 32-bit access"
     table = _table(title, "model", "accumulates", "multiplies", "uJ", "uJ with data movement")
     for name, found in r.operations.items():
         numbers = (f"{found.accumulates:,.0f}", f"{found.multiplies:,.0f}")

@@ -89,7 +89,7 @@ def one_line(program: Program) -> str:
     network = program.network
     synapses = sum(s.wiring.count(*network.grids(s)) for s in network.synapses)
     return (
-        f"{program.neurons():,} neurons, {synapses:,} synapses; {program.positions} tokens, {program.steps} steps a sample, "
+        f"{program.neurons():,} neurons, {synapses:,} synapses; {program.takes}, "
         f"{program.scheduled.depth} steps deep; task {program.host.task}, profile {program.profile}"
     )
 
@@ -103,7 +103,13 @@ def few_lines(program: Program) -> str:
             kinds[found] = kinds.get(found, 0) + p.size
     made = ", ".join(f"{count:,} {found}" for found, count in kinds.items())
     host = program.host
-    answer = f"labels {', '.join(host.labels)}" if host.labels else "a token at every position" if program.each else "a number"
+    answer = (
+        f"labels {', '.join(host.labels)}"
+        if host.labels
+        else f"a token {'behind each' if program.flows else 'at every position'}"
+        if program.each
+        else "a number"
+    )
     first, second = one_line(program).split("; ")[:2]
     return f"{host.task}, {host.weights} weights, for {program.profile}: {answer}\n{first}\n  {made}\n{second}"
 

@@ -99,7 +99,6 @@ def _write(found: Lowered, o: argparse.Namespace) -> Report | None:
 
 def _tell(program: Program, profile: HardwareProfile, path: Path, out: Console) -> None:
     out.print(
-        f"{path}: {program.neurons():,} neurons of {profile.neurons:,} on {profile.name}, {program.positions} tokens, "
-        f"{program.steps} steps a sample, {program.scheduled.depth} steps deep",
+        f"{path}: {program.neurons():,} neurons of {profile.neurons:,} on {profile.name}, {program.takes}, {program.scheduled.depth} steps deep",
         soft_wrap=True,
     )

@@ -131,5 +131,5 @@ def sample_arguments(command: argparse.ArgumentParser) -> None:
     source = command.add_mutually_exclusive_group()
     source.add_argument("--data", help="GLUE folder: sentences of the program's own task; for a language model a text file")
     source.add_argument("--random", type=whole(1, MOST_HELD), default=8, metavar="N", help="random token sequences (default: 8)")
-    command.add_argument("--limit", type=whole(1, MOST_HELD), help="at most so many (default: 64 of --data)")
+    command.add_argument("--limit", type=whole(1, MOST_HELD), help="at most so many, or of a stream's --data so many tokens (default: 64)")
     command.add_argument("--seed", type=SEED, default=0, help="of --random (default: 0)")

@@ -48,6 +48,7 @@ def run(o: argparse.Namespace, out: Console) -> int:
     """0: ran and equal (with --bundle: packed; with --dry-run: all is present). 1: a spike differs. 3: something is missing; the list says what."""
     outputs.require([Output(o.bundle, BUNDLE)], [Path(o.program), *outputs.profile_files(o.profile), *([Path(o.data)] if o.data else [])])
     encoder, profile = Encoder(opened(o)), load_profile(o.profile)
+    _require_texts(encoder.program, o.program)
     _require_room(encoder.program, profile)
     findings = preflight(profile)
     for f in findings:
@@ -66,10 +67,14 @@ def _require_room(program: Program, profile: HardwareProfile) -> None:
         raise InputError(needed, "deploy to a larger profile, or lower the checkpoint with a smaller --length")
 
 
+def _require_texts(program: Program, where: str) -> None:
+    """What is played into a board, and read, are windows of texts."""
+    if program.flows:
+        raise InputError(f"{where}: tokens flow through it, a board is given texts at once", "verify --executor lava runs it on Lava")
+
+
 def _samples(o: argparse.Namespace, encoder: Encoder) -> tuple[Program, Rows]:
     """The chosen texts, on the program cut to the longest of them."""
-    if encoder.program.flows:
-        raise InputError(f"a bundle of {encoder.program!r}", "a program that reads texts at once; streams run by --executor lava")
     tokens = chosen_tokens(encoder, o)
     length = max(len(ids) for ids, _ in tokens)
     rows = encoder.rows(tokens, length)

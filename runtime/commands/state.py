@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.executors.table import able, executor
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.reading import Kept, load
 
@@ -17,9 +18,11 @@ def state_argument(command: argparse.ArgumentParser) -> None:
 
 
 def require_state(o: argparse.Namespace, program: Program) -> None:
-    """Raises `InputError` for a program whose neurons keep nothing of one text for the next."""
+    """Raises `InputError` for a program whose neurons keep nothing of one text for the next, and for an executor that hands no state out."""
     if o.state and not program.flows:
         raise InputError(f"--state of a program that reads {program.positions} tokens at once", "a program through which tokens flow")
+    if o.state and not executor(o.executor).can.hands_over:
+        raise InputError(f"--state with --executor {o.executor}, which hands out no state", f"--executor {able('hands_over')}")
 
 
 def kept(o: argparse.Namespace, program: Program) -> Kept | None:

@@ -124,6 +124,15 @@ class Program:
         return 1 if self.flows else grids.shape(self.tokens.grid)[0]
 
     @property
+    def takes(self) -> str:
+        """Of a text, in words."""
+        timing = self.scheduled.timing
+        if not isinstance(timing, Stream):
+            return f"{self.positions} tokens, {self.steps} steps a sample"
+        slot = f"texts of up to {timing.slot} tokens, " if timing.slot else ""
+        return f"{slot}a token every {timing.period} steps, {timing.steps} with input"
+
+    @property
     def longest(self) -> int | None:
         """Most tokens of a text; None where there is no limit."""
         timing = self.scheduled.timing

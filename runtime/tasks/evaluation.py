@@ -60,15 +60,20 @@ def shares(scores: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Verified:
-    """Executors that gave the same spikes: of `samples` texts in `populations` populations, `cells` (neuron, step) cells."""
+    """Executors that gave the same spikes: of `samples` texts in `populations` populations, `cells` (neuron, step) cells.
+
+    tokens: of all texts, where they flow through the program.
+    """
 
     executors: tuple[str, ...]
     samples: int
     populations: int
     cells: int
+    tokens: int | None = None
 
     def __str__(self) -> str:
-        return f"equal: {' == '.join(self.executors)} on {self.samples} samples, {self.populations} populations, {self.cells:,} (neuron, step) cells"
+        of = f"{self.samples} sample{'' if self.samples == 1 and self.tokens else 's'}" + (f" of {self.tokens:,} tokens" if self.tokens else "")
+        return f"equal: {' == '.join(self.executors)} on {of}, {self.populations} populations, {self.cells:,} (neuron, step) cells"
 
 
 def verify(encoder: Encoder, tokens: Sequence[Tokens], names: Sequence[str], against: str, how: How | None = None) -> Verified:
@@ -82,7 +87,8 @@ def verify(encoder: Encoder, tokens: Sequence[Tokens], names: Sequence[str], aga
         rows = encoder.rows(tokens[at : at + _CHUNK])
         expected = batches.on(program, engines[against], rows, ask)
         cells += max(require_equal(program, expected, batches.on(program, engines[name], rows, ask), (against, name)) for name in names)
-    return Verified((against, *names), len(tokens), len(program.network.populations), cells)
+    total = sum(len(ids) for ids, _ in tokens) if program.flows else None
+    return Verified((against, *names), len(tokens), len(program.network.populations), cells, total)
 
 
 def require_classifier(program: Program, where: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,13 @@ from tritspike.runtime.host.text import Encoder, Tokens
 from tritspike.runtime.host.told import told_warnings
 from tritspike.runtime.tasks import glue
 
+_RANDOM = 16  # most tokens of a random sequence where a text has no end
+
 
 def chosen_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
-    """By the options data, random, limit and seed. A language model's data is a text file, read in whole windows one after another."""
+    """By the options data, random, limit and seed. A language model's data is a text file: whole windows of it, or its first tokens in one run."""
     if o.data is not None and encoder.program.each:
-        return file_windows(encoder, Path(o.data), o.limit)
+        return (file_start if encoder.program.flows else file_windows)(encoder, Path(o.data), o.limit)
     if o.data is not None:
         examples = glue.read(glue.task_named(encoder.program.host.task), o.data, "dev", o.limit or 64)
         with told_warnings():
@@ -27,19 +30,30 @@ def chosen_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
 
 
 def random_tokens(encoder: Encoder, count: int, seed: int) -> list[Tokens]:
-    """So many token sequences of random lengths up to the compiled one; the same of the same seed."""
-    rng, longest = np.random.default_rng(seed), encoder.program.positions
+    """So many token sequences of random lengths up to the longest that the program takes; the same of the same seed."""
+    rng, longest = np.random.default_rng(seed), encoder.program.longest or _RANDOM
     lengths = rng.integers(1, longest + 1, count)
     return [(rng.integers(0, len(encoder.program.host.front.token), n).tolist(), [0] * n) for n in lengths.tolist()]
 
 
 def file_windows(encoder: Encoder, path: Path, limit: int | None) -> list[Tokens]:
     """The first `limit` (default: 64) runs of a text file's tokens that fill the compiled length, one after another."""
-    ids, longest = language.whole(encoder, read_text(path)).ids, encoder.program.positions
-    if not ids:
-        raise DataError(f"{path}: the program's tokenizer finds no tokens in it")
+    ids, longest = _file_ids(encoder, path), encoder.program.positions
     parts = [ids[at : at + longest] for at in range(0, len(ids), longest)]
     return [(part, [0] * len(part)) for part in parts[: limit or 64]]
+
+
+def file_start(encoder: Encoder, path: Path, limit: int | None) -> list[Tokens]:
+    """The first `limit` (default: 64) tokens of a text file, fewer where a slot holds fewer, as one sequence."""
+    ids = _file_ids(encoder, path)[: min(limit or 64, encoder.program.longest or sys.maxsize)]
+    return [(ids, [0] * len(ids))]
+
+
+def _file_ids(encoder: Encoder, path: Path) -> list[int]:
+    ids = language.whole(encoder, read_text(path)).ids
+    if not ids:
+        raise DataError(f"{path}: the program's tokenizer finds no tokens in it")
+    return ids
 
 
 def read_text(path: Path) -> str:

@@ -10,6 +10,7 @@ import os
 import weakref
 from collections.abc import Mapping
 from contextlib import ExitStack
+from io import FileIO
 
 import numpy as np
 
@@ -51,7 +52,9 @@ class Feeding:
         self.close = weakref.finalize(self, self._open.close)
         job.write(self.wanted, self._planned, self.kept.folder)
         self._play({port.population: np.zeros((self.timing.period, self._size(port.population)), np.bool_) for port in self.program.network.ports})
-        self._go, self._done = (self._open.enter_context(_pipe(self.kept, name)) for name in (job.GO, job.DONE))
+        self._go, self._done = _pipe(self.kept, job.GO), _pipe(self.kept, job.DONE)
+        self._open.enter_context(self._go)
+        self._open.enter_context(self._done)
         self.kept.start(command(self.kept, _MODULE))
 
     def restart(self) -> None:
@@ -122,16 +125,16 @@ class Feeding:
         return self.program.network.by_name[name].size
 
 
-def _pipe(kept: Kept, name: str) -> object:
+def _pipe(kept: Kept, name: str) -> FileIO:
     """Open for both ends, so that no side waits for the other to open it."""
     os.mkfifo(kept.folder / name)
-    return os.fdopen(os.open(kept.folder / name, os.O_RDWR), "r+b", 0)
+    return FileIO(os.open(kept.folder / name, os.O_RDWR), "r+")
 
 
 def _job(program: Scheduled, planned: Plan) -> Job:
     """One period, over and over."""
     counted, members = ({p.population for p in program.network.probes if p.reads is reads} for reads in (Reads.COUNT, Reads.MEMBRANE))
-    return Job(1, program.timing.period, 0, planned.homes(sorted(counted)), {group: 0 for group in planned.homes(sorted(members))})
+    return Job(1, program.timing.period, 0, planned.homes(sorted(counted)), dict.fromkeys(planned.homes(sorted(members)), 0))
 
 
 def _require_in_time(program: Scheduled) -> Stream:
