@@ -17,6 +17,7 @@ from tritspike.compiler.mapping.fit import Mapped
 from tritspike.compiler.mapping.rates import Rates
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime.map_report import Seconds, Static
+from tritspike.runtime.network.network import Stream
 from tritspike.runtime.tasks.operations import lasts, leaky_updates, neuron_updates
 
 
@@ -92,10 +93,14 @@ def step_ns(mapped: Mapped, rates: Rates) -> float:
 
 
 def timing(mapped: Mapped, rates: Rates) -> Seconds:
-    """Seconds: one step, one window from its first step to where the last population has seen it, and windows a second."""
+    """Seconds: one step, one window from its first step to where the last population has seen it, and windows a second.
+
+    A stream's token is read when the populations that are read have seen it: relays hold it for later ones.
+    """
     program = mapped.partition.stacked.original
     step, period = step_ns(mapped, rates) * 1e-9, program.timing.period
-    return Seconds(step, step * (period + program.depth), 1 / (step * period))
+    depth = max(program.latency[probe.population] for probe in program.network.probes) if isinstance(program.timing, Stream) else program.depth
+    return Seconds(step, step * (period + depth), 1 / (step * period))
 
 
 def static(seconds: Seconds, profile: HardwareProfile) -> Static:

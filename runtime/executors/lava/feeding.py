@@ -75,7 +75,9 @@ class Feeding:
             self._token({name: some[n] for name, some in spikes.items()})
             for probe in self.program.network.probes:
                 found[probe.name].append(self._read(probe))
-        return {probe.name: np.array(found[probe.name], np.int64).reshape(count, -1) for probe in self.program.network.probes}
+        return {
+            probe.name: np.array(found[probe.name], np.int64).reshape(count, self._size(probe.population)) for probe in self.program.network.probes
+        }
 
     def _require(self, words: Mapping[str, bits.Words]) -> int:
         count, slot = len(next(iter(words.values()), ())), self.timing.slot

@@ -21,6 +21,7 @@ from tritspike.runtime.checkpoint import FORMAT, config_from_json
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import read_json
 from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host import trained
 from tritspike.runtime.tasks import glue
 
 PROGRAM, CHECKPOINT, TEACHER, FLOAT_STUDENT = "program", "checkpoint", "teacher", "float student"
@@ -106,10 +107,18 @@ def require_answerable(source: Path, asked: Asked) -> None:
     if kind == PROGRAM:
         glue.require_task(asked.task, program_file.load(source).host.task, source)
     elif kind == CHECKPOINT:
-        where = source / "config.json"
-        glue.require_task(asked.task, config_from_json(read_json(where), str(where)).task, source, "trained")
+        glue.require_task(asked.task, _trained_for(source), source, "trained")
     elif kind == FLOAT_STUDENT:
         glue.require_task(asked.task, str(read_json(source)["recipe"].get("task")), source, "trained")
+
+
+def _trained_for(folder: Path) -> str:
+    """Raises `FileError`."""
+    where = folder / trained.CONFIG
+    raw = read_json(where)
+    if trained.claims(folder):
+        return str(raw.get("task"))
+    return config_from_json(raw, str(where)).task
 
 
 def _require_file(path: Path) -> None:
