@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.runtime.errors import FileError, InputError
-from tritspike.runtime.executors.base import How, Session
+from tritspike.runtime.executors.base import Engine, How, Session
 from tritspike.runtime.executors.table import able, executor
 from tritspike.runtime.files import Arrays, write_atomic
 from tritspike.runtime.host import batches
@@ -46,7 +46,7 @@ class Reading:
             raise InputError(f"a program that reads {encoder.program.positions} tokens at once", "one through which tokens flow")
         self.encoder, found = encoder, executor(name)
         self.engine = found.prepare(encoder.program.scheduled, how)
-        self.session: Session | None = self.engine.open() if found.can.flows else None
+        self.session = _session(self.engine) if found.can.flows else None
         self.before: list[int] = []
         self.coming = kept.coming if kept else ()
         if kept is not None:
@@ -73,6 +73,14 @@ class Reading:
     def kept(self) -> Kept:
         """To go on from."""
         return Kept(_flowing(self.session, "to be kept, a text").state(), tuple(self.coming))
+
+
+def _session(engine: Engine) -> Session | None:
+    """None for a program that can be none of: it is read from its first token each time."""
+    try:
+        return engine.open()
+    except InputError:
+        return None
 
 
 def _flowing(session: Session | None, what: str) -> Any:

@@ -27,7 +27,7 @@ from tritspike.runtime.network.outcome import Ask
 from tritspike.runtime.tasks.sampling import file_start
 
 LIMIT = 120.0
-SHIPPED, TEXT = ROOT / "models/zoo/lm-stream-ternary", Path("/work/shared/data/wikitext-2/wiki.test.tokens")
+SHIPPED = ROOT / "models/zoo/lm-stream-ternary"
 
 
 @pytest.fixture(scope="module")
@@ -69,20 +69,21 @@ def test_every_step_of_one_run_is_torch_s_and_the_reference_s(folder, clean):
 
 
 @pytest.mark.long
-def test_a_shipped_size_on_real_text_in_one_run():
-    """300 tokens of 12 steps: some four and a half minutes and 2.5 GB on two cores."""
+def test_a_shipped_size_on_real_text_in_one_run(wikitext_dir):
+    """300 tokens of 12 steps: some four and a half minutes and 2.5 GB on two cores, of 2 layers and 320 neurons."""
     if not (SHIPPED / "config.json").exists():
         pytest.skip(f"{SHIPPED} is not there")
-    if not TEXT.exists():
-        pytest.skip(f"{TEXT} is not there")
     encoder = Encoder(lower(SHIPPED, "loihi2"))
-    ((ids, _),) = file_start(encoder, TEXT, 300)
+    ((ids, _),) = file_start(encoder, wikitext_dir / "wiki.test.tokens", 300)
     assert len(ids) == 300 and require_everywhere_alike(SHIPPED, encoder, ids, 1800.0)
 
 
 @pytest.mark.parametrize("head", ["host", "chip"])
-def test_what_is_fed_is_read_as_in_a_whole_run(folder, head, clean):
-    """Counts, or membranes; token by token or several at once; and again from the first token."""
+def test_what_is_fed_is_read_as_in_a_whole_run(folder, tmp_path, head, clean):
+    """Counts, or membranes, which come a step later; token by token or several at once; and again from the first token."""
+    if head == "chip":
+        folder = tmp_path
+        export(folded(period=13), tokenizer(), "lm", folder, {})
     program = lower(folder, "loihi2", head=head)
     ids = np.array(drawn(6))
     words = Encoder(program).words(ids, 0 * ids, 0 * ids)
@@ -122,5 +123,6 @@ def test_what_cannot_be_fed_is_refused_before_lava_starts(folder, tmp_path):
     late = lower(tmp_path, "loihi2").scheduled
     with pytest.raises(InputError, match=r"^answer: a token's answer comes 12 steps after it, which has 4 \(hint: a period of 12\)"):
         Feeding(late)
+    assert Reading(Encoder(lower(tmp_path, "loihi2")), "lava", How()).session is None  # read from the first token each time
     with pytest.raises(InputError, match="2 streams on Lava at once"):
         EXECUTORS["lava"].prepare(late, How()).open(2)
