@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from command import RUNTIME, Shell
 from flow_modules import folded, tokenizer
 
 import tritspike
@@ -67,7 +68,8 @@ def test_the_next_token_hears_all_that_was_read(encoder):
     for n in (1, 2, 5, 6, 100):
         alone = language.predictor(encoder, "fast", HOW).next(ids[:n])
         assert (predict.next(ids[:n]) == alone).all()
-    assert not (language.predictor(encoder, "fast", HOW).next(ids[50:100]) == alone).all()
+    late = [language.predictor(encoder, "fast", HOW).next(ids[n - 5 : n]) for n in range(20, 100, 10)]
+    assert any((found != language.predictor(encoder, "fast", HOW).next(ids[:n])).any() for n, found in zip(range(20, 100, 10), late))
 
 
 def test_states_of_others_are_one_line(encoder, tmp_path):
@@ -93,23 +95,26 @@ def test_states_of_others_are_one_line(encoder, tmp_path):
             Reading(encoder, "fast", HOW, Kept(wrong.arrays | {name: array}, ()))
 
 
-def test_the_command_goes_on_from_run_to_run(encoder, tmp_path, shell):
-    program, state, text = tmp_path / "lm.tsp", tmp_path / "s.state", tmp_path / "t.txt"
+def test_the_command_goes_on_from_run_to_run(encoder, tmp_path, capsys):
+    program, state, text, shell = tmp_path / "lm.tsp", tmp_path / "s.state", tmp_path / "t.txt", Shell(capsys, tmp_path)
+
+    def said(*arguments):
+        code, out, err = shell.run(RUNTIME, *arguments)
+        assert code == 0, err
+        return out
+
     program_file.save(encoder.program, program)
     text.write_text(TEXT)
-    whole = shell("generate", program, "w1 w2 w3", "--tokens", "8").stdout.split()
-    first = shell("generate", program, "w1 w2 w3", "--tokens", "3", "--state", state).stdout.split()
-    again = shell("generate", program, "", "--tokens", "5", "--state", state).stdout.split()
-    assert first + again == whole
-    assert "one pass, fast" in shell("perplexity", program, "--data", text).stdout
-    for arguments, said in (
+    whole = said("generate", program, "w1 w2 w3", "--tokens", "8").split()
+    first = said("generate", program, "w1 w2 w3", "--tokens", "3", "--state", state).split()
+    assert first + said("generate", program, "", "--tokens", "5", "--state", state).split() == whole
+    assert "one pass, fast" in said("perplexity", program, "--data", text)
+    for arguments, what in (
         (("perplexity", program, "--data", text, "--stride", "3"), "--stride 3 of a program through which tokens flow"),
         (("generate", program, ""), "the prompt is empty"),
-        (("generate", program, "w1", "--state", text), "it holds"),
         (("generate", program, "w1", "--state", program), "cannot be written"),
     ):
-        found = shell(*arguments)
-        assert found.returncode == 2 and said in found.stderr and "Traceback" not in found.stderr, found.stderr
+        assert what in shell.refusal(RUNTIME, *arguments)
 
 
 def test_the_api_reads_streams(encoder):
