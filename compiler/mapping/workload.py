@@ -29,8 +29,9 @@ class Workload:
 
 
 def assumed(program: Program) -> Workload:
-    """One rate for every population, and texts as long as the program takes."""
-    source = f"assumed: every neuron spikes in {ASSUMED:.0%} of steps, texts of full length (measure with --rates)"
+    """One rate for every population, and texts as long as the program takes; of a stream, a token."""
+    length = "" if program.flows else ", texts of full length"
+    source = f"assumed: every neuron spikes in {ASSUMED:.0%} of steps{length} (measure with --rates)"
     return Workload(uniform_rates(program.scheduled), source, (program.positions,))
 
 
