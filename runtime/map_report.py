@@ -45,7 +45,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Seconds:
-    """Of one step, and of one window from its first step to where the last population has seen it; windows a second when streamed."""
+    """Of one step, and of one window from its first step to where all have seen it (of a stream: what is read); windows a second when streamed."""
 
     step: float
     latency: float
@@ -73,14 +73,17 @@ class Priced:
 
 @dataclass(frozen=True)
 class OfTexts:
-    """What only a program of texts has. length: most tokens; tokens: mean of those assumed or measured; host: 8-bit multiplies of each part.
-
-    length 0: tokens flow through it, and a window is one of them.
-    """
+    """What only a program of texts has. length: most tokens, 0 of a stream; tokens: mean of those assumed or measured, 1 of a stream, whose
+    windows are tokens; host: 8-bit multiplies of each part."""
 
     length: int
     tokens: float
     host: dict[str, float]
+
+    @property
+    def flows(self) -> bool:
+        """Whether tokens flow through it one by one."""
+        return self.length == 0
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,11 @@ class Report:
     neurobench: dict[str, float]
     sample_reset: str
     texts: OfTexts | None
+
+    @property
+    def window(self) -> str:
+        """What all figures are of, in a word."""
+        return "window" if self.texts is None else "token" if self.texts.flows else "sentence"
 
 
 def findings(report: Any) -> Iterator[Finding]:
@@ -126,16 +134,11 @@ def tables(report: Report | None) -> Iterator[Table | str]:
 
 
 def _headline(r: Report) -> str:
-    length = "" if r.texts is None else f", {r.texts.length} tokens" if r.texts.length else ", token by token"
+    length = "" if r.texts is None else ", a stream" if r.texts.flows else f", {r.texts.length} tokens"
     return (
         f"{r.profile}{length}: {r.slices:,} slices on {r.cores.used:,} of {r.cores.allowed:,} cores, {r.chips.used:,} of {r.chips.allowed:,} chips; "
         f"sample reset {r.sample_reset}; spike rates {r.workload}"
     )
-
-
-def _window(r: Report) -> str:
-    """What one is called."""
-    return "window" if r.texts is None else "sentence" if r.texts.length else "token"
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -156,8 +159,8 @@ def _resources(r: Report) -> Table:
 
 def _costs(r: Report) -> Table:
     """Traffic, energy and time."""
-    if r.texts is None or not r.texts.length:
-        table = _table(f"a {_window(r)}, streamed; modelled, not measured", "figure", f"a {_window(r)}")
+    if r.texts is None or r.texts.flows:
+        table = _table(f"a {r.window}, streamed; modelled, not measured", "figure", f"a {r.window}")
     else:
         table = _table(f"a sentence of {r.texts.tokens:.1f} tokens, streamed; modelled, not measured", "figure", "a sentence", "a token")
     for row in _cost_rows(r, r.texts.tokens if r.texts else 1.0):
@@ -191,11 +194,12 @@ def _totals(r: Report) -> Iterator[tuple[str, float]]:
     yield "energy, uJ: dynamic, all of these", dynamic
     yield f"energy, uJ: static, {r.static.watts:,.4g} W", r.static.streamed_pj
     yield "energy, uJ: dynamic and static", dynamic + r.static.streamed_pj
-    yield f"the same of a {_window(r)} alone", dynamic + r.static.alone_pj
+    if r.window != "token":  # one alone takes its period too
+        yield f"the same of a {r.window} alone", dynamic + r.static.alone_pj
 
 
 def _counts(r: Report) -> Table:
-    title = f"a {_window(r)} in 45 nm operations: 0.9 pJ an accumulate, 4.6 pJ a multiply, 5 pJ a 32-bit access"
+    title = f"a {r.window} in 45 nm operations: 0.9 pJ an accumulate, 4.6 pJ a multiply, 5 pJ a 32-bit access"
     table = _table(title, "model", "accumulates", "multiplies", "uJ", "uJ with data movement")
     for name, found in r.operations.items():
         numbers = (f"{found.accumulates:,.0f}", f"{found.multiplies:,.0f}")

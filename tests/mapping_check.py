@@ -56,7 +56,8 @@ def _neurons(program, profile, p, cores, held):
     cleared = None
     if p.neuron.resets is not Resets.NEVER:
         tokens = program.timing.slot if isinstance(program.timing, Stream) and p.neuron.resets is Resets.SEQUENCE else 1
-        cleared = p.neuron.resets, program.latency[p.name] % (program.timing.period * max(tokens, 1))
+        every = program.timing.period * tokens or program.latency[p.name] + 1  # once
+        cleared = p.neuron.resets, program.latency[p.name] % every
     for core, *setting in zip(cores.tolist(), *registers):
         held[core]["neurons"] += 1
         held[core]["bytes of memory"] += profile.state_bytes + (profile.bias_bytes if p.neuron.bias else 0)
@@ -112,3 +113,18 @@ def _packed(entries, bits, profile):
         total += -(-(now * bits + profile.header_bits) // profile.word_bits) * profile.word_bits
         entries -= now
     return total
+
+
+def check(program, profile, mapped):
+    """Everything is on one core, within every limit, and no more than was said of it."""
+    held, synapses = used(program, profile, mapped)
+    assert synapses == sum(s.wiring.count(*program.network.grids(s)) for s in program.network.synapses)
+    assert sum(h["neurons"] for h in held.values()) == program.network.neurons()
+    assert len(set(mapped.core.tolist())) == len(mapped.core) and mapped.core.min() >= 0 and mapped.core.max() < profile.cores
+    said = mapped.used()
+    assert held.keys() == said.keys()
+    for core, counted in held.items():
+        counted["neuron configurations"] = len(counted["neuron configurations"])
+        for name, number in counted.items():
+            assert number <= said[core][name].used <= said[core][name].limit, (core, name, number, said[core][name])
+        assert counted["neurons"] == said[core]["neurons"].used

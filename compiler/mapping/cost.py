@@ -1,4 +1,4 @@
-"""Expected events of one window on the mapped board, and energy and time from the profile's costs of each.
+"""Expected events of one window (of a stream: one token) on the mapped board, and energy and time from the profile's costs of each.
 
 Counted: every neuron on the chip at every step (coincidence neurons, relays, masks, idle updates), every synaptic event, every message and
 its hops, a barrier a step; and what the board draws whatever it computes, for as long as a window takes. Not counted: the host, links to it
@@ -17,7 +17,7 @@ from tritspike.compiler.mapping.fit import Mapped
 from tritspike.compiler.mapping.rates import Rates
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime.map_report import Seconds, Static
-from tritspike.runtime.network.network import Stream
+from tritspike.runtime.network.network import Scheduled, Stream
 from tritspike.runtime.tasks.operations import lasts, leaky_updates, neuron_updates
 
 
@@ -93,14 +93,18 @@ def step_ns(mapped: Mapped, rates: Rates) -> float:
 
 
 def timing(mapped: Mapped, rates: Rates) -> Seconds:
-    """Seconds: one step, one window from its first step to where the last population has seen it, and windows a second.
-
-    A stream's token is read when the populations that are read have seen it: relays hold it for later ones.
-    """
+    """Seconds: one step, one window from its first step to where all have seen it, and windows a second."""
     program = mapped.partition.stacked.original
-    step, period = step_ns(mapped, rates) * 1e-9, program.timing.period
-    depth = max(program.latency[probe.population] for probe in program.network.probes) if isinstance(program.timing, Stream) else program.depth
-    return Seconds(step, step * (period + depth), 1 / (step * period))
+    step = step_ns(mapped, rates) * 1e-9
+    return Seconds(step, step * steps_to_the_end(program), 1 / (step * program.timing.period))
+
+
+def steps_to_the_end(program: Scheduled) -> int:
+    """Of a window: until the last population has seen it. Of a token in a stream, whose relays hold it for later ones: until what is read has."""
+    if not isinstance(program.timing, Stream):
+        return program.timing.period + program.depth
+    read = [program.latency[probe.population] for probe in program.network.probes]
+    return program.timing.steps + max(read, default=program.depth)
 
 
 def static(seconds: Seconds, profile: HardwareProfile) -> Static:

@@ -27,7 +27,6 @@ from tritspike.runtime.network.network import Scheduled
 # From few messages to few cores; the first that fits is taken. Found on the shipped program: 56 tokens on one Loihi 2 need the third.
 GRAINS = (Grain(0.25, 2), Grain(0.1, 4), Grain(0.02, 4))
 _HOPELESS = 1.1  # times the cores there are: then only the last grain is worth a try
-_ADDED = tuple(name for name in resources.WAY_OUT if name != resources.CONFIGURATIONS)  # slices of one core may share those
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +49,7 @@ class Packed:
     @cached_property
     def uses(self) -> resources.Uses:
         """(groups,) of each resource."""
-        sums = {name: np.bincount(self.group, self.partition.uses[name]).astype(np.int64) for name in _ADDED}
+        sums = {name: np.bincount(self.group, self.partition.uses[name]).astype(np.int64) for name in resources.ADDED}
         held: list[set[int]] = [set() for _ in range(self.cores)]
         for group, some in zip(self.group.tolist(), self.partition.held):
             held[group] |= some
@@ -143,7 +142,7 @@ def placed(found: Packed, rates: Rates) -> Mapped:
 
 def pack(found: Partition) -> Packed:
     """Onto as few cores as may be."""
-    group = packed(resources.shares(found.uses, found.profile, _ADDED), found.held, found.profile.configurations_per_core)
+    group = packed(resources.shares(found.uses, found.profile, resources.ADDED), found.held, found.profile.configurations_per_core)
     return Packed(found, _in_order(group))
 
 

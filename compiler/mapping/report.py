@@ -62,7 +62,7 @@ def _rivals(program: Program) -> list[FloatModel]:
 
 def _of_texts(program: Program, workload: Workload) -> OfTexts:
     """Multiplies of 8-bit numbers on the host, for each token: its front end's and, where it has the head, that one's."""
-    tokens, head = float(np.mean(workload.tokens)), program.host.head
+    tokens, head = 1.0 if program.flows else float(np.mean(workload.tokens)), program.host.head
     sizes = {"front end": program.host.front.projection.size} | ({} if head is None else {"head": head.size})
     return OfTexts(0 if program.flows else program.positions, tokens, {f"{name}, 8-bit multiplies": size * tokens for name, size in sizes.items()})
 

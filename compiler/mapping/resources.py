@@ -21,6 +21,7 @@ WAY_OUT = {
     OUTPUT_AXONS: "shorter texts or a smaller picture, or a profile with more axons",
     CONFIGURATIONS: "fewer different registers side by side, or a profile with more configurations",
 }
+ADDED = tuple(name for name in WAY_OUT if name != CONFIGURATIONS)  # slices of one core may share those
 Uses = Mapping[str, Index]  # by resource: (slices,) or (cores,) of each
 
 

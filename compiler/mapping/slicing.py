@@ -23,6 +23,7 @@ from tritspike.runtime.network.wiring import Wiring
 from tritspike.runtime.network.wiring.reach import Extents
 
 _MOST_CANDIDATES = 500_000  # beyond this, every other length along the coordinate with the most is left out: a bound on memory
+_CROWDED = 0.25  # of a core's configurations: a slice that holds more leaves the rest of its core to few others
 _TIE = 0.5  # found on the shipped widths at 14 to 715 tokens: at 0.2 14 tokens take 20 cores, from 0.5 on 16
 
 
@@ -113,6 +114,7 @@ def choose(
     share = resources.shares(uses, profile).max(1)
     if not (share <= 1).any():
         refuse(population, profile, uses, int(np.argmin(share)))
+    share = _uncrowded(tried.slices, share, uses, profile)
     burden = sum((f.burden for f in found), np.zeros(len(share)))
     best = _best(tried.slices, share, burden, sum((f.reached for f in found), np.zeros_like(tried.slices)), grain)
     return Choice(tried.tiling(best), {p.synapse.name: p.forms[f.form[best]] for p, f in zip(inputs, found)})
@@ -218,6 +220,14 @@ def _configurations(settings: Settings, tried: Candidates) -> Index:
         return np.ones_like(tried.sizes)
     cuts, which = np.unique(np.stack([tried.pieces[name] for name in settings.along], 1), axis=0, return_inverse=True)
     return np.array([settings.most(cut) for cut in cuts.tolist()], np.int64)[which.ravel()]
+
+
+def _uncrowded(slices: Index, share: NDArray[np.float64], uses: resources.Uses, profile: HardwareProfile) -> NDArray[np.float64]:
+    """The shares where a population, all of which would not fill a core, may be cut so that other slices find configurations beside it:
+    infinite for cuts that take those, and of what else there is for the others."""
+    added = resources.shares(uses, profile, resources.ADDED).max(1)
+    roomy = (uses[resources.CONFIGURATIONS] <= _CROWDED * profile.configurations_per_core) & (share <= 1) & (added * slices <= 1)
+    return np.where(roomy, added, np.inf) if roomy.any() else share
 
 
 def _best(slices: Index, share: NDArray[np.float64], burden: NDArray[np.float64], reached: Index, grain: Grain) -> int:

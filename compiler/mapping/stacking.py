@@ -54,8 +54,9 @@ def phase(program: Scheduled, p: Population) -> Phase | None:
     """When its neurons are cleared: those of one core that share a configuration are cleared at once."""
     if p.neuron is None or p.neuron.resets is Resets.NEVER:
         return None
-    sequence = program.timing.slot if isinstance(program.timing, Stream) and p.neuron.resets is Resets.SEQUENCE else 1
-    return p.neuron.resets, program.latency[p.name] % (program.timing.period * max(sequence, 1))
+    timing, latency = program.timing, program.latency[p.name]
+    tokens = timing.slot if isinstance(timing, Stream) and p.neuron.resets is Resets.SEQUENCE else 1
+    return p.neuron.resets, latency % (timing.period * tokens) if tokens else latency  # without an end they are cleared once
 
 
 def _onward(program: Scheduled) -> dict[str, Synapse]:

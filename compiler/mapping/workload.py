@@ -21,7 +21,7 @@ _TEXTS = 64  # as many as `verify` compares by default; rates settle well before
 
 @dataclass(frozen=True)
 class Workload:
-    """rates: spikes and synaptic events. source: where they are from, in words. tokens: of each window that was measured, or assumed."""
+    """rates: spikes and synaptic events. source: where they are from, in words. tokens: of each text that was measured, or assumed."""
 
     rates: Rates
     source: str
@@ -29,7 +29,7 @@ class Workload:
 
 
 def assumed(program: Program) -> Workload:
-    """One rate for every population, and texts as long as the program takes; where tokens flow a window is one."""
+    """One rate for every population, and texts as long as the program takes; of a stream, a token."""
     length = "" if program.flows else ", texts of full length"
     source = f"assumed: every neuron spikes in {ASSUMED:.0%} of steps{length} (measure with --rates)"
     return Workload(uniform_rates(program.scheduled), source, (program.positions,))
@@ -47,8 +47,7 @@ def counted_on(network: Scheduled, inputs: Inputs) -> Workload:
 
 def of_activity(program: Program, activity: Activity, tokens: Sequence[int], name: str) -> Workload:
     """What was counted on texts of so many tokens each. name: of where they are from."""
-    windows = (1,) * sum(tokens) if program.flows else tuple(tokens)
-    return Workload(rates_of(program.scheduled, activity), f"measured on {len(tokens)} texts of {name}", windows)
+    return Workload(rates_of(program.scheduled, activity), f"measured on {len(tokens)} texts of {name}", tuple(tokens))
 
 
 def measured(program: Program, path: Path) -> Workload:

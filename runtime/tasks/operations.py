@@ -79,13 +79,14 @@ def lasts(program: Scheduled, p: Population) -> bool:
 
 
 def operations(synaptic: float, updates: float, leaky: float) -> Operations:
-    """A sentence in 45 nm: an accumulate for each synaptic event and memoryless update, a multiply for each leak. Movement: an event reads
+    """A window in 45 nm: an accumulate for each synaptic event and memoryless update, a multiply for each leak. Movement: an event reads
     a weight and reads and writes an accumulator, an update reads and writes a membrane."""
     return _priced(synaptic + updates - leaky, leaky, 3 * synaptic + 2 * updates)
 
 
 def synaptic_events(program: Program, activity: Activity) -> float:
-    """A sentence's: on the chip and, where the host has the head, its row of weights, zeros too, for every spike of the last layer."""
+    """A window's (a sentence's, or a token's of a stream): on the chip and, where the host has the head, its row of weights, zeros too,
+    for every spike of the last layer."""
     head = 0 if program.host.head is None else activity.spikes[program.last.name] * program.classes
     return (sum(activity.events.values()) + head) / activity.samples
 

@@ -56,20 +56,6 @@ def with_registers(program, rng):
     return replace(program, network=replace(program.network, populations=tuple(populations)))
 
 
-def check(program, profile, mapped):
-    held, synapses = mapping_check.used(program, profile, mapped)
-    assert synapses == sum(s.wiring.count(*program.network.grids(s)) for s in program.network.synapses)
-    assert sum(h["neurons"] for h in held.values()) == program.network.neurons()
-    assert len(set(mapped.core.tolist())) == len(mapped.core) and mapped.core.min() >= 0 and mapped.core.max() < profile.cores
-    said = mapped.used()
-    assert held.keys() == said.keys()
-    for core, counted in held.items():
-        counted["neuron configurations"] = len(counted["neuron configurations"])
-        for name, number in counted.items():
-            assert number <= said[core][name].used <= said[core][name].limit, (core, name, number, said[core][name])
-        assert counted["neurons"] == said[core]["neurons"].used
-
-
 outcomes: Counter[str] = Counter()
 
 
@@ -89,7 +75,7 @@ def test_every_neuron_and_synapse_is_on_one_core_within_every_limit(part):
         outcomes.update({form.name for form in mapped.partition.forms.values()})
         outcomes["several slices"] += len(mapped.partition) > len(mapped.partition.tilings)
         outcomes["several configurations"] += any(len(some) > 1 for some in mapped.partition.held)
-        check(program, profile, mapped)
+        mapping_check.check(program, profile, mapped)
 
 
 def test_the_drawn_cases_were_not_all_refused():
@@ -106,7 +92,7 @@ def test_programs_of_texts(seed, tmp_path):
     program = text_program.program(random_checkpoint.write(tmp_path / "c", seed, **changes)).scheduled
     profile = replace(chip(rng), neurons_per_core=100, core_memory_bytes=1 << 13, synapse_memory_bytes=1 << 12, input_axons_per_core=400)
     profile = replace(profile, output_axons_per_core=1000)
-    check(program, profile, map_network(program, profile, uniform_rates(program)))
+    mapping_check.check(program, profile, map_network(program, profile, uniform_rates(program)))
 
 
 def test_every_format_holds_what_is_counted():
@@ -195,7 +181,7 @@ def test_packing_is_nengo_loihi_s(entries, bits, expected):
 def test_fewer_candidates_are_cuts_too(picture, monkeypatch):
     """What bounds memory for very long axes leaves the mapping sound."""
     monkeypatch.setattr(slicing, "_MOST_CANDIDATES", 20)
-    check(picture, SMALL, map_network(picture, SMALL, uniform_rates(picture)))
+    mapping_check.check(picture, SMALL, map_network(picture, SMALL, uniform_rates(picture)))
 
 
 def test_the_same_network_maps_the_same(picture):
