@@ -11,7 +11,7 @@ import numpy as np
 from tritspike.compiler.errors import CompileError, DoesNotFit
 from tritspike.compiler.mapping import place, resources
 from tritspike.compiler.mapping.packing import packed
-from tritspike.compiler.mapping.partition import Partition, partition
+from tritspike.compiler.mapping.partition import HOST, Partition, partition
 from tritspike.compiler.mapping.rates import Rates
 from tritspike.compiler.mapping.slicing import Grain
 from tritspike.compiler.mapping.stacking import Stacked, stacked
@@ -143,12 +143,24 @@ def placed(found: Packed, rates: Rates) -> Mapped:
 def pack(found: Partition) -> Packed:
     """Onto as few cores as may be."""
     group = packed(resources.shares(found.uses, found.profile, resources.ADDED), found.held, found.profile.configurations_per_core)
-    return Packed(found, _in_order(group))
+    return Packed(found, _in_order(group, _ranks(found)))
 
 
-def _in_order(group: Index) -> Index:
+def _ranks(found: Partition) -> Index:
+    """(slices,) of each in order of latency; of one stack's those side by side that the same slices hear, whatever axis they lie along."""
+    edges, own = found.edges, np.arange(len(found))
+    inside = edges.source != HOST
+    sums, hearers = (np.bincount(edges.source[inside], weights, len(found)) for weights in (edges.target[inside], None))
+    heard = sums / np.maximum(hearers, 1)
+    stacks = np.repeat(np.arange(len(found.tilings)), [len(tiling) for tiling in found.tilings.values()])
+    ranks = np.empty(len(found), np.int64)
+    ranks[np.lexsort((own, heard, stacks))] = own
+    return ranks
+
+
+def _in_order(group: Index, ranks: Index) -> Index:
     """The same groups, numbered by the middle of their slices."""
-    sums, sizes = np.bincount(group, np.arange(len(group))), np.bincount(group)
+    sums, sizes = np.bincount(group, ranks), np.bincount(group)
     number = np.empty(len(sizes), np.int64)
     number[np.argsort(sums / sizes, kind="stable")] = np.arange(len(sizes))
     return number[group]

@@ -9,7 +9,7 @@ import numpy as np
 
 from tritspike.compiler.mapping import resources
 from tritspike.compiler.mapping.settings import Numbered, Settings
-from tritspike.compiler.mapping.slicing import Fan, Grain, choose, refuse, slices_heard
+from tritspike.compiler.mapping.slicing import Choice, Fan, Grain, choose, refuse, slices_heard
 from tritspike.compiler.mapping.stacking import Stacked
 from tritspike.compiler.mapping.storage import Projection, stored
 from tritspike.hw_profiles.profile import HardwareProfile
@@ -74,12 +74,15 @@ def partition(stacked: Stacked, profile: HardwareProfile, grain: Grain, projecti
     tilings: dict[str, Tiling] = {}
     forms: dict[str, Form] = {}
     again = {p.name for p in ours}
+    alike: dict[str, list[Choice]] = {}
     for _ in range(_ROUNDS):
         for p in reversed([p for p in ours if p.name in again]):  # targets first: their cuts say how far a source must fan out
             inputs = [projections[s.name] for s in program.network.inputs(p.name)]
-            found = choose(program, p, inputs, _fans(program, p, tilings, forms, projections, profile), settings[p.name], profile, grain)
-            tilings[p.name] = found.tiling
-            forms |= found.forms
+            fans = _fans(program, p, tilings, forms, projections, profile)
+            alike[p.name] = choose(program, p, inputs, fans, settings[p.name], profile, grain)
+            _take(alike[p.name][0], p, tilings, forms)
+        for p in [p for p in ours if p.name in again and len(alike[p.name]) > 1]:
+            _take(min(alike[p.name], key=lambda choice: _pairs(program, p, tilings | {p.name: choice.tiling})), p, tilings, forms)
         ordered = {p.name: tilings[p.name] for p in ours}
         out = _measured(stacked, profile, ordered, forms, projections, settings)
         over = resources.shares(out.uses, profile).max(1) > 1
@@ -89,6 +92,17 @@ def partition(stacked: Stacked, profile: HardwareProfile, grain: Grain, projecti
     worst = int(np.argmax(resources.shares(out.uses, profile).max(1)))
     refuse(program.network.by_name[out.owner[worst]], profile, out.uses, worst)
     raise AssertionError("refused above")
+
+
+def _take(choice: Choice, p: Population, tilings: dict[str, Tiling], forms: dict[str, Form]) -> None:
+    tilings[p.name] = choice.tiling
+    forms |= choice.forms
+
+
+def _pairs(program: Scheduled, p: Population, tilings: dict[str, Tiling]) -> int:
+    """Pairs of slices of which one is of `p` and hears the other: with fewer, as many messages go between cores that may lie closer."""
+    synapses = [s for s in program.network.synapses if p.name in (s.source, s.target) and s.source in tilings]
+    return sum(len(s.wiring.between(tilings[s.source], tilings[s.target])[0]) for s in synapses)
 
 
 def _fans(

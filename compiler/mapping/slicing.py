@@ -23,6 +23,7 @@ from tritspike.runtime.network.wiring import Wiring
 from tritspike.runtime.network.wiring.reach import Extents
 
 _MOST_CANDIDATES = 500_000  # beyond this, every other length along the coordinate with the most is left out: a bound on memory
+_MOST_ALIKE = 32  # cuts that are no worse than the best: a bound on time
 _CROWDED = 0.25  # of a core's configurations: a slice that holds more leaves the rest of its core to few others
 _TIE = 0.5  # found on the shipped widths at 14 to 715 tokens: at 0.2 14 tokens take 20 cores, from 0.5 on 16
 
@@ -102,8 +103,8 @@ def choose(
     settings: Settings,
     profile: HardwareProfile,
     grain: Grain,
-) -> Choice:
-    """The best cuts.
+) -> list[Choice]:
+    """The best cuts, all that are alike in what is known here.
 
     Raises `DoesNotFit` where even a single neuron is too much for a core.
     """
@@ -117,7 +118,7 @@ def choose(
     share = _uncrowded(tried.slices, share, uses, profile)
     burden = sum((f.burden for f in found), np.zeros(len(share)))
     best = _best(tried.slices, share, burden, sum((f.reached for f in found), np.zeros_like(tried.slices)), grain)
-    return Choice(tried.tiling(best), {p.synapse.name: p.forms[f.form[best]] for p, f in zip(inputs, found)})
+    return [Choice(tried.tiling(n), {p.synapse.name: p.forms[f.form[n]] for p, f in zip(inputs, found)}) for n in best]
 
 
 def slices_heard(p: Projection, pieces: Extents) -> Index:
@@ -230,13 +231,15 @@ def _uncrowded(slices: Index, share: NDArray[np.float64], uses: resources.Uses, 
     return np.where(roomy, added, np.inf) if roomy.any() else share
 
 
-def _best(slices: Index, share: NDArray[np.float64], burden: NDArray[np.float64], reached: Index, grain: Grain) -> int:
+def _best(slices: Index, share: NDArray[np.float64], burden: NDArray[np.float64], reached: Index, grain: Grain) -> list[int]:
     """The fewest cores, here and at the sources; within the slack of that, the fewest messages; then the fewest slices."""
     together = np.clip(np.floor(1 / np.maximum(share, 1e-9)), 1, grain.per_core)
     cores = np.where(share <= 1, slices / together + burden, np.inf)
     near = np.flatnonzero(cores <= cores.min() * (1 + grain.slack) + 1e-9)
-    order = np.lexsort((share[near], slices[near], (slices * reached)[near]))
-    return int(near[order[0]])
+    keys = np.stack([share[near], slices[near], (slices * reached)[near]])
+    first = keys[:, [np.lexsort(keys)[0]]]
+    found: list[int] = near[(keys == first).all(0)].tolist()
+    return found[:_MOST_ALIKE]
 
 
 def _product(extents: Extents) -> Index:

@@ -17,12 +17,13 @@ import text_program
 from small_board import SMALL, chip
 
 from tritspike.compiler.errors import CompileError, DoesNotFit
-from tritspike.compiler.mapping import resources, slicing
+from tritspike.compiler.mapping import place, resources, slicing
 from tritspike.compiler.mapping.fit import fit, map_network
 from tritspike.compiler.mapping.rates import uniform_rates
 from tritspike.compiler.mapping.slicing import slices_heard
 from tritspike.compiler.mapping.stacking import stacked
 from tritspike.compiler.mapping.storage import bound, projections, stored
+from tritspike.compiler.mapping.traffic import traffic as traffic_of
 from tritspike.compiler.mapping.words import packed_bits
 from tritspike.compiler.schedule import schedule
 from tritspike.hw_profiles.profile import load
@@ -161,6 +162,17 @@ def _attention():
 def test_the_shipped_program_takes_no_more_than_was_found(length, cores, slices):
     found = fit(text_program.program(ZOO / "sst2-one-chip", length).scheduled, load("loihi2"))
     assert found.cores <= cores and len(found.partition) <= slices
+
+
+def test_slices_are_cut_and_numbered_so_that_those_which_talk_lie_close(tmp_path):
+    """A layer as wide as BERT-base's: heads, queries and keys may be cut in many ways that take as many cores and messages."""
+    sizes = dict(hidden=768, heads=12, head_dim=64, ffn=3072, layers=1, max_length=128, readout="first")
+    gains = {"layer.0.context.gain": np.array([32], np.int32)}  # so that sums over keys stay in range
+    program = text_program.program(random_checkpoint.write(tmp_path / "c", 0, tensors=gains, **sizes)).scheduled
+    found = fit(program, load("hala-point"))
+    traffic = traffic_of(found.partition, found.group, uniform_rates(program))
+    assert len(found.partition.edges.source) <= 25_062
+    assert traffic.weighed(place.optimised(traffic)) <= 0.09 * traffic.weighed(place.random(traffic))
 
 
 def test_bytes_and_axons_without_diagonals_are_counted_exactly(picture):
