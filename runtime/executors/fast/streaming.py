@@ -26,6 +26,7 @@ from tritspike.runtime.network.sequences import TIMED, require_words
 from tritspike.runtime.simulator import chosen
 
 _TOKENS = 64  # of all streams at once; more are read in parts
+_EXPECTED = 1024  # tokens of a session: it is asked once whether kernels are worth their import, and a text may have no end
 _SIZES = 4  # numbers of tokens whose buffers are kept
 
 State = dict[str, NDArray]
@@ -41,7 +42,7 @@ class Streaming:
         if isinstance(streams, bool) or not isinstance(streams, int) or not 1 <= streams <= MOST_STREAMS:
             raise InputError(f"{streams!r} streams", f"1..{MOST_STREAMS}")
         self.program, self.streams, self.flow = program, streams, _flow(program)
-        self.using: ModuleType = chosen.module(self.flow.weights() * _TOKENS * self.flow.timing.steps, plainly)
+        self.using: ModuleType = chosen.module(self.flow.weights() * _EXPECTED * self.flow.timing.steps, plainly)
         self.kept, self.length, self._parts = _rest(self.flow, streams), 0, dict[int, _Part]()
 
     def restart(self) -> None:
