@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 from tritspike import names
 from tritspike.model import Model
@@ -100,9 +100,32 @@ def evaluate(
     return evaluation.evaluate(model.encoder, found, examples, executor or model.executor, model.how)
 
 
-def generate(source: Source, prompt: str, *, tokens: int = 64, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0) -> str:
-    """The prompt and what a language model writes behind it. temperature 0 takes the likeliest token. Raises `InputError`."""
-    return prompt + "".join(stream(source, prompt, tokens=tokens, temperature=temperature, top_p=top_p, seed=seed))
+@overload
+def generate(source: Source, prompt: str, *, tokens: int = ..., temperature: float = ..., top_p: float = ..., seed: int = ...) -> str: ...
+
+
+@overload
+def generate(
+    source: Source, prompt: list[str] | tuple[str, ...], *, tokens: int = ..., temperature: float = ..., top_p: float = ..., seed: int = ...
+) -> list[str]: ...
+
+
+def generate(
+    source: Source, prompt: str | list[str] | tuple[str, ...], *, tokens: int = 64, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0
+) -> str | list[str]:
+    """The prompt and what a language model writes behind it; of several prompts each as if it were alone, by a model through which tokens flow
+    all at once. temperature 0 takes the likeliest token. Raises `InputError`."""
+    how: dict[str, Any] = {"tokens": tokens, "temperature": temperature, "top_p": top_p, "seed": seed}
+    if isinstance(prompt, str):
+        return prompt + "".join(stream(source, prompt, **how))
+    model = _language_model(source)
+    if not model.program.flows or not prompt:
+        return [generate(model, one, **how) for one in prompt]
+    from tritspike.runtime.host.language import Sampling
+    from tritspike.runtime.host.together import go_on
+
+    samplings = [Sampling(temperature, top_p, seed)] * len(prompt)
+    return [a + b for a, b in zip(prompt, go_on(model.encoder, prompt, _count(tokens), samplings, model.executor, model.how))]
 
 
 def stream(source: Source, prompt: str, *, tokens: int = 64, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0) -> Iterator[str]:
@@ -111,9 +134,13 @@ def stream(source: Source, prompt: str, *, tokens: int = 64, temperature: float 
     from tritspike.runtime.host.language import Sampling
 
     model = _language_model(source)
+    return pieces(model.encoder, prompt, _count(tokens), Sampling(temperature, top_p, seed), model.executor, model.how)
+
+
+def _count(tokens: int) -> int:
     if type(tokens) is not int or tokens < 1:
         raise InputError(f"tokens is {tokens!r}", "a whole number from 1 on")
-    return pieces(model.encoder, prompt, tokens, Sampling(temperature, top_p, seed), model.executor, model.how)
+    return tokens
 
 
 def perplexity(source: Source, text: str | Path, *, stride: int | None = None) -> Score:

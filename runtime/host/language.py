@@ -286,14 +286,15 @@ def predictor(encoder: Encoder, name: str, how: How) -> Predictor:
 
 def generate(predict: Predictor, ids: Sequence[int], tokens: int, sampler: Sampler) -> Iterator[int]:
     """Up to `tokens` tokens that follow `ids`, as they are found; fewer where the model ends the text with a special token."""
-    read, ends = list(ids), _ends(predict.encoder)
+    read, special = list(ids), ends(predict.encoder)
     for _ in range(tokens):
         token = sampler.pick(predict.next(read))
-        if token in ends:
+        if token in special:
             return
         read.append(token)
         yield token
 
 
-def _ends(encoder: Encoder) -> set[int]:
+def ends(encoder: Encoder) -> set[int]:
+    """Tokens that end a text: the special ones."""
     return {number for number, token in encoder.tokenizer.get_added_tokens_decoder().items() if token.special}

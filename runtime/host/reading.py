@@ -55,8 +55,7 @@ class Reading:
     def read(self, ids: Sequence[int]) -> Ints:
         """(tokens, neurons) that are read of the next tokens."""
         if self.session is not None:
-            new = np.array(ids, np.int64)
-            words = self.encoder.words(new, 0 * new, 0 * new)
+            words = self.encoder.flowing(np.array(ids, np.int64))
             return self.session.add({TOKENS: words})[self.encoder.program.probe.name]
         self.before += ids
         rows = self.encoder.rows([(self.before, [0] * len(self.before))])

@@ -36,6 +36,7 @@ class Encoder:
         self.program = program
         self.tokenizer = tokenizer_from(program.host.front.tokenizer, "program")
         self.tokenizer.require_usable(len(program.host.front.token))
+        self._spoken: dict[int, bits.Words] = {}  # (1, steps, words) of each token that a stream has had
 
     def tokens(self, texts: Sequence[Text], strict: bool = False, before: int = 0) -> list[Tokens]:
         """(ids, segments) of each text, cut to the compiled length with a warning (`CutText`), or refused with `strict` (`InputError`).
@@ -78,6 +79,17 @@ class Encoder:
             return Sequences({TOKENS: self.words(ids, segments, np.zeros_like(ids))}, lengths, timing.slot)
         places = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         return Rows({TOKENS: self.words(ids, segments, places)}, lengths, positions or self.program.positions)
+
+    def flowing(self, ids: NDArray[np.int64]) -> bits.Words:
+        """(tokens, steps, words) spikes of a stream's tokens: they are the same wherever a token stands, and so are made once for each.
+
+        Raises `InputError` as `words` does.
+        """
+        listed = ids.tolist()
+        if new := [n for n in set(listed) if n not in self._spoken]:
+            numbers = np.array(new, np.int64)
+            self._spoken |= zip(new, self.words(numbers, 0 * numbers, 0 * numbers)[:, None])
+        return np.concatenate([self._spoken[n] for n in listed]) if listed else self.words(ids, ids, ids)
 
     def words(self, ids: NDArray[np.int64], segments: NDArray[np.int64], places: NDArray[np.int64]) -> bits.Words:
         """(tokens, steps, words) spikes of tokens at positions. Raises `InputError` for ids that the program has no row for."""

@@ -123,3 +123,28 @@ def test_the_api_reads_streams(encoder):
     assert tritspike.generate(model, "w3 w4", tokens=4).startswith("w3 w4")
     with pytest.raises(InputError, match="no stride"):
         tritspike.perplexity(model, TEXT, stride=3)
+
+
+def test_a_token_s_spikes_are_made_once_and_are_its_own(encoder, monkeypatch):
+    from tritspike.runtime.host import text
+
+    fresh, made, encode = Encoder(encoder.program), [], text.encode
+    monkeypatch.setattr(text, "encode", lambda front, rows, steps: made.append(len(rows)) or encode(front, rows, steps))
+    ids = np.array([3, 9, 3, 3, 11])
+    for some in (ids, ids[1:3]):
+        assert (fresh.flowing(some) == fresh.words(some, 0 * some, 0 * some)).all()
+    assert made == [3, 5, 2] and fresh.flowing(ids[:0]).shape[0] == 0
+    with pytest.raises(InputError, match="token 99 is outside the vocabulary"):
+        fresh.flowing(np.array([3, 99]))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.3])
+def test_many_streams_at_once_write_what_each_would_alone(encoder, temperature):
+    model, prompts = tritspike.load(encoder.program), ["w1", TEXT[:90], "w30 w2 w2", TEXT[40:70]]
+    how = {"tokens": 12, "temperature": temperature, "top_p": 0.9, "seed": 4}
+    together = tritspike.generate(model, prompts, **how)
+    assert together == [tritspike.generate(model, prompt, **how) for prompt in prompts] and len(set(together)) == 4
+    with pytest.raises(InputError, match="the prompt is empty"):
+        tritspike.generate(model, ["w1", ""])
+    with pytest.raises(InputError, match="reference does not go on with several streams"):
+        tritspike.generate(tritspike.load(encoder.program, executor="reference"), prompts)
