@@ -22,8 +22,6 @@ if __name__ == "__main__":  # before what is imported below, which the command h
 
 from tritspike.compiler import pipeline
 from tritspike.compiler.errors import CompileError, VerifyError
-from tritspike.compiler.frontend.checkpoint import Checkpoint
-from tritspike.compiler.frontend.encoder import HEADS
 from tritspike.compiler.frontend.table import source
 from tritspike.compiler.passes.base import Lowering, Pass
 from tritspike.compiler.pipeline import DEFAULT, OWN
@@ -31,6 +29,8 @@ from tritspike.hw_profiles.errors import listed
 from tritspike.hw_profiles.profile import AUTO, HardwareProfile
 from tritspike.hw_profiles.profile import load as load_profile
 from tritspike.runtime import memory
+from tritspike.runtime.host.checkpoint import Checkpoint
+from tritspike.runtime.host.encoder import HEADS
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.soundness import require_sound
 from tritspike.runtime.network.grid import Axis
@@ -64,7 +64,7 @@ def lower(
 ) -> Program:
     """The program of `checkpoint` on `profile` for texts of up to `length` tokens. Same input, same bytes.
 
-    head: "host" or "chip", where a language model's last product is made (`frontend/encoder.py`).
+    head: "host" or "chip", where a language model's last product is made (`runtime/host/encoder.py`).
     Raises `CheckpointError` or `FileError` for what cannot be read, `RangeViolation` for numbers that some input could push out of a
     register, `DoesNotFit` where the profile has no room.
     """

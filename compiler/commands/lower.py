@@ -8,7 +8,6 @@ from pathlib import Path
 from rich.console import Console
 
 from tritspike.compiler.explain import table
-from tritspike.compiler.frontend.encoder import HEADS
 from tritspike.compiler.lower import Lowered, lowered
 from tritspike.compiler.mapping import command as mapping_command
 from tritspike.compiler.passes.base import Pass
@@ -18,6 +17,7 @@ from tritspike.runtime import outputs
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import write_all
 from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.encoder import HEADS
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.map_report import Report
 from tritspike.runtime.outputs import GRAPH, PROGRAM, Output

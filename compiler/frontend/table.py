@@ -6,19 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tritspike.compiler.frontend import checkpoint, encoder, trained
-from tritspike.runtime.host.program import Host
-from tritspike.runtime.host.trained import claims, load
-from tritspike.runtime.network.network import Network, Timing
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Source:
-    """A network as it is written, when its windows come, and what the host does."""
-
-    network: Network
-    timing: Timing
-    host: Host
+from tritspike.compiler.frontend import trained
+from tritspike.runtime.host import checkpoint, encoder
+from tritspike.runtime.host.trained import Trained, claims, load
 
 
 @dataclass(frozen=True)
@@ -27,19 +17,19 @@ class Frontend:
 
     name: str
     claims: Callable[[Path], bool]
-    build: Callable[[Path, int | None, str], Source]
+    build: Callable[[Path, int | None, str], Trained]
 
 
-def _of_checkpoint(read: checkpoint.Checkpoint, length: int | None, head: str) -> Source:
-    network = encoder.network(read, length, head)
-    return Source(network=network, timing=encoder.timing(read), host=encoder.host(read, head))
+def _of_checkpoint(read: checkpoint.Checkpoint, length: int | None, head: str) -> Trained:
+    trained.require_length(length, read.config.max_length)
+    return encoder.trained(read, length, head)
 
 
-def _of_trained(path: Path, length: int | None, head: str) -> Source:
+def _of_trained(path: Path, length: int | None, head: str) -> Trained:
     read = load(path)
     network, host = trained.network(read, length), read.host
     network, host = trained.on_chip(network, host) if head == "chip" else (network, host)
-    return Source(network=network, timing=read.timing, host=host)
+    return Trained(network=network, timing=read.timing, host=host)
 
 
 FRONTENDS: tuple[Frontend, ...] = (
@@ -49,7 +39,7 @@ FRONTENDS: tuple[Frontend, ...] = (
 )
 
 
-def source(given: checkpoint.Checkpoint | str | Path, length: int | None = None, head: str = encoder.HEADS[0]) -> Source:
+def source(given: checkpoint.Checkpoint | str | Path, length: int | None = None, head: str = encoder.HEADS[0]) -> Trained:
     """Raises `CheckpointError` or `FileError` for what cannot be read, `CompileError` for a length that it cannot have."""
     if isinstance(given, checkpoint.Checkpoint):
         return _of_checkpoint(given, length, head)

@@ -21,9 +21,14 @@ def network(found: Trained, length: int | None = None) -> Network:
     most = max((axis.size for p in found.network.populations for axis in p.grid if isinstance(axis, Axis) and axis.grows), default=0)
     if isinstance(found.timing, Stream) or not most:
         raise CompileError(f"length {length} of a stream, through which texts of any length flow", "no --length")
-    if not 1 <= length <= most:
-        raise CompileError(f"length {length} is outside 1..{most}, what the checkpoint's position table holds")
+    require_length(length, most)
     return found.network.at_length(length)
+
+
+def require_length(length: int | None, most: int) -> None:
+    """Raises `CompileError`."""
+    if length is not None and not 1 <= length <= most:
+        raise CompileError(f"length {length} is outside 1..{most}, what the checkpoint's position table holds")
 
 
 def on_chip(network: Network, host: Host) -> tuple[Network, Host]:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tritspike.compiler.errors import CompileError
-from tritspike.compiler.frontend.checkpoint import Checkpoint
 from tritspike.runtime.checkpoint import EACH
+from tritspike.runtime.host.checkpoint import Checkpoint
 from tritspike.runtime.host.program import TOKENS, FrontEnd, Host
+from tritspike.runtime.host.trained import Trained
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.network import Network, Windows
@@ -20,13 +20,15 @@ from tritspike.runtime.network.terms import Handle, Sum, Term, linear, onto, sam
 HEADS = ("host", "chip")
 
 
+def trained(ck: Checkpoint, length: int | None = None, head: str = HEADS[0]) -> Trained:
+    """What a checkpoint of a later version holds. length, head: as of `network`."""
+    return Trained(network=network(ck, length, head), timing=Windows(ck.config.steps), host=host(ck, head))
+
+
 def network(ck: Checkpoint, length: int | None = None, head: str = "host") -> Network:
     """For texts of up to `length` tokens (default: the most it was trained for). head: "host" or "chip", of a language model's last product."""
     c = ck.config
-    positions = c.max_length if length is None else length
-    if not 1 <= positions <= c.max_length:
-        raise CompileError(f"length {positions} is outside 1..{c.max_length}, what the checkpoint's position table holds")
-    made = _Encoder(ck, Axis("position", positions, grows=True))
+    made = _Encoder(ck, Axis("position", c.max_length if length is None else length, grows=True))
     at = made.net.input("x", made.position, Axis("hidden", c.hidden), plays=TOKENS)
     for n in range(c.layers):
         at = made.layer(f"layer.{n}", at)
@@ -35,11 +37,6 @@ def network(ck: Checkpoint, length: int | None = None, head: str = "host") -> Ne
     else:
         made.net.readout("readout", made.readout(at))
     return made.net.network()
-
-
-def timing(ck: Checkpoint) -> Windows:
-    """A window a text."""
-    return Windows(ck.config.steps)
 
 
 def host(ck: Checkpoint, head: str = "host") -> Host:
