@@ -11,15 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import spad
 import torch
-from torch import Tensor
 
 from tritspike.models import spiking_bert
-from tritspike.models.data import Batch
 from tritspike.models.recipe import read_recipe, varied
-from tritspike.models.spiking import lif
 from tritspike.models.teacher import load_causal_teacher
 
 RESULTS = spad.HERE / "results" / "attention.json"
@@ -33,14 +31,9 @@ ROWS = {
 }
 
 
-def unattended(self: spiking_bert.Layer, x: Tensor, batch: Batch, vth: int | None, probe: dict[str, Tensor] | None = None) -> Tensor:
+def unattended(self: spiking_bert.Layer, x: Any) -> Any:
     """`Layer.forward` without attention."""
-    keep, window = self.config.keep, self.config.window
-    hidden = lif(self.hidden(batch.windows(x, window, self.config.causal)), keep["hidden"], vth)
-    z = lif(self.output(hidden) + self.output_skip() * x.float(), keep["residual"], vth)
-    if probe is not None:
-        probe |= dict(hidden=hidden, output=z)
-    return z
+    return self.output(self.hidden(x), past=x)
 
 
 def run(name: str, seed: int, o: argparse.Namespace) -> spad.Row:

@@ -21,7 +21,7 @@ from tritspike.compiler.lower import lower
 from tritspike.models import spiking
 from tritspike.models.data import Corpus, pack
 from tritspike.models.load import load_student
-from tritspike.models.spiking_bert import BertConfig, SpikingBert
+from tritspike.models.spiking_bert import SpikingBert
 from tritspike.runtime.executors.base import How
 from tritspike.runtime.executors.table import DEFAULT
 from tritspike.runtime.host import batches
@@ -56,8 +56,7 @@ def float32_products() -> Any:
 def students(encoder: Encoder, tokens: Sequence[Tokens]) -> list[dict[str, Any]]:
     """The shipped student in torch, float and integer mode, packed without padding."""
     integer = load_student(CHECKPOINT)
-    names = BertConfig.__dataclass_fields__
-    floating = SpikingBert(BertConfig(**{n: getattr(integer.config, n) for n in names})).eval()
+    floating = SpikingBert(integer.config).eval()
 
     def batch(some: list[Tokens]) -> Any:
         return pack(corpus(some), range(len(some)))

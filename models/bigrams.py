@@ -7,9 +7,6 @@ as if all layers passed them on. (Word vectors as a factored table of pointwise 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
-
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -17,26 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tritspike.models.nets.current import Current
+from tritspike.models.nets.language import Head
 from tritspike.models.spiking import lif
 
 _PRIOR = 3.0  # pseudo-counts of what follows a token, drawn as tokens occur anywhere
 _RIDGE = 0.03  # of each count's variance: layers and their training do not pass spikes on as they are
 _OVERSAMPLED, _POWER = 16, 2
-
-
-class HeadLike(Protocol):
-    """weight: (vocabulary, hidden), bias: (vocabulary,), over standardised counts."""
-
-    weight: nn.Parameter
-    bias: nn.Parameter
-
-
-@dataclass(eq=False)
-class HeadOf:
-    """Of a model that keeps them itself."""
-
-    weight: nn.Parameter
-    bias: nn.Parameter
 
 
 @torch.no_grad()
@@ -51,7 +34,7 @@ def start_bigrams(current: Current, ids: NDArray[np.integer]) -> None:
 
 
 @torch.no_grad()
-def start_head(current: Current, head: HeadLike, ids: NDArray[np.integer], kind: str, steps: int, keep: int) -> None:
+def start_head(current: Current, head: Head, ids: NDArray[np.integer], kind: str, steps: int, keep: int) -> None:
     """The head and its bias, as `Start.head` says: how often each token occurs, and what a bigram model says of each token's spikes.
 
     steps, keep: of the neurons that currents drive.

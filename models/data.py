@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 
 from tritspike.hw_profiles.errors import decoding
 from tritspike.hw_profiles.reading import read_regular, reason
+from tritspike.models.nets.packing import Batch
 from tritspike.runtime.errors import DataError, InputError
 from tritspike.runtime.host.tokenizer import TextTokenizer
 from tritspike.runtime.panics import answering
@@ -116,46 +117,6 @@ def encode(tokenizer: Tokenizer | TextTokenizer, texts: Sequence[str | tuple[str
     return Corpus(ids, segments, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
 
 
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Packed tokens: no padding. `place[n]` is token n's cell in a (sentences x longest) grid.
-
-    ids, segments, positions, place: (tokens,) int64; sentence: (tokens,) index of its text; shape: (sentences, longest).
-    """
-
-    ids: torch.Tensor
-    segments: torch.Tensor
-    positions: torch.Tensor
-    sentence: torch.Tensor
-    place: torch.Tensor
-    shape: tuple[int, int]
-
-    def grid(self, values: torch.Tensor) -> torch.Tensor:
-        """(tokens,) -> (sentences, longest), zero where there is no token."""
-        out = values.new_zeros(self.shape[0] * self.shape[1])
-        out[self.place] = values
-        return out.view(self.shape)
-
-    def mask(self) -> torch.Tensor:
-        """(sentences, longest), 1 at real tokens: the attention mask that a teacher wants."""
-        return self.grid(torch.ones_like(self.ids))
-
-    def windows(self, values: torch.Tensor, width: int, causal: bool = False) -> torch.Tensor:
-        """(..., tokens, channels) -> (..., tokens, width * channels): each token's own, then its next ones' (where causal, those before it),
-        zero beyond its text."""
-        parts = [values]
-        for k in range(1, width):
-            same = (self.sentence == self.sentence.roll(k if causal else -k)).to(values.dtype)
-            (same[:k] if causal else same[-k:]).zero_()  # else one text, or a first and last one, would close into a ring
-            parts.append(values.roll(k if causal else -k, -2) * same[:, None])
-        return parts[0] if width == 1 else torch.cat(parts, -1)
-
-    def pairs(self) -> torch.Tensor:
-        """(sentences, longest, longest) bool: both positions hold a token."""
-        mask = self.mask().bool()
-        return mask[:, :, None] & mask[:, None, :]
-
-
 def pack(corpus: Corpus, rows: Sequence[int] | np.ndarray) -> Batch:
     """The texts `rows` of `corpus` as one packed batch."""
     spans = [np.arange(corpus.starts[r], corpus.starts[r + 1]) for r in rows]
@@ -166,7 +127,8 @@ def pack(corpus: Corpus, rows: Sequence[int] | np.ndarray) -> Batch:
     longest = int(lengths.max())
     place = sentence * longest + position
     ids, segments = corpus.ids[at], corpus.segments[at]
-    return Batch(_long(ids), _long(segments), _long(position), _long(sentence), _long(place), (len(rows), longest))
+    where = {"positions": _long(position), "sentence": _long(sentence), "place": _long(place)}
+    return Batch(ids=_long(ids), segments=_long(segments), shape=(len(rows), longest), **where)
 
 
 def _long(values: np.ndarray) -> torch.Tensor:

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tritspike.models.data import Batch
 from tritspike.models.finetune_teacher import task_loss
+from tritspike.models.nets.listening import firing
+from tritspike.models.nets.packing import Batch
+from tritspike.models.nets.values import Spikes
 from tritspike.models.spiking_bert import SpikingBert, SpikingEncoder
 from tritspike.models.teacher import Teacher
 from tritspike.runtime.tasks.glue import Task
@@ -25,13 +27,13 @@ class SpikePrice:
     operations: float = 0.0
     operations_target: float = 0.14
 
-    def price(self, student: SpikingEncoder, probes: list[dict[str, Tensor]], batch: Batch) -> Tensor:
-        """Of a batch; a term of weight 0 is not computed."""
+    def price(self, student: SpikingEncoder, seen: dict[str, Spikes]) -> Tensor:
+        """Of what it fired; a term of weight 0 is not computed."""
         terms = [torch.zeros(())]
         if self.rate:
-            terms.append(self.rate * (mean_rate(probes, batch) - self.rate_target).clamp_min(0))
+            terms.append(self.rate * (mean_rate(seen) - self.rate_target).clamp_min(0))
         if self.operations:
-            terms.append(self.operations * (operation_rate(probes, student.driven()) - self.operations_target).clamp_min(0))
+            terms.append(self.operations * (operation_rate(seen, student.driven()) - self.operations_target).clamp_min(0))
         return torch.stack(terms).sum()
 
 
@@ -65,14 +67,14 @@ class Distiller(nn.Module):
 
     def forward(self, student: SpikingBert, batch: Batch, soft: Tensor, labels: Tensor, step: int) -> Tensor:
         """Loss of a batch. soft: (sentences, classes) teacher logits; labels: (sentences,), NaN where a text has none."""
-        probes: list[dict[str, Tensor]] = []
-        logits = student(batch, probes)
+        with firing(student) as seen:
+            logits = student(batch)
         loss = self.weights.logits * self._soft(logits, soft)
         known = ~labels.isnan()
         if self.weights.labels and known.any():
             loss = loss + self.weights.labels * task_loss(self.task, logits[known], labels[known]) * known.float().mean()
-        loss = loss + self.weights.price(student, probes, batch)
-        return loss + self._states(probes, batch) if self.wants_states(step) else loss
+        loss = loss + self.weights.price(student, seen)
+        return loss + self._states(student, seen, batch) if self.wants_states(step) else loss
 
     def _soft(self, logits: Tensor, soft: Tensor) -> Tensor:
         if not self.task.labels:
@@ -80,19 +82,21 @@ class Distiller(nn.Module):
         tau = self.weights.temperature
         return F.kl_div(F.log_softmax(logits / tau, -1), F.softmax(soft / tau, -1), reduction="batchmean") * tau**2
 
-    def _states(self, probes: list[dict[str, Tensor]], batch: Batch) -> Tensor:
+    def _states(self, student: SpikingBert, seen: dict[str, Spikes], batch: Batch) -> Tensor:
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             out = self.teacher[0].outputs(batch, states=True)
         loss = torch.zeros(())
-        for layer, probe in enumerate(probes[1:], 1):
-            target = out.hidden_states[layer * self.blocks].float().flatten(0, 1)[batch.place]
-            loss = loss + self.weights.hidden * F.mse_loss(self.map(probe["output"].float().mean(0)), target)
-            loss = loss + self.weights.attention * self._attention(probe["counts"].mean(0), out.attentions[layer * self.blocks - 1].float(), batch)
-        return loss / len(probes[1:])
+        for n, layer in enumerate(student.blocks()):
+            target = out.hidden_states[(n + 1) * self.blocks].float().flatten(0, 1)[batch.place]
+            loss = loss + self.weights.hidden * F.mse_loss(self.map(seen[f"layer.{n}.output"].tensor.float().mean(0)), target)
+            counts, _ = layer.score.hears.counts(seen[f"layer.{n}.query"], seen[f"layer.{n}.key"])
+            met = counts.mean(0).movedim(-1, 1)
+            loss = loss + self.weights.attention * self._attention(met, out.attentions[(n + 1) * self.blocks - 1].float(), batch)
+        return loss / len(student.layer)
 
     def _attention(self, counts: Tensor, probabilities: Tensor, batch: Batch) -> Tensor:
         """MSE of centred scores. log softmax is the teacher's pre-softmax score up to a constant a row, which centring removes."""
-        heads = counts.shape[1]
+        heads = counts.shape[1]  # of (texts, heads, queries, keys)
         scores = probabilities.clamp_min(1e-6).log().unflatten(1, (heads, -1)).mean(2)
         mask = batch.mask().float()
         cells = (mask[:, :, None] * mask[:, None, :])[:, None].expand_as(scores)
@@ -100,18 +104,15 @@ class Distiller(nn.Module):
         return (difference.square() * cells).sum() / cells.sum()
 
 
-def mean_rate(probes: list[dict[str, Tensor]], batch: Batch) -> Tensor:
-    """Mean over populations of their spike rates, each counted once, score cells only where both positions hold a token."""
-    cells = batch.shape[0] * batch.shape[1] ** 2 / torch.bincount(batch.sentence).square().sum()  # silent cells count as score's too
-    rates = [v.mean(dtype=torch.float32) * (cells if k == "score" else 1) for probe in probes for k, v in probe.items() if k != "counts"]
-    return torch.stack(rates).mean()
+def mean_rate(seen: dict[str, Spikes]) -> Tensor:
+    """Mean over populations of their spike rates, each counted once."""
+    return torch.stack([spikes.rate() for spikes in seen.values()]).mean()
 
 
-def operation_rate(probes: list[dict[str, Tensor]], driven: list[dict[str, int]]) -> Tensor:
+def operation_rate(seen: dict[str, Spikes], driven: dict[str, int]) -> Tensor:
     """Share of the synapses behind these populations that are reached in a step (`SpikingEncoder.driven`)."""
-    spikes = [(probe[name], fan) for probe, fans in zip(probes, driven, strict=True) for name, fan in fans.items()]
-    reached = [s.mean(dtype=torch.float32) * s.shape[-1] * fan for s, fan in spikes]
-    return torch.stack(reached).sum() / sum(s.shape[-1] * fan for s, fan in spikes)
+    every = {name: fan * seen[name].tensor[0, 0].numel() for name, fan in driven.items()}
+    return torch.stack([seen[name].rate() * reached for name, reached in every.items()]).sum() / sum(every.values())
 
 
 def _centred(scores: Tensor, mask: Tensor) -> Tensor:

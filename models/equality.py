@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tritspike.models.bispikclm import SpikingLM
-from tritspike.models.data import Batch, Corpus, pack
-from tritspike.models.export_stream import load_flow
+from tritspike.models.data import Corpus, pack
+from tritspike.models.export import answer_of
 from tritspike.models.flow import Flow
-from tritspike.models.load import load_language_model, load_student
+from tritspike.models.load import load
 from tritspike.models.nets import outcome
-from tritspike.models.spiking_bert import SpikingBert
-from tritspike.runtime import arith
+from tritspike.models.nets.packing import Batch
+from tritspike.models.spiking_bert import SpikingEncoder
 from tritspike.runtime.executors.table import DEFAULT
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.batches import at_length, run
@@ -52,10 +51,9 @@ def compare(checkpoint: Path, program_path: Path, data: str, limit: int | None =
 
     Of a program through which tokens flow over the first `limit` tokens of a text file, as one text.
     """
-    program = program_file.load(program_path)
+    program, student = program_file.load(program_path), load(checkpoint)
     if program.flows:
-        return _flowing(load_flow(checkpoint), program, Path(data), limit)
-    student = (load_language_model if program.each else load_student)(checkpoint)
+        return _flowing(student, program, Path(data), limit)
     encoder = Encoder(program)
     tokens = file_windows(encoder, Path(data), limit) if program.each else _dev_set(encoder, data, limit)
     order = sorted(range(len(tokens)), key=lambda n: len(tokens[n][0]))
@@ -76,8 +74,7 @@ def _flowing(student: Flow, program: Program, data: Path, limit: int | None) -> 
     expected = run(program, encoder.rows(tokens), DEFAULT, ask=Ask(record=[name]))
     _, ours = outcome(student, torch.tensor([tokens[0][0]]))
     assert ours.spikes is not None and expected.spikes is not None
-    weight, bias = (part.detach().long() for part in student.answer.integers())
-    logits = torch.from_numpy(ours.read[program.probe.name]) @ weight.T * arith.ONE + bias
+    logits = student.answer.of_counts(torch.from_numpy(ours.read[program.probe.name]))
     spikes = (ours.spikes[name] == expected.spikes[name]).all((1, 2))
     return Equality(len(spikes), int(spikes.sum()), int((logits.numpy() == expected.logits).all(1).sum()), "tokens")
 
@@ -92,14 +89,13 @@ def _corpus(tokens: list[tuple[list[int], list[int]]]) -> Corpus:
     return Corpus(np.concatenate([ids for ids, _ in tokens]), np.concatenate([s for _, s in tokens]), starts)
 
 
-def _agreement(student: SpikingBert | SpikingLM, program: Program, corpus: Corpus, expected: Result) -> tuple[int, int]:
+def _agreement(student: SpikingEncoder, program: Program, corpus: Corpus, expected: Result) -> tuple[int, int]:
     """(sentences with equal last-layer spikes, with equal logits) in one batch."""
     batch = pack(corpus, range(len(corpus)))
-    ours = student.spikes(batch)
-    total = student.integer_logits(ours) if isinstance(student, SpikingLM) else student.counts(ours, batch)[0]
+    last = student.encoded(batch)
     theirs = _last_layer(program, expected, batch)
-    wrong = np.unique(batch.sentence.numpy()[(ours.float().numpy().swapaxes(0, 1) != theirs).any((1, 2))])
-    same = (total.long().numpy() == expected.logits).all(1)
+    wrong = np.unique(batch.sentence.numpy()[(last.tensor.float().numpy().swapaxes(0, 1) != theirs).any((1, 2))])
+    same = (answer_of(student).exact(last).numpy() == expected.logits).all(1)
     rows = batch.sentence.numpy() if program.each else np.arange(len(corpus))
     return len(corpus) - len(wrong), len(corpus) - len(np.unique(rows[~same]))
 

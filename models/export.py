@@ -1,9 +1,8 @@
-"""Write a folded student as a checkpoint folder (`runtime/checkpoint.py` is the schema)."""
+"""A folded student as a checkpoint (`runtime/host/trained.py`), whatever its network is."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,105 +10,60 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, nn
 
-from tritspike.models.bispikclm import SpikingLM
-from tritspike.models.spiking import Synapses
-from tritspike.models.spiking_bert import Layer, SpikingBert, SpikingEncoder
-from tritspike.runtime.checkpoint import CheckpointConfig, check_tensors, config_from_json, pack_codes
+from tritspike.models.nets.language import Head, Tokens
+from tritspike.models.nets.texts import Classes, Words
+from tritspike.models.nets.trace import trace
+from tritspike.runtime.checkpoint import INT32
 from tritspike.runtime.errors import CheckpointError
-from tritspike.runtime.files import Arrays, write_atomic, write_tensors
-
-Student = SpikingBert | SpikingLM
+from tritspike.runtime.host.program import FrontEnd, Host
+from tritspike.runtime.host.trained import Trained, save
 
 
 @torch.no_grad()
-def export(student: Student, tokenizer: Tokenizer, task: str, labels: tuple[str, ...], folder: Path, card: dict[str, Any]) -> None:
-    """Write model.safetensors, tokenizer.json, card.json and config.json into `folder`, each atomically; the last says that all are there.
-    Raises `CheckpointError` before anything is written where training has left what a checkpoint may hold."""
-    folder.mkdir(parents=True, exist_ok=True)
+def export(student: Any, tokenizer: Tokenizer, task: str, folder: Path, card: dict[str, Any], labels: tuple[str, ...] = ()) -> None:
+    """Write the checkpoint. student: a module with `x`, what it reads out by, and a `config`, which says its family. labels: of a classifier.
+
+    Raises `CheckpointError` before anything is written where training has left what it may not hold.
+    """
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    config, arrays = checkpoint_config(student, task, labels), tensors(student)
-    said = _json(config.to_json())
-    config_from_json(json.loads(said), str(folder / "config.json"))
-    check_tensors(arrays, config, str(folder / "model.safetensors"))
-    write_tensors(folder / "model.safetensors", arrays)
-    write_atomic(folder / "tokenizer.json", tokenizer.to_str().encode())
-    write_atomic(folder / "card.json", _json(card))
-    write_atomic(folder / "config.json", said)
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return (json.dumps(value, indent=1) + "\n").encode()
-
-
-def checkpoint_config(student: Student, task: str, labels: tuple[str, ...]) -> CheckpointConfig:
-    """The checkpoint's config of a folded student."""
-    shared = {f.name: getattr(student.config, f.name) for f in fields(student.config)}
-    return CheckpointConfig(**shared, task=task, labels=labels, embedding_shift=student.embedding.shift, logit_scale=float(student.logit_scale))
+    save(trained(student, tokenizer.to_str(), task, labels), folder, {"family": student.config.family, **asdict(student.config)}, card)
 
 
 @torch.no_grad()
-def tensors(student: Student) -> Arrays:
-    """Every tensor of the checkpoint, by name."""
-    assert student.scale is not None, "fold the student first"
-    out = _embedding(student, student.scale)
-    for n, layer in enumerate(student.blocks()):
-        out |= {f"layer.{n}.{name}": array for name, array in _layer(layer, student.config.weights, student.scale).items()}
-    return out | _answer(student)
+def trained(student: Any, tokenizer: str, task: str, labels: tuple[str, ...] = ()) -> Trained:
+    """What is written of a student."""
+    timing, said = student.config.timing, answer_of(student).said(student.config.timing.steps)
+    numbers: dict[str, Any] = {"class_bias": _ints(said["class_bias"], *INT32).astype(np.int64)}
+    if "head" in said:
+        numbers["head"] = _int8(said["head"])
+    about: dict[str, Any] = {"task": task, "labels": labels, "weights": student.config.weights}
+    host = Host(front=front(student.x, tokenizer), **about, **said | numbers)
+    return Trained(network=trace(student), timing=timing, host=host)
 
 
-def _answer(student: Student) -> Arrays:
-    if isinstance(student, SpikingLM):
-        weight, bias = student.integer_head()
-        return {"head.weight": _ints(weight, np.int8), "head.bias": _ints(bias)}
-    codes = student.quantise(student.readout)
-    return {"readout.codes": _packed(codes, student.config.weights), "readout.bias": _ints(student.integer_bias())}
+def answer_of(student: nn.Module) -> Head | Classes:
+    """What it reads out by."""
+    return next(part for part in student.modules() if isinstance(part, Head | Classes))
 
 
-def _embedding(student: SpikingEncoder, scale: int) -> Arrays:
-    part = student.embedding
-    tables = {name: part.int8(getattr(part, name) * part.table_scale) for name in ("token", "position", "segment")}
-    return {f"embedding.{name}": _ints(table, np.int8) for name, table in tables.items()} | {
-        "embedding.projection": _ints(part.int8(part.projection * part.projection_scale), np.int8),
-        "embedding.bias": _ints(part.integer_bias()),
-        "embedding.vth": _scalar(scale),
-    }
+def front(port: Tokens | Words, tokenizer: str) -> FrontEnd:
+    """The embedding's tables on their grids."""
+    assert port.scale is not None
+    part = port.current
+    tables = {name: _int8(part.int8(getattr(part, name) * part.table_scale)) for name in ("token", "position", "segment")}
+    projection, bias = _int8(part.int8(part.projection * part.projection_scale)), _ints(part.integer_bias(), *INT32).astype(np.int32)
+    return FrontEnd(**tables, projection=projection, bias=bias, shift=part.shift, keep=port.keep, vth=port.scale, tokenizer=tokenizer)
 
 
-def _layer(layer: Layer, kind: str, scale: int) -> Arrays:
-    out: Arrays = {}
-    joint = zip(*(part.chunk(3) for part in (layer.query_key_value.codes(), *layer.query_key_value.registers())))
-    for name, (codes, gain, bias) in zip(("query", "key", "value"), joint):
-        out |= _population(name, codes, gain, bias, kind, scale)
-    for name in ("attended", "hidden", "output"):
-        part: Synapses = getattr(layer, name)
-        out |= _population(name, part.codes(), *part.registers(), kind, scale)
-    for name in ("score", "context"):
-        out |= {f"{name}.gain": _scalar(getattr(layer, name).integer()), f"{name}.vth": _scalar(scale)}
-    return out | {f"{name}.skip": _scalar(getattr(layer, f"{name}_skip").integer()) for name in ("attended", "output")}
+def _int8(values: Tensor) -> NDArray[np.int8]:
+    return _ints(values, -128, 127).astype(np.int8)
 
 
-def _population(name: str, codes: Tensor, gain: Tensor, bias: Tensor, kind: str, scale: int) -> Arrays:
-    return {
-        f"{name}.codes": _packed(codes, kind),
-        f"{name}.gain": _ints(gain, np.int8),
-        f"{name}.bias": _ints(bias),
-        f"{name}.vth": _scalar(scale),
-    }
-
-
-def _packed(codes: Tensor, kind: str) -> NDArray[np.uint8]:
-    return pack_codes(_ints(codes, np.int8), kind)
-
-
-def _ints(values: Tensor, kind: type[np.signedinteger] = np.int32) -> NDArray[Any]:
-    found, low, high = np.rint(values.detach().double().numpy()), np.iinfo(kind).min, np.iinfo(kind).max
+def _ints(values: Tensor, low: int, high: int) -> NDArray[np.float64]:
+    found = np.rint(values.detach().double().numpy())
     if not ((low <= found) & (found <= high)).all():
         raise CheckpointError(f"training left {found.min():g}..{found.max():g} where a checkpoint holds {low}..{high}", "a lower rate")
-    return found.astype(kind)
-
-
-def _scalar(value: int) -> NDArray[np.int32]:
-    return np.array([value], np.int32)
+    return found

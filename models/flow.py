@@ -10,7 +10,7 @@ A layer begins as one that passes on what it hears: the branches are quiet and t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import nn
 
@@ -31,6 +31,8 @@ class FlowConfig:
     """Sizes. mixer: of `MIXERS`. series: what is mixed has a stage of its own, before the FFN and beside a skip, instead of being heard by both.
     memory: time constants of the traces in tokens, to each as many of `traces`; recall: of the heads of retention, each with `key` queries and
     keys and `value` values. period 0: the fewest steps at which a token that is made of the last one comes in time."""
+
+    family: ClassVar[str] = "stream"
 
     vocabulary: int
     hidden: int = 320

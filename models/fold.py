@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from tritspike.models.data import Batch
+from tritspike.models.nets.listening import firing
 from tritspike.models.spiking import SHARED_LIMIT, Synapses, Weight
-from tritspike.models.spiking_bert import SpikingEncoder
 from tritspike.runtime import arith
 
 
@@ -30,18 +30,19 @@ def recalibrated(student: nn.Module) -> Iterator[None]:
         norm.momentum = momentum
 
 
-def recalibrate(student: SpikingEncoder, batches: Iterable[Batch]) -> None:
-    """Statistics over `batches` (real tokens only, as packed)."""
+def recalibrate(student: nn.Module, batches: Iterable[Any]) -> None:
+    """Statistics over `batches`, each what a student takes (real tokens only, as packed)."""
     with recalibrated(student):
         for batch in batches:
             student(batch)
 
 
 @torch.no_grad()
-def scale_limits(student: SpikingEncoder) -> list[tuple[int, str, str]]:
+def scale_limits(student: nn.Module) -> list[tuple[int, str, str]]:
     """(largest S, population, limit that binds it), smallest first. S is synaptic units in one threshold; vth = S."""
     found = []
-    for name, part in student.named_modules():
+    for path, part in student.named_modules():
+        name = path.removesuffix(".synapses").removesuffix(".weight").removesuffix(".hears")
         if isinstance(part, Synapses):
             found += [(int(limit), name, kind) for kind, limit in _limits(part).items()]
         elif isinstance(part, Weight):
@@ -61,22 +62,15 @@ def _limits(part: Synapses) -> dict[str, float]:
 
 
 @torch.no_grad()
-def population_spikes(student: SpikingEncoder, batches: Iterable[Batch]) -> list[dict[str, Tensor]]:
-    """`by_population` of each batch."""
+def population_spikes(student: nn.Module, batches: Iterable[Any]) -> list[dict[str, Tensor]]:
+    """Of each batch, by population, (steps, cells) of whether it spikes: what the host plays, too, and scores only where both positions hold a
+    token."""
     out = []
     for batch in batches:
-        probes: list[dict[str, Tensor]] = []
-        student.spikes(batch, probes)
-        out.append(by_population(probes, batch, student.config.heads))
+        with firing(student) as seen:
+            student(batch)
+        out.append({name: spikes.fires() for name, spikes in seen.items()})
     return out
-
-
-def by_population(probes: list[dict[str, Tensor]], batch: Batch, heads: int) -> dict[str, Tensor]:
-    """What `student.spikes` put into `probes`, as booleans by qualified name; scores only where both positions hold a token."""
-    cells = batch.pairs()[:, None].expand(-1, heads, -1, -1)
-    for probe in probes[1:]:
-        probe["score"] = probe["score"][:, cells]
-    return {f"layer.{i - 1}.{k}" if i else k: v > 0 for i, probe in enumerate(probes) for k, v in probe.items() if k != "counts"}
 
 
 def spike_rates(spikes: list[dict[str, Tensor]]) -> dict[str, float]:

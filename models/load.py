@@ -3,122 +3,119 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from tritspike.models.bispikclm import SpikingLM
-from tritspike.models.spiking import Synapses, Weight
-from tritspike.models.spiking_bert import BertConfig, Embedding, Layer, SpikingBert, SpikingEncoder
+from tritspike.models.export import answer_of
+from tritspike.models.flow import Flow, FlowConfig
+from tritspike.models.nets.current import Current
+from tritspike.models.nets.fill import fill
+from tritspike.models.nets.language import Head
+from tritspike.models.nets.texts import Classes
+from tritspike.models.spiking_bert import BertConfig, SpikingBert
 from tritspike.runtime import arith
-from tritspike.runtime.checkpoint import EACH, CheckpointConfig, check_tensors, config_from_json, unpack_codes
+from tritspike.runtime.checkpoint import EACH
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.files import Arrays, read_json, read_tensors
+from tritspike.runtime.host import encoder, trained
+from tritspike.runtime.host.checkpoint import read_checkpoint
+from tritspike.runtime.host.program import FrontEnd, Host
+from tritspike.runtime.host.trained import Trained
 
-Some = TypeVar("Some", bound=SpikingEncoder)
+
+def _window(said: dict[str, Any]) -> nn.Module:
+    config = BertConfig(**said)
+    return SpikingLM(config) if config.readout == EACH else SpikingBert(config)
+
+
+Some = TypeVar("Some", SpikingBert, SpikingLM, Flow)
+FAMILIES: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
+    BertConfig.family: _window,
+    FlowConfig.family: lambda said: Flow(FlowConfig(**said)),
+}
+_KINDS = {SpikingBert: "a classifier", SpikingLM: "a language model that reads windows", Flow: "a language model through which tokens flow"}
 
 
 @torch.no_grad()
+def load(folder: Path) -> Any:
+    """The folded student of a checkpoint whose populations share one threshold, as ours do; `InputError` where they do not, or where it is of an
+    unknown family. Raises `FileError` and `CheckpointError` as reading it does."""
+    found, said = _read(folder)
+    family = said.pop("family", None)
+    if family not in FAMILIES:
+        raise InputError(f"{folder}: a model of the family {family!r:.40}", f"one of {', '.join(FAMILIES)}")
+    student: Any = FAMILIES[family](said)
+    try:
+        fill(student, found.network)
+    except InputError as error:
+        raise InputError(f"{folder}: {error}") from None
+    _fill_current(student.x.current, found.host.front)
+    answer = answer_of(student)
+    _fill_head(answer, found.host, student.config.steps) if isinstance(answer, Head) else _fill_classes(answer, found.host, student.config.steps)
+    return student.eval()
+
+
 def load_student(folder: Path) -> SpikingBert:
-    """The folded student of a checkpoint whose populations share one threshold, as ours do; `InputError` where they do not."""
-    student, arrays, config = _filled(SpikingBert, folder)
-    student.quantise = _as_stored
-    student.readout.copy_(_codes(arrays, "readout", config.hidden, config.weights))
-    student.readout_bias = _double(arrays["readout.bias"] / (arith.ONE * config.steps))
-    student.logit_scale = _double(config.logit_scale)
-    return student.eval()
+    """A classifier. Raises `InputError` for another."""
+    return _of(folder, SpikingBert)
 
 
-@torch.no_grad()
 def load_language_model(folder: Path) -> SpikingLM:
-    """The same of a language model's checkpoint."""
-    student, arrays, config = _filled(SpikingLM, folder)
-    student.head.copy_(torch.from_numpy(arrays["head.weight"]))
-    student.head_bias = _double(arrays["head.bias"] / arith.ONE)
-    student.head_scale, student.unit = 1.0, config.steps / config.logit_scale if config.logit_scale else math.inf
-    del student.norm
-    return student.eval()
+    """One that reads a window at once."""
+    return _of(folder, SpikingLM)
 
 
-def _filled(kind: type[Some], folder: Path) -> tuple[Some, Arrays, CheckpointConfig]:
-    """A student with everything but its readout."""
-    config = config_from_json(read_json(folder / "config.json"), f"{folder}/config.json")
-    if (config.readout == EACH) != issubclass(kind, SpikingLM):
-        raise InputError(f"{folder}: its readout is {config.readout!r}, {'a language model' if config.readout == EACH else 'a classifier'}")
-    arrays, _ = read_tensors(folder / "model.safetensors")
-    check_tensors(arrays, config, f"{folder}/model.safetensors")
-    student = kind(BertConfig(**{f.name: getattr(config, f.name) for f in fields(BertConfig)}))
-    thresholds = {int(array[0]) for name, array in arrays.items() if name.endswith(".vth")}
-    if len(thresholds) != 1:
-        raise InputError(f"{folder}: populations have {len(thresholds)} different thresholds; integer mode trains with one")
-    student.scale = thresholds.pop()
-    scale = max(student.scale, 1)  # what is learned counts in thresholds; where these are 0, in synaptic units
-    _fill_embedding(student.embedding, arrays, config, scale)
-    for n, layer in enumerate(student.blocks()):
-        _fill_layer(layer, {k[len(f"layer.{n}.") :]: v for k, v in arrays.items() if k.startswith(f"layer.{n}.")}, config, scale)
-    return student, arrays, config
+def load_flow(folder: Path) -> Flow:
+    """One through which tokens flow."""
+    return _of(folder, Flow)
+
+
+def _of(folder: Path, kind: type[Some]) -> Some:
+    found = load(folder)
+    if not isinstance(found, kind):
+        raise InputError(f"{folder}: {_KINDS[type(found)]}", _KINDS[kind])
+    return found
+
+
+def _read(folder: Path) -> tuple[Trained, dict[str, Any]]:
+    """(network and host, what config.json says of the model), of any version."""
+    if trained.claims(folder):
+        return trained.load(folder), trained.model_of(folder)
+    read = read_checkpoint(folder)
+    names = {f.name for f in fields(BertConfig)}
+    said = {name: value for name, value in asdict(read.config).items() if name in names}
+    return encoder.trained(read), {"family": BertConfig.family, **said}
+
+
+def _fill_current(part: Current, stored: FrontEnd) -> None:
+    for name in ("token", "position", "segment", "projection"):
+        getattr(part, name).copy_(torch.from_numpy(getattr(stored, name)))
+    part.bias = _double(stored.bias)
+    part.table_scale = part.projection_scale = 1.0
+    part.lowest = -128
+    part.shift, part.scale = stored.shift, max(stored.vth, 1)
+    del part.norm
+
+
+def _fill_head(part: Head, stored: Host, steps: int) -> None:
+    assert stored.head is not None
+    part.weight.copy_(torch.from_numpy(stored.head))
+    part.bias = _double(stored.class_bias / arith.ONE)
+    part.unit_at_fold, part.unit = 1.0, steps / stored.logit_scale if stored.logit_scale else math.inf
+    del part.norm
+
+
+def _fill_classes(part: Classes, stored: Host, steps: int) -> None:
+    part.bias = _double(stored.class_bias / (arith.ONE * steps))
+    part.unit = _double(stored.logit_scale)
 
 
 def _double(values: NDArray[Any] | float) -> nn.Parameter:
-    """float32 holds neither every int32 nor every `logit_scale`."""
+    """float32 holds neither every int32 nor every scale of a logit."""
     return nn.Parameter(torch.tensor(values, dtype=torch.float64))
-
-
-def _as_stored(weight: Tensor) -> Tensor:
-    return weight
-
-
-def _codes(arrays: Arrays, name: str, columns: int, kind: str) -> Tensor:
-    return torch.from_numpy(unpack_codes(arrays[f"{name}.codes"], columns, kind, name)).float()
-
-
-def _fill_embedding(part: Embedding, arrays: Arrays, config: CheckpointConfig, scale: int) -> None:
-    for name in ("token", "position", "segment", "projection"):
-        getattr(part, name).copy_(torch.from_numpy(arrays[f"embedding.{name}"]))
-    part.bias = _double(arrays["embedding.bias"])
-    part.table_scale = part.projection_scale = 1.0
-    part.lowest = -128
-    part.shift, part.scale = config.embedding_shift, scale
-    del part.norm
-
-
-def _fill_layer(layer: Layer, arrays: Arrays, config: CheckpointConfig, scale: int) -> None:
-    width, kind = config.heads * config.head_dim, config.weights
-    _fill_synapses(layer.query_key_value, arrays, ("query", "key", "value"), config.hidden, kind, scale)
-    heard = config.window * config.hidden
-    for part, name, columns in ((layer.attended, "attended", width), (layer.hidden, "hidden", heard), (layer.output, "output", config.ffn)):
-        _fill_synapses(part, arrays, (name,), columns, kind, scale)
-    for weight, name in (
-        (layer.score, "score.gain"),
-        (layer.context, "context.gain"),
-        (layer.attended_skip, "attended.skip"),
-        (layer.output_skip, "output.skip"),
-    ):
-        _fill_weight(weight, int(arrays[name][0]), scale)
-
-
-def _fill_synapses(part: Synapses, arrays: Arrays, names: tuple[str, ...], columns: int, kind: str, scale: int) -> None:
-    part.quantise = _as_stored
-    part.weight.copy_(torch.cat([_codes(arrays, name, columns, kind) for name in names]))
-    gain, bias = (np.concatenate([arrays[f"{name}.{what}"] for name in names]).astype(np.int64) for what in ("gain", "bias"))
-    part.gain = nn.Parameter(torch.from_numpy(gain / scale).float())
-    part.bias_grid = torch.cat([torch.full((len(arrays[f"{name}.bias"]),), float(_grid(arrays[f"{name}.bias"]))) for name in names])
-    part.shift = nn.Parameter(torch.from_numpy(bias / (scale * arith.ONE)).float())
-    part.scale = scale
-    del part.norm
-
-
-def _grid(bias: NDArray[np.int32]) -> int:
-    """The coarsest power of two, up to 2^7, that all biases are multiples of."""
-    common = int(np.gcd.reduce(bias.astype(np.int64))) or 1
-    return min(common & -common, 1 << arith.BIAS_EXPONENT_LIMIT)
-
-
-def _fill_weight(weight: Weight, value: int, scale: int) -> None:
-    weight.log.fill_(math.log(value / scale) if value else -math.inf)
-    weight.scale = scale

@@ -15,8 +15,8 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from tritspike.models import measure, state
-from tritspike.models.data import Batch
 from tritspike.models.fold import population_spikes, recalibrate, scale_limits, spike_rates, spike_report
+from tritspike.models.nets.packing import Batch
 from tritspike.models.recipe import Recipe, plain
 
 _DRAWS = {"float": 0, "integer": 1, "calibration": 2}  # each draws its batches from random numbers of its own

@@ -21,18 +21,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from tritspike.hw_profiles.errors import decoding
 from tritspike.models import state
-from tritspike.models.data import Batch, Corpus, encode, length_sorted_batches, pack
-from tritspike.models.fold import by_population
+from tritspike.models.data import Corpus, encode, length_sorted_batches, pack
 from tritspike.models.load import load_student
+from tritspike.models.nets.listening import firing
+from tritspike.models.nets.values import Spikes
 from tritspike.models.recipe import recipe_from
 from tritspike.models.spiking_bert import BertConfig, SpikingBert
 from tritspike.models.teacher import Teacher, load_teacher
 from tritspike.runtime import arith
-from tritspike.runtime.checkpoint import CheckpointConfig, config_from_json
 from tritspike.runtime.errors import FileError, InputError
 from tritspike.runtime.files import read_json
 from tritspike.runtime.host.tokenizer import text_of, tokenizer_from
@@ -122,22 +122,21 @@ def _guesses(task: glue.Task, logits: NDArray) -> NDArray[np.float64]:
 
 
 def _checkpoint(folder: Path, asked: Asked) -> Side:
-    config = config_from_json(read_json(folder / "config.json"), f"{folder}/config.json")
     student = load_student(folder)
     ran = _run(student, _corpus(folder / "tokenizer.json", asked, student.config))
-    return _side(folder, CHECKPOINT, student, ran, ran.totals if asked.task.labels else _scores(ran, config))
+    return _side(folder, CHECKPOINT, student, ran, ran.totals if asked.task.labels else _scores(ran, student))
 
 
-def _scores(ran: _Ran, config: CheckpointConfig) -> NDArray[np.float64]:
+def _scores(ran: _Ran, student: SpikingBert) -> NDArray[np.float64]:
     """As `Program.scores` has them, in float64."""
-    return ran.totals * (config.logit_scale / (arith.ONE * config.steps)) / ran.positions[:, None]
+    unit = float(student.readout.unit.detach())
+    return ran.totals * (unit / (arith.ONE * student.config.steps)) / ran.positions[:, None]
 
 
 def _float_student(path: Path, asked: Asked) -> Side:
     student = _load_float(path)
     ran = _run(student, _corpus(files_of(path)[-1], asked, student.config))
-    scale = float(student.logit_scale.detach()) / (arith.ONE * student.config.steps)
-    return _side(path, FLOAT_STUDENT, student, ran, ran.totals * scale / ran.positions[:, None])
+    return _side(path, FLOAT_STUDENT, student, ran, _scores(ran, student))
 
 
 def _load_float(path: Path) -> SpikingBert:
@@ -179,17 +178,17 @@ def _run(student: SpikingBert, corpus: Corpus) -> _Ran:
     totals, positions = np.zeros((len(corpus), student.config.classes)), np.zeros(len(corpus))
     counted: dict[str, tuple[int, int]] = {}
     for rows in length_sorted_batches(corpus, _BATCH):
-        batch, probes = pack(corpus, rows), list[dict[str, Tensor]]()
-        found = student.counts(student.spikes(batch, probes), batch)
+        with firing(student) as seen:
+            found = student.readout.answered(student.encoded(pack(corpus, rows)))
         totals[rows], positions[rows] = (part.numpy() for part in found)
-        _count(counted, probes, batch, student.config.heads)
+        _count(counted, seen)
     return _Ran(totals, positions, np.diff(corpus.starts), {name: Count(*pair) for name, pair in counted.items()})
 
 
-def _count(counted: dict[str, tuple[int, int]], probes: list[dict[str, Tensor]], batch: Batch, heads: int) -> None:
-    for name, spikes in by_population(probes, batch, heads).items():
-        before = counted.get(name, (0, 0))
-        counted[name] = before[0] + int(spikes.sum()), before[1] + spikes.numel()
+def _count(counted: dict[str, tuple[int, int]], seen: dict[str, Spikes]) -> None:
+    for name, spikes in seen.items():
+        before, fires = counted.get(name, (0, 0)), spikes.fires()
+        counted[name] = before[0] + int(fires.sum()), before[1] + fires.numel()
 
 
 def _side(source: Path, kind: str, student: SpikingBert, ran: _Ran, scores: NDArray[np.float64]) -> Side:

@@ -25,7 +25,7 @@ else:
     import tomli as tomllib
 
 LANGUAGE = "lm"  # the task of a causal language model
-WINDOW, STREAM = "window", "stream"  # families of models
+WINDOW, STREAM = BertConfig.family, FlowConfig.family
 Some = TypeVar("Some")
 _WHOLE, _REAL = (0, 1_000_000_000), (0.0, 1e6)  # of numbers that are not among these:
 _RANGES: dict[str, tuple[float, float]] = {
@@ -73,7 +73,7 @@ class Recipe:
     start: Start = field(default_factory=Start)
     loss: LossWeights | SpadWeights = field(default_factory=LossWeights)
     schedule: Schedule = field(default_factory=Schedule)
-    family: str = "window"
+    family: str = WINDOW
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tritspike.models.bispikclm import SpikingLM
-from tritspike.models.data import Batch
 from tritspike.models.distil import SpikePrice
+from tritspike.models.nets.listening import firing
+from tritspike.models.nets.packing import Batch
+from tritspike.models.nets.values import Spikes
 from tritspike.models.spiking import lif
 from tritspike.models.teacher import CausalTeacher
 
@@ -55,15 +57,15 @@ class SpadDistiller(nn.Module):
 
     def forward(self, student: SpikingLM, batch: Batch, targets: Tensor) -> Tensor:
         """Loss of a batch. targets: (tokens,) the token after each."""
-        w, probes = self.weights, list[dict[str, Tensor]]()
-        logits = student(batch, probes)
-        loss = torch.zeros(())
+        w, loss = self.weights, torch.zeros(())
+        with firing(student) as seen:
+            logits = student(batch)
         if w.labels:
             loss = loss + w.labels * F.cross_entropy(logits, targets)
-        loss = loss + w.price(student, probes, batch)
-        return loss + self._taught(student, batch, logits, probes) if w.teacher else loss
+        loss = loss + w.price(student, seen)
+        return loss + self._taught(student, batch, logits, seen) if w.teacher else loss
 
-    def _taught(self, student: SpikingLM, batch: Batch, logits: Tensor, probes: list[dict[str, Tensor]]) -> Tensor:
+    def _taught(self, student: SpikingLM, batch: Batch, logits: Tensor, seen: dict[str, Spikes]) -> Tensor:
         w, loss = self.weights, torch.zeros(())
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             out = self.teacher[0].outputs(batch, states=w.attention + w.features > 0)
@@ -73,18 +75,20 @@ class SpadDistiller(nn.Module):
             loss = loss + w.logits * tau**2 * divergence
         if w.embedding:
             loss = loss + w.embedding * self._embedding(student, batch)
-        for layer, probe in enumerate(probes[1:], 1):
+        for n in range(self.config.layers):
+            later, share = (n + 1) * self.blocks, 1 / self.config.layers
             if w.features:
-                loss = loss + w.features / self.config.layers * self._features(probe["output"], out.hidden_states[layer * self.blocks], batch)
+                loss = loss + w.features * share * self._features(seen[f"layer.{n}.output"].tensor, out.hidden_states[later], batch)
             if w.attention:
-                loss = loss + w.attention / self.config.layers * self._attention(probe["score"], out.attentions[layer * self.blocks - 1], batch)
+                loss = loss + w.attention * share * self._attention(seen[f"layer.{n}.score"].tensor, out.attentions[later - 1], batch)
         return loss
 
     def _embedding(self, student: SpikingLM, batch: Batch) -> Tensor:
         """MSE of the student's current, in thresholds, mapped to the teacher's standardised rows."""
-        current = student.embedding(batch) / student.threshold
+        driven = student.x.driven
+        assert driven is not None
         rows = self.teacher[0].model.get_input_embeddings()(batch.ids).detach().float()
-        return F.mse_loss(self.embedding_map(current), standard(rows))
+        return F.mse_loss(self.embedding_map(driven / student.threshold), standard(rows))
 
     def _features(self, spikes: Tensor, states: Tensor, batch: Batch) -> Tensor:
         rates, values = spikes.float().mean(0), standard(states.flatten(0, 1)[batch.place].float())
@@ -92,9 +96,9 @@ class SpadDistiller(nn.Module):
         return self._mixed(F.mse_loss(to_rates(rates), self._rates(values, "residual")), F.mse_loss(to_values(rates), values))
 
     def _attention(self, scores: Tensor, probabilities: Tensor, batch: Batch) -> Tensor:
-        """scores: (T, texts, heads, queries, keys) spikes; probabilities: (texts, heads, queries, keys)."""
+        """scores: (T, texts, queries, keys, heads) spikes; probabilities: (texts, heads, queries, keys)."""
         relative = probabilities.float() / probabilities.float().amax(-1, keepdim=True).clamp_min(1e-6)
-        rates, cells = scores.float().mean((0, 2)), batch.pairs().tril().float()
+        rates, cells = scores.float().mean((0, -1)), batch.pairs().tril().float()
         by_rate = (rates - self._rates(relative, "score").mean(1)).square()
         by_value = (rates - relative.mean(1)).square()
         return self._mixed((by_rate * cells).sum() / cells.sum(), (by_value * cells).sum() / cells.sum())

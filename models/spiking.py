@@ -100,7 +100,11 @@ def lif(drive: Tensor, keep: int, vth: int | None, window: int | None = None) ->
     """Spikes (T, ...) bfloat16 of the drive (T, ...) float32. `vth` None: floats, threshold 1; else integers in 1/64 units, v > 64 * vth.
     window: steps after which a membrane begins at rest again, by default all of them."""
     threshold = 1.0 if vth is None else float(vth << arith.INPUT_SHIFT)
-    return _Lif.apply(drive, keep, threshold, vth is not None, window or max(len(drive), 1))
+    order = sorted(range(drive.ndim), key=drive.stride, reverse=True)  # as it lies in memory: neurons may stand in any order
+    if order[0] != 0:
+        return _Lif.apply(drive, keep, threshold, vth is not None, window or max(len(drive), 1))
+    spikes = _Lif.apply(drive.permute(order), keep, threshold, vth is not None, window or max(len(drive), 1))
+    return spikes.permute([order.index(n) for n in range(drive.ndim)])
 
 
 class _Straight(torch.autograd.Function):
@@ -187,21 +191,21 @@ def affine_of(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
 class Synapses(nn.Module):
     """W s, then a per-channel affine: what a population receives from the one before it.
 
-    Float mode: batch norm over the packed tokens and steps. Integer mode (after `fold`): an integer gain per row and a bias in
-    1/64 units on a grid (a power of two, one number or one a row), both learned straight through. `parts` stacked matrices are quantised one by one.
+    Float mode: batch norm over tokens and steps (`nets/matrix.py`). Integer mode (after `fold`): an integer gain per row and a bias in
+    1/64 units on a grid (a power of two), both learned straight through.
     """
 
-    def __init__(self, fan_in: int, fan_out: int, kind: str, parts: int = 1) -> None:
+    def __init__(self, fan_in: int, fan_out: int, kind: str) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(fan_out * parts, fan_in) / math.sqrt(fan_in))
-        self.norm = nn.BatchNorm1d(fan_out * parts, eps=1.0, momentum=0.02)  # counts are integers: a variance below 1 is a dead row
-        self.quantise, self.parts = QUANTISERS[kind], parts
+        self.weight = nn.Parameter(torch.randn(fan_out, fan_in) / math.sqrt(fan_in))
+        self.norm = nn.BatchNorm1d(fan_out, eps=1.0, momentum=0.02)  # counts are integers: a variance below 1 is a dead row
+        self.quantise = QUANTISERS[kind]
         self.scale: int | None = None
-        self.bias_grid: Tensor | int = 1
+        self.bias_grid = 1
 
     def codes(self) -> Tensor:
         """(rows, fan_in) in {-1, 0, 1}."""
-        return torch.cat([self.quantise(part) for part in self.weight.chunk(self.parts)])
+        return self.quantise(self.weight)
 
     def affine(self) -> tuple[Tensor, Tensor]:
         """(gain, shift) of the frozen batch norm: gain * count + shift against a threshold of 1."""
@@ -222,14 +226,6 @@ class Synapses(nn.Module):
         assert self.scale is not None
         bias = rounded(self.shift * (self.scale * arith.ONE / self.bias_grid), arith.BIAS_MANTISSA_LIMIT) * self.bias_grid
         return rounded(self.gain * self.scale, arith.WEIGHT_LIMIT), bias
-
-    def forward(self, spikes: Tensor) -> Tensor:
-        """(T, N, fan_in) spikes -> (T, N, rows) drive, in thresholds (float mode) or 1/64 synaptic units (integer mode)."""
-        counts = exact_product(spikes, self.codes())
-        if self.scale is None:
-            return self.norm(counts.view(-1, counts.shape[-1])).view(counts.shape)
-        gain, bias = self.registers()
-        return counts * (gain * arith.ONE) + bias
 
 
 class Weight(nn.Module):

@@ -15,13 +15,15 @@ from tritspike.models import state
 from tritspike.models.bigrams import start_bigrams
 from tritspike.models.data import Corpus, length_sorted_batches, pack
 from tritspike.models.nets.current import Current
-from tritspike.models.spiking_bert import Layer, SpikingBert, SpikingEncoder
+from tritspike.models.nets.neurons import Neurons
+from tritspike.models.spiking import Synapses
+from tritspike.models.spiking_bert import BertConfig, Layer, SpikingBert, SpikingEncoder
 from tritspike.models.teacher import Teacher
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.files import read_json
 
 _TABLES, _HEADS = ("none", "words", "context", "both", "bigrams"), ("share", "bigrams")
-_OUTPUT = ("readout", "logit_scale", "head", "norm.")
+_OUTPUT = ("readout.", "answer.")
 _MARKS = 16  # channels that tell a text of a pair: as many -1 outweigh what some 256 random weights add up to (a deviation of about 5)
 _ALWAYS = 4  # values of each head that say only that there was a match
 _MARK = 3.0  # in an embedding row, whose other entries have a variance of 1; int8 tables reach about 8
@@ -72,31 +74,40 @@ class Start:
 @torch.no_grad()
 def start_student(student: SpikingEncoder, teacher: Teacher, ids: np.ndarray, start: Start) -> None:
     """Set what `start` describes; the rest of the student stays as it was made. ids: all tokens that it will be trained on."""
-    start_words(student.embedding, teacher, ids, start.embedding)
-    student.embedding.position.mul_(start.position)
+    start_words(student.x.current, teacher, ids, start.embedding)
+    student.x.current.position.mul_(start.position)
     for layer in student.blocks():
-        for branch, skip in ((layer.attended, layer.attended_skip), (layer.output, layer.output_skip)):
-            branch.norm.weight.fill_(start.loud)
-            skip.log.fill_(math.log(start.skip))
-        if start.alike:
-            query, key, _ = layer.query_key_value.weight.chunk(3)
-            key.copy_(query)
-        for weight, value in ((layer.score, start.score), (layer.context, start.context)):
-            weight.log.fill_(math.log(value))
-            weight.log.requires_grad_(start.learned)
+        _start_layer(layer, start)
     if start.crossed:
         _mark_segments(student)
         _tell_matches(student)
-        _cross(next(student.blocks()))
+        _cross(next(student.blocks()), student.config)
     first = next(student.blocks())
-    for part in (first.query_key_value, first.attended):
-        part.weight.mul_(start.steady)
+    for part in (first.query, first.key, first.value, first.attended):
+        synapses(part).weight.mul_(start.steady)
+
+
+def _start_layer(layer: Layer, start: Start) -> None:
+    for branch in (layer.attended, layer.output):
+        synapses(branch).norm.weight.fill_(start.loud)
+        assert branch.skip is not None
+        branch.skip.weight.log.fill_(math.log(start.skip))
+    if start.alike:
+        synapses(layer.key).weight.copy_(synapses(layer.query).weight)
+    for part, value in ((layer.score, start.score), (layer.context, start.context)):
+        part.hears.weight.log.fill_(math.log(value))
+        part.hears.weight.log.requires_grad_(start.learned)
+
+
+def synapses(part: Neurons) -> Synapses:
+    """The matrix that neurons hear by."""
+    return part.hears.synapses
 
 
 @torch.no_grad()
 def start_regression(student: SpikingBert, targets: Tensor) -> None:
     """Begin at the mean of what is to be predicted: the bias counts in units of the logits' scale and would take thousands of steps."""
-    student.readout_bias.fill_(float(targets.mean() / student.logit_scale))
+    student.readout.bias.fill_(float(targets.mean() / student.readout.unit))
 
 
 def start_from(student: SpikingEncoder, run: Path, task: str, start: Start) -> None:
@@ -118,11 +129,11 @@ def start_from(student: SpikingEncoder, run: Path, task: str, start: Start) -> N
 @torch.no_grad()
 def _loosen(student: SpikingEncoder, start: Start) -> None:
     for layer in student.blocks():
-        for part in (layer.query_key_value, layer.attended, layer.hidden, layer.output):
-            part.weight.div_(start.loosened)
+        for part in (layer.query, layer.key, layer.value, layer.attended, layer.hidden, layer.output):
+            synapses(part).weight.div_(start.loosened)
     first = next(student.blocks())
-    for weight in (first.query_key_value.weight.chunk(3)[2], first.attended.weight):
-        weight.div_(start.steady)
+    for part in (first.value, first.attended):
+        synapses(part).weight.div_(start.steady)
 
 
 def _tables(teacher: Teacher, kind: str) -> list[Tensor]:
@@ -178,7 +189,7 @@ def _start_embedding(part: Current, centred: Tensor, share: Tensor) -> None:
 
 def _mark_segments(student: SpikingEncoder) -> None:
     """The last channels of x say which text of a pair a token is in: `_MARKS` fire at every step in the first, as many in the second."""
-    part, rank, own = student.embedding, student.config.embedding_rank, student.config.hidden - 2 * _MARKS
+    part, rank, own = student.x.current, student.config.embedding_rank, student.config.hidden - 2 * _MARKS
     for table in (part.token, part.position, part.projection):
         table[:, rank - 2 :] = 0
     part.segment.zero_()
@@ -194,25 +205,24 @@ def _tell_matches(student: SpikingEncoder) -> None:
     and these channels hear them alone. How much of each text has its like in the other can then be read out from the first step on."""
     own = student.config.hidden - 3 * _MARKS
     channels, layer = slice(own, own + _MARKS), next(student.blocks())
-    student.embedding.projection[channels] = 0
-    student.embedding.norm.bias[channels] = -2
-    width, each = layer.config.heads * layer.config.head_dim, layer.config.head_dim
-    layer.attended.weight[channels] = 0
-    for head in range(layer.config.heads):
+    student.x.current.projection[channels] = 0
+    student.x.current.norm.bias[channels] = -2
+    each, value, attended = student.config.head_dim, synapses(layer.value), synapses(layer.attended)
+    attended.weight[channels] = 0
+    for head in range(student.config.heads):
         always = slice(head * each, head * each + _ALWAYS)
-        layer.query_key_value.norm.bias[2 * width + always.start : 2 * width + always.stop] = 3
-        layer.attended.weight[channels, always] = 1 / math.sqrt(width)
-    layer.attended.norm.bias[channels] = 0.5
+        value.norm.bias[always] = 3
+        attended.weight[channels, always] = 1 / math.sqrt(attended.weight.shape[1])
+    attended.norm.bias[channels] = 0.5
 
 
-def _cross(layer: Layer) -> None:
+def _cross(layer: Layer, c: BertConfig) -> None:
     """Queries of the first heads are vetoed in the second text, their keys in the first; of the other heads the other way round."""
-    d, synapses = layer.config.hidden, layer.query_key_value
-    query, key, _ = synapses.weight.chunk(3)
+    d, query, key = c.hidden, synapses(layer.query), synapses(layer.key)
     marks = slice(d - 2 * _MARKS, d - _MARKS), slice(d - _MARKS, d)
-    half = layer.config.heads // 2 * layer.config.head_dim
-    for rows, (own, other) in ((slice(0, half), marks), (slice(half, len(query)), marks[::-1])):
-        for weight, open_to, vetoed in ((query, own, other), (key, other, own)):
-            weight[rows, open_to] = 0
-            weight[rows, vetoed] = -1 / math.sqrt(d)
-    synapses.norm.bias[: 2 * len(query)] = -0.5  # what is not vetoed lies above the mean of both texts
+    half = c.heads // 2 * c.head_dim
+    for rows, (own, other) in ((slice(0, half), marks), (slice(half, len(query.weight)), marks[::-1])):
+        for part, open_to, vetoed in ((query, own, other), (key, other, own)):
+            part.weight[rows, open_to] = 0
+            part.weight[rows, vetoed] = -1 / math.sqrt(d)
+            part.norm.bias.fill_(-0.5)  # what is not vetoed lies above the mean of both texts

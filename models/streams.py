@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import Tensor, nn
 
-from tritspike.models.data import Batch, Corpus, pack, read_lines
+from tritspike.models.data import Corpus, pack, read_lines
+from tritspike.models.nets.packing import Batch
 from tritspike.runtime.errors import DataError, InputError
 from tritspike.runtime.host.language import windows
 from tritspike.runtime.host.tokenizer import text_of, tokenizer_from

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from tritspike.hw_profiles.errors import TritspikeError
 from tritspike.hw_profiles.reading import reason, require_regular
-from tritspike.models.data import Batch, Corpus, length_sorted_batches, pack
+from tritspike.models.data import Corpus, length_sorted_batches, pack
+from tritspike.models.nets.packing import Batch
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import make_folder, write_atomic
 from tritspike.runtime.host.tokenizer import text_of, tokenizer_from

@@ -26,10 +26,11 @@ import torch
 from torch import Tensor
 
 from tritspike.models import measure
-from tritspike.models.data import Batch, Corpus, encode, length_sorted_batches, pack
+from tritspike.models.data import Corpus, encode, length_sorted_batches, pack
 from tritspike.models.distil import Distiller, LossWeights
 from tritspike.models.export import export
 from tritspike.models.finetune_teacher import predictions
+from tritspike.models.nets.packing import Batch
 from tritspike.models.phases import Phases
 from tritspike.models.recipe import Recipe, Schedule
 from tritspike.models.spiking_bert import BertConfig, SpikingBert
@@ -85,7 +86,7 @@ class Trainer(Phases):
             labels = [label for _, some in texts for label in some]
             shift = measure.best_shift(found, lambda guess: self._judge(guess, labels))
             with torch.no_grad():
-                self.student.readout_bias[1] += shift / float(self.student.logit_scale)
+                self.student.readout.bias[1] += shift / float(self.student.readout.unit)
             self.card.setdefault("shifts", []).append(round(shift, 4))
 
     def _unlearned(self) -> list[tuple[Corpus, list[float]]]:
@@ -134,7 +135,7 @@ def train(
         "teacher": _teacher_card(Path(teacher_source)),
         "embedding": _embedding_note(run.student.config),
     }
-    export(run.student, copy.deepcopy(teacher.tokenizer), recipe.task, run.task.labels, out, run.card)
+    export(run.student, copy.deepcopy(teacher.tokenizer), recipe.task, out, run.card, run.task.labels)
     return run.card
 
 

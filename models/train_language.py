@@ -17,10 +17,10 @@ from typing import Any
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from tritspike.models.bigrams import HeadOf, start_head
+from tritspike.models.bigrams import start_head
 from tritspike.models.bispikclm import SpikingLM, language_config
-from tritspike.models.data import Batch
 from tritspike.models.export import export
+from tritspike.models.nets.packing import Batch
 from tritspike.models.phases import Phases
 from tritspike.models.recipe import LANGUAGE, STREAM, Recipe
 from tritspike.models.spad import SpadDistiller, SpadWeights
@@ -47,8 +47,8 @@ class LanguageTrainer(Phases):
         self.valid = stream_of(teacher.tokenizer, wikitext(folder, "valid"), self.length)
         self.student = SpikingLM(model)
         start_student(self.student, teacher, self.streams[0].ids, recipe.start)
-        head = HeadOf(self.student.head, self.student.head_bias)
-        start_head(self.student.embedding, head, self.streams[0].ids, recipe.start.head, model.steps, model.keep["encoder"])
+        current, ids = self.student.x.current, self.streams[0].ids
+        start_head(current, self.student.answer, ids, recipe.start.head, model.steps, self.student.x.keep)
         if earlier is not None:
             start_from(self.student, earlier, recipe.task, recipe.start)
         self.distiller = SpadDistiller(self.student, teacher, recipe.loss)
@@ -88,7 +88,7 @@ class LanguageTrainer(Phases):
 
     def export(self, tokenizer: Tokenizer) -> None:
         """The checkpoint."""
-        export(self.student, tokenizer, LANGUAGE, (), self.out, self.card)
+        export(self.student, tokenizer, LANGUAGE, self.out, self.card)
 
     def teacher_perplexity(self) -> float:
         """The teacher's, on the windows that the student is chosen by."""

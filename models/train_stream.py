@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from tritspike.models.bigrams import start_head
-from tritspike.models.export_stream import export
+from tritspike.models.export import export
 from tritspike.models.flow import Flow, FlowConfig
 from tritspike.models.fold import recalibrated
 from tritspike.models.nets.listening import FIRING, heard_of, listening

@@ -9,12 +9,15 @@ import numpy as np
 import torch
 
 from tritspike.models.data import Corpus, pack
-from tritspike.models.load import load_language_model, load_student
+from tritspike.models.export import answer_of
+from tritspike.models.load import load
+from tritspike.models.nets.listening import firing
 from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.executors.fast.run import run as fast
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.program import Program, Result
 from tritspike.runtime.host.text import Encoder
+from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.rows import Rows
 
 RUNS = {
@@ -48,19 +51,25 @@ def all_agree(path, program: Program, tokens) -> Result:
 
 def _torch_agrees(path, program, tokens, expected):
     """Logits, and every spike of every population that torch has, at every step."""
-    student = (load_language_model if program.each else load_student)(path)
+    student = load(path)
     starts = np.cumsum([0, *(len(ids) for ids, _ in tokens)])
     corpus = Corpus(*(np.concatenate([pair[side] for pair in tokens]) for side in (0, 1)), starts)
-    batch, probes = pack(corpus, range(len(tokens))), []
-    with torch.no_grad():
-        spikes = student.spikes(batch, probes)
-        total = student.integer_logits(spikes) if program.each else student.counts(spikes, batch)[0]
-    assert total.long().tolist() == expected.logits.tolist()
-    for n, probe in enumerate(probes):
-        for name in ("query", "key", "value", "context", "attended", "hidden", "output") if n else ("x",):
-            population = f"layer.{n - 1}.{name}" if n else name
-            ours = expected.spikes[population].reshape(len(tokens), program.steps, program.positions, -1)
-            theirs = probe[name].float().numpy()
-            grid = ours[batch.sentence.numpy(), :, batch.positions.numpy()].swapaxes(0, 1)
-            assert (grid == theirs).all(), (population, np.argwhere(grid != theirs)[0])
-            assert ours.sum() == theirs.sum(), f"{population} fires at a padded position"
+    batch = pack(corpus, range(len(tokens)))
+    with torch.no_grad(), firing(student) as seen:
+        total = answer_of(student).exact(student.encoded(batch))
+    assert total.tolist() == expected.logits.tolist()
+    assert len(seen) == 1 + 8 * student.config.layers
+    for name, spikes in seen.items():
+        whole = spikes.run.spread(spikes.tensor, spikes.grid).movedim(1, 0) > 0  # (texts, steps, as far as the longest of them)
+        grid = tuple(grids.extents(program.network.by_name[name].grid).values())
+        ours = _cells(program.network.by_name[name], expected.spikes[name], grid)
+        cut = tuple(slice(0, size) for size in whole.shape)
+        assert (ours[cut] == whole.numpy()).all(), (name, np.argwhere(ours[cut] != whole.numpy())[0])
+        assert ours.sum() == whole.sum(), f"{name} fires at a padded position"
+
+
+def _cells(population, spikes, sizes):
+    """(texts, steps, neurons) with a dimension for each coordinate, silent where the grid has no neuron."""
+    found = np.zeros((*spikes.shape[:2], *sizes), bool)
+    found[(slice(None), slice(None), *grids.coordinates(population.grid).values())] = spikes
+    return found

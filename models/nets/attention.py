@@ -11,7 +11,7 @@ from torch import Tensor
 from tritspike.models import spiking
 from tritspike.models.nets.layer import Layer
 from tritspike.models.nets.symbols import Heard, There, heard, line
-from tritspike.models.nets.values import Drive, Spikes, ordering
+from tritspike.models.nets.values import Drive, Run, Spikes, ordering
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Grid, Pairs
@@ -34,15 +34,19 @@ class Coincide(Layer):
 
     def computed(self, query: Spikes, key: Spikes) -> Drive:
         """Over pairs, and the axes of both that are not counted over."""
+        counts, left = self.counts(query, key)
+        return Drive(counts * self.weight(), left, query.run.beside(key.run), quiet=query.quiet or key.quiet)
+
+    def counts(self, query: Spikes, key: Spikes) -> tuple[Tensor, Grid]:
+        """(coincidences in each step, the grid that these are over)."""
         _require_alike(query.grid, key.grid)
-        run = query.run.beside(key.run)
-        paired = _paired(query.grid, self.along, self.causal)
+        run, paired = query.run.beside(key.run), _paired(query.grid, self.along, self.causal)
         left = tuple(axis for axis in paired if not set(axis.names) & set(self.over))
-        rest = [name for name in grids.names(left) if name not in (self.along, "key")]
-        sides = [_matrix(side, [*rest, self.along], self.over) for side in (query, key)]
+        have = run.coordinates(left)
+        rest = [name for name in have if name not in (self.along, "key")]
+        sides = [_matrix(side, left, run, [*rest, self.along], self.over) for side in (query, key)]
         counts = _sums(sides[0], sides[1].transpose(-1, -2))
-        ordered = counts.permute(ordering([*rest, self.along, "key"], grids.names(left)))
-        return Drive(ordered * self.weight(), left, run, quiet=query.quiet or key.quiet)
+        return counts.permute(ordering([*rest, self.along, "key"], have)), left
 
     def written(self, query: There, key: There) -> Heard:
         """With a neuron for each pair and cell, which ANDs."""
@@ -64,13 +68,16 @@ class Gather(Layer):
         """Over the axes of the values."""
         run, pairs = scores.run.beside(values.run), _pairs_of(scores.grid)
         query, key = pairs.names
-        own = [name for name in grids.names(scores.grid) if name not in (query, key)]
-        left = scores.tensor.permute(ordering(grids.names(scores.grid), [*own, query, key]))
-        carried = [name for name in grids.names(values.grid) if name not in (*own, query)]
-        mixed = _sums(left, _matrix(values, [*own, query], carried))
+        have = run.coordinates(scores.grid)
+        own = [name for name in have if name not in (query, key)]
+        left = scores.tensor.permute(ordering(have, [*own, query, key]))
+        names = values.beside(scores.grid, run)[1]
+        carried = [name for name in names if name not in (*own, query)]
+        mixed = _sums(left, _matrix(values, scores.grid, run, [*own, query], carried))
         found = mixed.unflatten(-1, [grids.extents(values.grid)[name] for name in carried])
-        ordered = found.permute(ordering([*own, query, *carried], grids.names(values.grid)))
-        return Drive(ordered * self.weight(), values.grid, run, quiet=scores.quiet or values.quiet)
+        ordered = found.permute(ordering([*own, query, *carried], names))
+        drive = ordered if names == run.coordinates(values.grid) else run.gathered(ordered, values.grid)
+        return Drive(drive * self.weight(), values.grid, run, quiet=scores.quiet or values.quiet)
 
     def written(self, scores: There, values: There) -> Heard:
         """With a neuron for each pair and cell of a value, which ANDs."""
@@ -105,11 +112,11 @@ class Cross(Layer):
     def computed(self, left: Spikes, right: Spikes) -> Spikes:
         """Over the axes of the left, then those that only the right has."""
         union = _union(left.grid, right.grid)
-        names, run = grids.names(union), left.run.beside(right.run)
-        sides = []
+        run = left.run.beside(right.run)
+        names, sides = run.coordinates(union), []
         for side in (left, right):
-            own = grids.names(side.grid)
-            dims = side.tensor.permute(ordering(own, [name for name in names if name in own]))
+            tensor, own = side.beside(union, run)
+            dims = tensor.permute(ordering(own, [name for name in names if name in own]))
             sides.append(dims[(slice(None), slice(None), *(slice(None) if name in own else None for name in names))])
         return Spikes(sides[0] * sides[1], union, run, left.quiet or right.quiet)
 
@@ -145,10 +152,10 @@ def _require_alike(left: Grid, right: Grid) -> None:
         raise InputError(f"{line()}: spikes over {shown(left)} and over {shown(right)}", "both over the same axes")
 
 
-def _matrix(spikes: Spikes, rows: Sequence[str], columns: Sequence[str]) -> Tensor:
-    """(steps, samples, rows ..., cells of the columns)."""
-    dims = ordering(grids.names(spikes.grid), [*rows, *columns])
-    found = spikes.tensor.permute(dims)
+def _matrix(spikes: Spikes, grid: Grid, run: Run, rows: Sequence[str], columns: Sequence[str]) -> Tensor:
+    """(steps, samples, rows ..., cells of the columns), packed as one over `grid` is."""
+    tensor, have = spikes.beside(grid, run)
+    found = tensor.permute(ordering(have, [*rows, *columns]))
     return found.flatten(2 + len(rows)) if columns else found.unsqueeze(-1)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from tritspike.models import spiking
 from tritspike.models.nets.layers import Dense
 from tritspike.models.nets.neurons import Context, Neurons, Score, Sums
+from tritspike.models.nets.readout import Readout
 from tritspike.models.nets.trace import layers
 from tritspike.models.nets.traces import Trace
 from tritspike.runtime import arith
@@ -24,22 +25,26 @@ from tritspike.runtime.network.wiring import Join, Sparse
 
 @torch.no_grad()
 def fill(module: nn.Module, network: Network) -> None:
-    """Every `Neurons`, `Score`, `Context`, `Sums` and `Trace` of `module`, which is in floats, takes its registers from the population of its name.
+    """Every `Neurons`, `Score`, `Context`, `Sums`, `Trace` and `Readout` of `module`, which is in floats, takes its registers from the population of
+    its name.
 
     Raises `InputError` where there is none, or it is none that such a layer is traced to.
     """
-    scale = _scale(module, network)
+    vth = _scale(module, network)
     for name, part in module.named_modules():
         if isinstance(part, Neurons | Score | Context | Sums | Trace):
             _vth(network, name)
-            _fill(part, network, name, scale)
+            _fill(part, network, name, max(vth, 1))  # what is learned counts in thresholds; where these are 0, in synaptic units
+        elif isinstance(part, Readout):
+            _fill_readout(part, network, name)
     for layer in layers(module).values():
         if layer.scale is None:
-            layer.scale = scale
+            layer.scale = vth
 
 
 def _scale(module: nn.Module, network: Network) -> int:
-    found = {_vth(network, name) for name, part in module.named_modules() if isinstance(part, Neurons)}
+    own = Neurons | Score | Context | Sums
+    found = {_vth(network, name) for name, part in module.named_modules() if isinstance(part, own)}
     if len(found) != 1:
         raise InputError(f"populations have {len(found)} different thresholds", "one, which integers are trained with")
     return found.pop()
@@ -86,6 +91,14 @@ def _fill_dense(part: Dense, p: Population, heard: list[Synapse], scale: int) ->
     synapses.shift = nn.Parameter(torch.from_numpy(bias / (scale * arith.ONE)).float())
     synapses.scale = scale
     del synapses.norm
+
+
+def _fill_readout(part: Readout, network: Network, name: str) -> None:
+    matrices = [s.wiring for s in network.inputs(name) if isinstance(s.wiring, Matrix)]
+    if len(matrices) != 1 or matrices[0].codes.shape != tuple(part.weight.shape):
+        raise InputError(f"{name}: hears {len(matrices)} matrices", f"one of {tuple(part.weight.shape)}")
+    part.quantise = as_stored
+    part.weight.copy_(torch.from_numpy(matrices[0].codes.astype(np.float32)))
 
 
 def _fill_trace(part: Trace, p: Population, heard: list[Synapse]) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tritspike.models import spiking
 from tritspike.models.nets.layer import Layer
+from tritspike.models.nets.packing import Packing
 from tritspike.models.nets.symbols import Blank, There, line
 from tritspike.models.nets.values import Going, Run, Spikes, Texts
 from tritspike.runtime import arith
@@ -22,7 +23,7 @@ class FromHost(Layer):
     """A port that plays over `axes`. whole: compute the steps of a stream's tokens that have no input, too; without it only neurons that live on
     pass them, which may then hear none that do."""
 
-    takes = (Tensor, Texts, Going, Blank)
+    takes: tuple[type, ...] = (Tensor, Texts, Going, Blank)
 
     def __init__(self, axes: tuple[Axis, ...], timing: Timing | None, whole: bool = True) -> None:
         super().__init__()
@@ -36,29 +37,37 @@ class FromHost(Layer):
         return There(blank.writing, blank.writing.net.input(self.name, *self.axes))
 
     def played(self, tensor: Tensor, lengths: Tensor | None, kept: dict[Any, Any] | None = None) -> Spikes:
-        """(steps, samples, cells ...), or (steps, samples, tokens, cells ...) of a stream as its steps one after another; silent at padding."""
+        """(steps, samples, cells ...), or (steps, samples, tokens, cells ...) of a stream as its steps one after another. lengths: of texts, the
+        rest of which is padding."""
         stream, sizes = isinstance(self.timing, Stream), tuple(axis.size for axis in self.axes)
         if tensor.shape[2 + stream :] != sizes or (self.timing is not None and len(tensor) != self.timing.steps):
             steps = "steps" if self.timing is None else self.timing.steps
             wanted = f"({steps}, samples, {'tokens, ' if stream else ''}{', '.join(map(str, sizes))}) over {shown(self.axes)}"
             raise InputError(f"{line()}: {self.name or 'an input'}: spikes of shape {tuple(tensor.shape)}", wanted)
         self._require_whole(tensor)
-        run = Run(self.timing or Windows(len(tensor)), None if lengths is None else self._real(lengths), kept, self.whole)
-        spikes, alive = _steps(tensor, run) if stream else tensor.bfloat16(), run.alive(self.axes)
-        return Spikes(spikes if alive is None else spikes * alive, self.axes, run)
+        packing = self._packing(tensor.shape[1], lengths)
+        run = Run(self.timing or Windows(len(tensor)), packing, kept, self.whole)
+        spikes = _steps(tensor, run) if stream else tensor.bfloat16()
+        return Spikes(spikes if packing is None else run.gathered(self._cut(spikes, packing.shape[1]), self.axes), self.axes, run)
+
+    def _cut(self, spikes: Tensor, longest: int) -> Tensor:
+        dim = next(n for n, axis in enumerate(self.axes) if axis.grows)
+        return spikes.narrow(2 + dim, 0, longest)
 
     def _require_whole(self, tensor: Tensor) -> None:
         slot = self.timing.slot if isinstance(self.timing, Stream) else 0
         if slot and tensor.shape[2] != slot:
             raise InputError(f"{line()}: {self.name or 'an input'}: sequences of {tensor.shape[2]} tokens", f"of {slot}, the slot of {self.timing}")
 
-    def _real(self, lengths: Tensor) -> Tensor:
+    def _packing(self, samples: int, lengths: Tensor | None) -> Packing | None:
         size = next((axis.size for axis in self.axes if axis.grows), None)
+        if lengths is None:
+            return None if size is None else Packing.of(torch.full((samples,), size))
         if size is None or not len(lengths) or not 1 <= int(lengths.min()) <= int(lengths.max()) <= size:
             raise InputError(
                 f"{line()}: {self.name or 'an input'}: lengths over {shown(self.axes)}", "an axis that grows, and lengths of 1 up to its size"
             )
-        return torch.arange(size) < lengths[:, None]
+        return Packing.of(lengths)
 
 
 class Input(FromHost):

@@ -1,8 +1,9 @@
-"""The host's two ends of a language model: tokens of a stream in, and what it makes of the last layer's spikes."""
+"""The host's two ends of a language model: tokens of a stream in, and what it makes of the last layer's spikes at each token."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -60,14 +61,29 @@ class Head(Layer):
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
     def computed(self, x: Spikes) -> Tensor:
-        """(samples, tokens, vocabulary)."""
+        """(samples, tokens, vocabulary) of a stream, (tokens, vocabulary) of texts."""
         require_whole(self.name, x)
-        counts = counted(x.tensor, x.run).flatten(2)
-        flat = counts.flatten(0, 1)
+        counts = counted(x.tensor, x.run)
+        flat = counts.flatten(0, -2)
         if self.scale is None:
-            return (head_product(self.norm(flat), self.weight) + self.bias).unflatten(0, counts.shape[:2])
+            return (head_product(self.norm(flat), self.weight) + self.bias).unflatten(0, counts.shape[:-1])
         weight, bias = self.integers()
-        return ((head_product(flat, weight) + bias / arith.ONE) / self.unit).float().unflatten(0, counts.shape[:2])
+        return ((head_product(flat, weight) + bias / arith.ONE) / self.unit).float().unflatten(0, counts.shape[:-1])
+
+    def exact(self, x: Spikes) -> Tensor:
+        """(tokens, vocabulary) int64, the program's logits in 1/64 units."""
+        return self.of_counts(counted(x.tensor, x.run).flatten(0, -2))
+
+    @torch.no_grad()
+    def of_counts(self, counts: Tensor) -> Tensor:
+        """The same of (tokens, hidden) counts of spikes."""
+        weight, bias = self.integers()
+        return (counts.double() @ weight.double().T).long() * arith.ONE + bias.long()
+
+    def said(self, steps: int) -> dict[str, Any]:
+        """What the host must know."""
+        weight, bias = self.integers()
+        return {"class_bias": bias, "head": weight, "first_position_only": False, "logit_scale": steps / self.unit}
 
     def integers(self) -> tuple[Tensor, Tensor]:
         """((vocabulary, hidden) int8 weights, (vocabulary,) biases in 1/64 units), integer-valued."""

@@ -61,7 +61,7 @@ class Dense(Layer):
         parts, grids_, run = [], [], heard[0].run
         for x, own in zip(self._counted(heard), self.columns):
             columns, kept = x.columns(self._over(own, x.grid))
-            parts += [self._tap(columns, kept, ahead) for ahead in self.ahead]
+            parts += [self._tap(columns, kept, x.run, ahead) for ahead in self.ahead] if len(self.ahead) > 1 else [columns]
             grids_.append(kept)
             run = run.beside(x.run)
         _require_one(grids_)
@@ -81,8 +81,11 @@ class Dense(Layer):
         require_columns(self.name, own, grid, over)
         return over
 
-    def _tap(self, columns: Tensor, kept: Grid, ahead: int) -> Tensor:
-        return shifted(columns, 2 + place(kept, self.along), ahead) if len(self.ahead) > 1 else columns
+    def _tap(self, columns: Tensor, kept: Grid, run: Run, ahead: int) -> Tensor:
+        where = place(kept, self.along)
+        if run.packing is not None and run.packed(kept) == self.along:
+            return run.packing.ahead(columns, ahead)
+        return shifted(columns, 2 + where, ahead)
 
     def written(self, *heard_: There) -> Heard:
         """A term for each tap."""
@@ -134,8 +137,8 @@ class Lif(Layer):
 
     def computed(self, x: Drive) -> Spikes:
         """Over the same axes; silent at padding, and where a token has steps without input, which only what lives on passes in its own way."""
-        spikes, alive = self._fired(x), x.run.alive(x.grid)
-        return Spikes(spikes if alive is None else spikes * alive, x.grid, x.run, not self._lives(x.run))
+        spikes, alive = self._fired(x), x.run.alive(x.grid, padding=bool(x.shifts))  # without a bias nothing fires there
+        return Spikes(spikes if alive is None else spikes * alive.to(spikes.dtype), x.grid, x.run, not self._lives(x.run))
 
     def _lives(self, run: Run) -> bool:
         return run.stream and self.resets is not Resets.WINDOW

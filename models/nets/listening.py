@@ -33,9 +33,27 @@ def listening(found: dict[str, Layer]) -> Iterator[dict[str, list[Spikes]]]:
     def keep(layer: Any, heard: Any, out: Any) -> None:
         seen.setdefault(layer.name, []).append(out if isinstance(out, Spikes) else heard[0])
 
+    with _hooked(found, keep):
+        yield seen
+
+
+@contextmanager
+def firing(module: nn.Module) -> Iterator[dict[str, Spikes]]:
+    """What all that fires does at the module's last call, by name."""
+    seen: dict[str, Spikes] = {}
+
+    def keep(layer: Any, heard: Any, out: Spikes) -> None:
+        seen[layer.name] = out
+
+    with _hooked({name: layer for name, layer in heard_of(module).items() if isinstance(layer, FIRING)}, keep):
+        yield seen
+
+
+@contextmanager
+def _hooked(found: dict[str, Layer], keep: Any) -> Iterator[None]:
     hooks = [layer.register_forward_hook(keep) for layer in found.values()]
     try:
-        yield seen
+        yield
     finally:
         for hook in hooks:
             hook.remove()

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from tritspike.models import spiking
 from tritspike.models.nets.symbols import line
 from tritspike.models.nets.values import Run
-from tritspike.models.spiking import exact_product
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
@@ -23,7 +22,7 @@ def through(synapses: spiking.Synapses, columns: Tensor, kept: Grid, run: Run) -
     alive, places = run.alive(kept), columns.shape[1:-1]
     rows = columns.flatten(1, -2)
     some = None if alive is None else alive.expand(places).flatten().nonzero().squeeze(1)
-    counts = exact_product(rows if some is None else rows.index_select(1, some), synapses.codes())
+    counts = spiking.exact_product(rows if some is None else rows.index_select(1, some), synapses.codes())
     if synapses.scale is None:
         drive = synapses.norm(counts.flatten(0, 1)).view(counts.shape)
         shift = partial(_shift, synapses.norm, counts.detach())

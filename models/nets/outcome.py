@@ -66,10 +66,17 @@ def _all_steps(found: dict[str, Layer]) -> Iterator[None]:
 
 def _whole(spikes: list[Spikes]) -> NDArray[np.bool_]:
     """(windows, period, neurons): of a stream each token is a window."""
-    first, tensor = spikes[0], torch.cat([one.tensor for one in spikes])
-    tokens = _flat(tensor, first).unflatten(0, (-1, first.run.frame))  # (tokens, period, samples, neurons)
+    first = spikes[0]
+    tokens = _flat(torch.cat([_spread(one) for one in spikes]), first).unflatten(0, (-1, first.run.frame))  # (tokens, period, samples, neurons)
     found: NDArray[np.bool_] = tokens.permute(2, 0, 1, 3).flatten(0, 1).bool().numpy()
     return found
+
+
+def _spread(spikes: Spikes) -> Tensor:
+    """With a dimension for each coordinate, texts as long as the axes that grow."""
+    sizes, tensor = grids.extents(spikes.grid), spikes.run.spread(spikes.tensor, spikes.grid)
+    beyond = [(0, size - have) for size, have in zip(sizes.values(), tensor.shape[2:])]
+    return nn.functional.pad(tensor, [n for pair in reversed(beyond) for n in pair])
 
 
 def _flat(tensor: Tensor, of: Spikes) -> Tensor:
@@ -81,8 +88,10 @@ def _flat(tensor: Tensor, of: Spikes) -> Tensor:
 def _read(layer: Layer, spikes: list[Spikes]) -> NDArray[np.int64]:
     """(windows, neurons): membranes in 1/64 synaptic units, or counts."""
     first = spikes[0]
-    whole = Spikes(torch.cat([one.tensor for one in spikes]), first.grid, first.run)
-    found = layer.totals(whole) * arith.ONE if isinstance(layer, Readout) else _flat(counted(whole.tensor, first.run), first)
+    if isinstance(layer, Readout):
+        found = layer.totals(Spikes(torch.cat([one.tensor for one in spikes]), first.grid, first.run)) * arith.ONE
+    else:
+        found = _flat(counted(torch.cat([_spread(one) for one in spikes]), first.run), first)
     return _windows(found, first.run).double().numpy().astype(np.int64)
 
 
@@ -97,11 +106,17 @@ def _shared(run: Run, like: NDArray[np.bool_], positions: int = 0) -> Played:
     windows, steps = like.shape[:2]
     found: Played = {}
     if positions:
-        real = np.ones((windows, positions), np.bool_) if run.real is None else run.real.numpy()
-        found[PADDING] = np.repeat(~real[:, None], steps, 1)
+        found[PADDING] = np.repeat(_padding(run, positions)[:, None], steps, 1)
     if isinstance(run.timing, Stream):
         last = (np.arange(windows) + 1) % (run.timing.slot or windows) == 0
         found[CONTINUES] = np.broadcast_to(~last[:, None, None], (windows, steps, 1)).copy()
+    return found
+
+
+def _padding(run: Run, positions: int) -> NDArray[np.bool_]:
+    """(samples, positions)."""
+    assert run.packing is not None
+    found: NDArray[np.bool_] = np.arange(positions) >= run.packing.lengths().numpy()[:, None]
     return found
 
 

@@ -10,7 +10,6 @@ from tritspike.models.nets.matrix import through
 from tritspike.models.nets.symbols import Heard, There, heard, line
 from tritspike.models.nets.values import Drive, Spikes, extents
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Grid
 from tritspike.runtime.network.terms import Sum, conv2d, pooled, shown, summed
 
@@ -54,7 +53,7 @@ class Pool(Layer):
 
     def computed(self, x: Spikes) -> Drive:
         """Over the axes that are left, or over as many cells as there are whole neighbourhoods."""
-        names = grids.names(x.grid)
+        names = x.run.coordinates(x.grid)
         _require_named(self, x.grid)
         if self.over:
             columns, kept = x.columns(self.over)

@@ -44,12 +44,12 @@ class Readout(Layer):
         """The same in synaptic units: whole numbers, exact in float32, a 64th of the membranes that a chip reads."""
         require_whole(self.name, x)
         for name, cell in self.at.items():
-            x = Spikes(x.tensor.select(2 + place(x.grid, name), cell), _without(x.grid, name), x.run)
+            x = Spikes(_at(x, name, cell), _without(x.grid, name), x.run)
         columns, kept = x.columns(self._over(x.grid))
         counts = counted(columns, x.run)
         found = head_product(counts.flatten(0, -2), self.codes()).unflatten(0, counts.shape[:-1])
         for name in self.pool:
-            found, kept = found.sum(place(kept, name) - len(grids.names(kept)) - 1), _without(kept, name)
+            found, kept = _pooled(found, kept, x.run, name), _without(kept, name)
         return found
 
     def written(self, x: There) -> There:
@@ -89,6 +89,23 @@ def require_whole(name: str, x: Spikes) -> None:
     """Raises `InputError` where some of the spikes that are counted are not computed."""
     if not x.run.idle and not x.quiet:
         raise InputError(f"{line()}: {name} reads neurons that fire in steps without input", "whole=True of what the host plays")
+
+
+def _at(x: Spikes, name: str, cell: int) -> Tensor:
+    """(steps, samples, ...) of one cell along an axis."""
+    where = place(x.grid, name)
+    if x.run.packing is not None and x.run.packed(x.grid) == name:
+        return x.run.packing.at(x.tensor, cell)
+    return x.tensor.select(2 + x.run.coordinates(x.grid).index(grids.names(x.grid)[where]), cell)
+
+
+def _pooled(found: Tensor, grid: Grid, run: Run, name: str) -> Tensor:
+    """(..., cells of the grid ..., classes) summed up along an axis."""
+    place(grid, name)
+    have = run.coordinates(grid)
+    if run.packing is not None and run.packed(grid) == name:
+        return run.packing.summed(found.movedim(-2 - len(have), -2)).movedim(-2, -2 - len(have))
+    return found.sum(have.index(name) - len(have) - 1)
 
 
 def _without(grid: Grid, *names: str) -> Grid:

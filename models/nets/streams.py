@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from tritspike.models.nets.layer import Layer
 from tritspike.models.nets.symbols import Heard, There, line
-from tritspike.models.nets.values import Axes, Drive, Run, Spikes, axes_of, extents
+from tritspike.models.nets.values import Axes, Drive, Run, Spikes, axes_of
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Grid
 from tritspike.runtime.network.neuron import RELAY
 from tritspike.runtime.network.terms import Handle, onto, same, shown
@@ -59,9 +60,8 @@ class Recurrent(Layer):
         """Over `axes`, token by token."""
         run = given[0].run
         _require_stream(run)
-        samples = given[0].tensor.shape[1]
         inner = replace(run, kept={} if run.kept is None else run.kept)
-        past = _last(run, self, given[0].tensor.new_zeros((run.frame, samples, *extents(self.axes)), dtype=torch.bfloat16))
+        past = _last(run, self, _nothing(given[0], self.axes))
         found = []
         for token in _tokens(given, inner):
             spikes = self.body(*token, Spikes(past, self.axes, inner))
@@ -87,6 +87,13 @@ def _gate(name: str, x: There | Heard, grid: Grid) -> Handle:
 def _tokens(given: tuple[Spikes | Drive, ...], run: Run) -> Iterator[list[Spikes | Drive]]:
     for at in range(0, len(given[0].tensor), run.frame):
         yield [replace(one, tensor=one.tensor[at : at + run.frame], run=run) for one in given]
+
+
+def _nothing(like: Spikes | Drive, axes: Grid) -> Tensor:
+    """No spikes of one token over `axes`."""
+    run, sizes = like.run, grids.extents(axes)
+    many = len(like.tensor[0]) if run.packing is None else len(run.packing) if run.packed(axes) else run.packing.shape[0]
+    return torch.zeros((run.frame, many, *(sizes[name] for name in run.coordinates(axes))), dtype=torch.bfloat16)
 
 
 def _last(run: Run, layer: Layer, nothing: Tensor) -> Tensor:

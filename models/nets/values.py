@@ -1,7 +1,9 @@
 """What layers give each other in torch: tensors whose cells have names, the axes of a `runtime/network/grid.py` grid.
 
-Tensors are (steps, samples, a dimension for each coordinate of the grid ...). In a stream the steps are those of all tokens of a sequence,
-`period` of each; spikes are bfloat16 0 and 1; drives are float32, in thresholds before `fold` and in the chip's 1/64 synaptic units after it.
+Tensors are (steps, samples, a dimension for each coordinate of the grid ...). Where texts of several lengths are packed (`packing.py`) and a grid
+grows along one axis, all their tokens one after another stand in the place of samples and of that coordinate. In a stream the steps are those of
+all tokens of a sequence, `period` of each; spikes are bfloat16 0 and 1; drives are float32, in thresholds before `fold` and in the chip's 1/64
+synaptic units after it.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tritspike.models.nets.packing import Packing
 from tritspike.models.nets.symbols import Symbol, line, refuse
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
@@ -46,14 +49,14 @@ class Texts:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One call of a module. real: (samples, positions), where there is no padding; None where there is none at all.
+    """One call of a module. packing: of texts along the axes that grow; None where none does.
 
     kept: by layers whose earlier tokens were computed by an earlier call, what lives on: u and v, or a token's spikes, samples first.
     idle: whether tensors hold the steps of a token that have no input, too.
     """
 
     timing: Timing
-    real: Tensor | None = None
+    packing: Packing | None = None
     kept: dict[Any, Any] | None = None
     idle: bool = True
 
@@ -80,16 +83,57 @@ class Run:
             return self
         if self.timing != other.timing:
             raise InputError(f"{line()}: spikes of {self.timing} meet those of {other.timing}", "inputs of one timing")
-        if self.real is not None and other.real is not None and not torch.equal(self.real, other.real):
+        if self.packing is not None and other.packing is not None and not self.packing.same(other.packing):
             raise InputError(f"{line()}: texts of other lengths meet", "as many tokens in each input")
-        return other if self.real is None else self
+        return other if self.packing is None else self
 
-    def alive(self, grid: Grid) -> Tensor | None:
-        """(samples or 1, coordinates ...) of truth values: cells that the chip has and padding does not reach; None where these are all."""
-        found = [_causal(grid, axis) for axis in grid if isinstance(axis, Pairs) and axis.causal]
-        if self.real is not None:
-            found += [_along(self.real, grid, name) for name in growing(grid)]
-        return None if not found else torch.stack(torch.broadcast_tensors(*found)).all(0)
+    def packed(self, grid: Grid) -> str | None:
+        """The coordinate along which tensors over a grid hold tokens one after another; None where they hold samples."""
+        along = growing(grid)
+        return along[0] if self.packing is not None and len(along) == 1 else None
+
+    def coordinates(self, grid: Grid) -> tuple[str, ...]:
+        """Those that have a dimension of their own, behind steps and samples, or steps and tokens."""
+        packed = self.packed(grid)
+        return tuple(name for name in grids.names(grid) if name != packed)
+
+    def spread(self, tensor: Tensor, grid: Grid) -> Tensor:
+        """With samples, and a dimension for each coordinate: those that grow as long as the longest text."""
+        packed = self.packed(grid)
+        if packed is None or self.packing is None:
+            return tensor
+        return self.packing.spread(tensor).movedim(2, 2 + grids.names(grid).index(packed))
+
+    def gathered(self, spread: Tensor, grid: Grid) -> Tensor:
+        """The inverse."""
+        packed = self.packed(grid)
+        if packed is None or self.packing is None:
+            return spread
+        return self.packing.packed(spread.movedim(2 + grids.names(grid).index(packed), 2))
+
+    def alive(self, grid: Grid, padding: bool = True) -> Tensor | None:
+        """(samples or 1, coordinates ...) of truth values: cells that the chip has and padding does not reach; None where these are all.
+
+        padding: False leaves that out, where it is silent of itself.
+        """
+        found = [self._causal(grid, axis) for axis in grid if isinstance(axis, Pairs) and axis.causal]
+        return _every([*found, *self._real(grid)] if padding else found)
+
+    def real(self, grid: Grid) -> Tensor | None:
+        """The same, of cells that padding does not reach, whether the chip has them or not."""
+        return _every(self._real(grid))
+
+    def _real(self, grid: Grid) -> list[Tensor]:
+        if self.packing is None or self.packing.full or self.packed(grid) is not None:
+            return []
+        real = self.packing.real()
+        return [_along(real, grid, name) for name in growing(grid)]
+
+    def _causal(self, grid: Grid, pairs: Pairs) -> Tensor:
+        query, key = pairs.names
+        sizes = [axis.size if self.packing is None or not axis.grows else self.packing.shape[1] for axis in (pairs.query, pairs.key)]
+        extents = {query: sizes[0], key: sizes[1]}
+        return torch.ones(sizes, dtype=torch.bool).tril().reshape(1, *(extents.get(n, 1) for n in grids.names(grid)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +147,29 @@ class Spikes(Symbol):
 
     def columns(self, over: Sequence[str]) -> tuple[Tensor, Grid]:
         """((steps, samples, other coordinates ..., cells of `over`), the grid of the others)."""
-        names = grids.names(self.grid)
         kept = tuple(axis for axis in self.grid if not set(axis.names) & set(over))
-        ordered = ordering(names, [*grids.names(kept), *over])
+        ordered = ordering(self.run.coordinates(self.grid), [*self.run.coordinates(kept), *over])
         return self.tensor.permute(ordered).flatten(len(ordered) - len(over)), kept
+
+    def beside(self, grid: Grid, run: Run) -> tuple[Tensor, tuple[str, ...]]:
+        """(tensor, its coordinates), packed as one over `grid` is in that run."""
+        packed = self.run.packed(self.grid)
+        if packed is None and run.packing is not None and run.packed(grid) is not None:
+            return self.tensor.index_select(1, run.packing.sentence), grids.names(self.grid)  # each token's text
+        if packed is None or run.packed(grid) is not None:
+            return self.tensor, self.run.coordinates(self.grid)
+        return self.run.spread(self.tensor, self.grid), grids.names(self.grid)
+
+    def rate(self) -> Tensor:
+        """Mean over all cells of texts, those that a causal grid leaves out among them: silent ones."""
+        real = self.run.real(self.grid)
+        share = 1.0 if real is None else float(real.float().mean())
+        return self.tensor.mean(dtype=torch.float32) / share
+
+    def fires(self) -> Tensor:
+        """(steps, cells) of truth values, of the same cells."""
+        real, fires = self.run.real(self.grid), self.tensor > 0
+        return fires.flatten(1) if real is None else fires[:, real.expand(fires.shape[1:])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,13 +242,10 @@ def cells(axes: Grid) -> int:
     return grids.size(axes)
 
 
+def _every(masks: list[Tensor]) -> Tensor | None:
+    return None if not masks else torch.stack(torch.broadcast_tensors(*masks)).all(0)
+
+
 def _along(real: Tensor, grid: Grid, name: str) -> Tensor:
     """(samples, positions) as dimensions of a grid, one of whose coordinates these are."""
     return real.reshape(len(real), *(real.shape[1] if n == name else 1 for n in grids.names(grid)))
-
-
-def _causal(grid: Grid, pairs: Pairs) -> Tensor:
-    query, key = pairs.names
-    names = grids.names(grid)
-    cells_ = torch.ones(pairs.query.size, pairs.key.size, dtype=torch.bool).tril()
-    return cells_.reshape(1, *(pairs.query.size if n == query else pairs.key.size if n == key else 1 for n in names))

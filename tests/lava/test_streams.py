@@ -11,7 +11,8 @@ from command import ROOT
 from flow_modules import SMALL, folded, tokenizer
 
 from tritspike.compiler.lower import lower
-from tritspike.models.export_stream import export, load_flow
+from tritspike.models.export import export
+from tritspike.models.load import load_flow
 from tritspike.models.nets import outcome
 from tritspike.runtime.errors import ExecutorError, InputError
 from tritspike.runtime.executors.base import How

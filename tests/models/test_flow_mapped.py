@@ -16,7 +16,7 @@ from tritspike.compiler.mapping.fit import fit, map_network
 from tritspike.compiler.mapping.report import report
 from tritspike.compiler.mapping.workload import activity_of, assumed, of_activity
 from tritspike.hw_profiles.profile import load
-from tritspike.models.export_stream import export
+from tritspike.models.export import export
 from tritspike.models.nets import trace
 from tritspike.runtime.map_report import Report, findings, tables
 from tritspike.runtime.network.wiring import Dense

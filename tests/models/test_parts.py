@@ -17,9 +17,11 @@ from tritspike.models.distil import SpikePrice, mean_rate, operation_rate
 from tritspike.models.export import export
 from tritspike.models.fold import population_spikes, scale_limits, spike_rates
 from tritspike.models.load import load_student
+from tritspike.models.nets.listening import firing
 from tritspike.models.recipe import recipe_from
 from tritspike.models.spiking import exact_product, lif
 from tritspike.models.spiking_bert import BertConfig, SpikingBert
+from tritspike.models.start import synapses
 from tritspike.models.teacher import Teacher
 from tritspike.models.training_set import TrainingSet, teacher_logits
 from tritspike.runtime import arith
@@ -121,10 +123,11 @@ def test_a_scale_is_limited_by_half_the_accumulator_where_that_binds(tmp_path):
     model = dict(hidden=8, layers=1, heads=1, head_dim=4, ffn=4096, steps=2, max_length=4, embedding_rank=4)
     student = SpikingBert(BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=2, **model)).eval()
     scale, name, limit = scale_limits(student)[0]
-    assert (name, limit) == ("layers.0.output", "accumulator")
+    assert (name, limit) == ("layer.0.output", "accumulator")
     student.fold(scale)
-    export(student, random_checkpoint.small_tokenizer(), "sst2", ("0", "1"), tmp_path / "c", {})
-    codes, gain = student.layers[0].output.codes(), student.layers[0].output.registers()[0]
+    export(student, random_checkpoint.small_tokenizer(), "sst2", tmp_path / "c", {}, ("0", "1"))
+    output = synapses(student.layer[0].output)
+    codes, gain = output.codes(), output.registers()[0]
     worst = int((gain.abs() * codes.abs().sum(1)).max())
     assert 0.95 * arith.A_LIMIT / 2 < worst < 1.05 * arith.A_LIMIT / 2  # rows' gains are rounded
     high, low = lower(tmp_path / "c", "loihi2").network.input_bounds("layer.0.output")
@@ -178,38 +181,44 @@ def _probed(checkpoint):
     """(student, batch, every population's spikes on it)."""
     student = load_student(checkpoint)
     corpus = encode(random_checkpoint.small_tokenizer(), random_checkpoint.texts(0, 5, 12), 12)
-    batch, probes = pack(corpus, range(5)), []
-    with torch.no_grad():
-        student.spikes(batch, probes)
-    return student, batch, probes
+    batch = pack(corpus, range(5))
+    with torch.no_grad(), firing(student) as seen:
+        student(batch)
+    return student, batch, seen
 
 
 def test_the_penalised_rate_is_the_reported_one(checkpoint):
     """Both count score cells only where both positions hold a token, and every population once."""
-    student, batch, probes = _probed(checkpoint)
+    student, batch, seen = _probed(checkpoint)
     reported = measure.mean_rate(spike_rates(population_spikes(student, [batch])))
-    assert float(mean_rate(probes, batch)) == pytest.approx(reported, abs=1e-4)
+    assert float(mean_rate(seen)) == pytest.approx(reported, abs=1e-4)
+
+
+def _asked(layer):
+    return torch.cat([synapses(part).weight for part in (layer.query, layer.key, layer.value)])
 
 
 def test_the_share_of_synapses_reached_is_what_the_matrices_count(checkpoint):
     """Against each spike's row of the layer's own matrices, head included, counted one by one."""
-    student, batch, probes = _probed(checkpoint)
+    student, _, seen = _probed(checkpoint)
     reached = whole = 0.0
-    inputs = [(probes[0]["x"], next(student.blocks()).query_key_value.weight)]
-    for n, layer in enumerate(student.blocks(), 1):
-        later = [*student.blocks()][n].query_key_value.weight if n < student.config.layers else student.readout
-        window = torch.stack(layer.hidden.weight.chunk(student.config.window, 1)).flatten(0, 1)
-        inputs += [(probes[n]["context"], layer.attended.weight), (probes[n]["attended"], window)]
-        inputs += [(probes[n]["hidden"], layer.output.weight), (probes[n]["output"], later)]
-    for spikes, weight in inputs:
+    blocks = list(student.blocks())
+    inputs = [("x", _asked(blocks[0]))]
+    for n, layer in enumerate(blocks):
+        later = _asked(blocks[n + 1]) if n + 1 < student.config.layers else student.readout.weight
+        window = torch.stack(synapses(layer.hidden).weight.chunk(student.config.window, 1)).flatten(0, 1)
+        inputs += [(f"layer.{n}.context", synapses(layer.attended).weight), (f"layer.{n}.attended", window)]
+        inputs += [(f"layer.{n}.hidden", synapses(layer.output).weight), (f"layer.{n}.output", later)]
+    for name, weight in inputs:
+        spikes = seen[name].tensor.flatten(2)
         assert spikes.shape[-1] == weight.shape[1]
         reached += float(spikes.float().sum()) * len(weight)
         whole += spikes.numel() * len(weight)
-    found = operation_rate(probes, student.driven())
+    found = operation_rate(seen, student.driven())
     assert float(found) == pytest.approx(reached / whole, rel=1e-5)
     price = SpikePrice(operations=2.0, operations_target=0.5 * float(found))
-    assert float(price.price(student, probes, batch)) == pytest.approx(float(found), rel=1e-5)
-    assert float(SpikePrice(operations=2.0, operations_target=1.0).price(student, probes, batch)) == 0
+    assert float(price.price(student, seen)) == pytest.approx(float(found), rel=1e-5)
+    assert float(SpikePrice(operations=2.0, operations_target=1.0).price(student, seen)) == 0
 
 
 def test_an_unknown_start_is_refused():

@@ -87,8 +87,8 @@ def float_student(folder: Path, **changes: Any) -> tuple[Path, SpikingBert]:
     """What a training leaves of its float phase."""
     torch.manual_seed(3)
     student = SpikingBert(BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=2, **MODEL))
-    student.logit_scale.data.fill_(0.3)
-    student.readout_bias.data[1] = 1.4 / 0.3  # about what class 0 is ahead by, so that both are answered
+    student.readout.unit.data.fill_(0.3)
+    student.readout.bias.data[1] = 1.4 / 0.3  # about what class 0 is ahead by, so that both are answered
     for norm in (m for m in student.modules() if isinstance(m, torch.nn.BatchNorm1d)):
         norm.bias.data.fill_(0.5)
     tokenizer = random_checkpoint.small_tokenizer()

@@ -9,7 +9,7 @@ from flow_modules import folded, tokenizer
 
 import tritspike
 from tritspike.compiler.lower import lower
-from tritspike.models.export_stream import export
+from tritspike.models.export import export
 from tritspike.runtime.errors import FileError, InputError
 from tritspike.runtime.executors.base import How
 from tritspike.runtime.host import file as program_file

@@ -9,7 +9,8 @@ import torch
 from flow_modules import SMALL, folded, tokenizer
 
 from tritspike.compiler.lower import lower
-from tritspike.models.export_stream import export, load_flow
+from tritspike.models.export import export
+from tritspike.models.load import load_flow
 from tritspike.models.nets import first_difference, outcome, trace
 from tritspike.runtime.errors import CheckpointError, FileError
 from tritspike.runtime.host import file as program_file

@@ -12,7 +12,7 @@ from flow_modules import SMALL, folded, tokenizer
 from tritspike.compiler.lower import lower
 from tritspike.hw_profiles.errors import TritspikeError
 from tritspike.models.equality import compare
-from tritspike.models.export_stream import export
+from tritspike.models.export import export
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.tables import few_lines, html
 

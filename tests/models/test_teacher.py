@@ -32,7 +32,7 @@ def test_a_real_encoder_loads_by_path_and_feeds_distillation(minilm, tmp_path):
     assert logits.shape == (2, 2) and np.isfinite(logits).all()
     student = SpikingBert(BertConfig(vocabulary=teacher.tokenizer.get_vocab_size(), classes=2, embedding_rank=16, hidden=64))
     start_student(student, teacher, corpus.ids, Start())
-    on_off = student.embedding.projection[:32]
+    on_off = student.x.current.projection[:32]
     assert torch.allclose(on_off[:16], -on_off[16:])  # each direction has an ON and an OFF channel
     teacher.save(tmp_path / "saved")
     assert np.array_equal(load_teacher(str(tmp_path / "saved")).logits(corpus), logits)

@@ -11,26 +11,25 @@ import random_checkpoint
 import torch
 from command import runtime_main
 
-from tritspike.compiler.frontend.checkpoint import read_checkpoint
 from tritspike.compiler.lower import lower
 from tritspike.models import train as training
 from tritspike.models.data import Corpus, encode, hold_out, pack, training_part
 from tritspike.models.distil import LossWeights
 from tritspike.models.equality import compare
-from tritspike.models.export import tensors
+from tritspike.models.export import export
 from tritspike.models.fold import recalibrate
 from tritspike.models.load import load_student
+from tritspike.models.nets.listening import firing
 from tritspike.models.predict import predict
 from tritspike.models.recipe import Recipe, Schedule, varied
 from tritspike.models.spiking import binary, exact_product, lif, ternary
 from tritspike.models.spiking_bert import BertConfig, SpikingBert
-from tritspike.models.start import Start, start_from, start_regression, start_student
+from tritspike.models.start import Start, start_from, start_regression, start_student, synapses
 from tritspike.models.teacher import Teacher
 from tritspike.models.training_set import prepare
 from tritspike.runtime import arith
-from tritspike.runtime.checkpoint import config_from_json, tensor_table
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.files import read_json, read_tensors
+from tritspike.runtime.files import read_tensors
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.tasks.glue import TASKS, Example, task_named
 from tritspike.runtime.tasks.versus.sources import Asked
@@ -95,13 +94,10 @@ def test_it_learns_and_the_card_says_what_folding_cost(trained):
     assert len(card["curves"]["float"]) == 15
 
 
-def test_what_is_exported_is_the_schema_and_what_the_program_computes(trained, task_data, tmp_path):
+def test_what_is_exported_is_what_the_program_computes(trained, task_data, tmp_path):
     """The card's figure is the program's: dev accuracy of `glue`, and every spike and logit of torch's integer mode."""
     out, card = trained
-    config = config_from_json(read_json(out / "config.json"), "config")
-    arrays, _ = read_tensors(out / "model.safetensors")
-    assert {k: (str(v.dtype), v.shape) for k, v in arrays.items()} == tensor_table(config)
-    program_file.save(lower(read_checkpoint(out), "loihi2"), tmp_path / "p.tsp")
+    program_file.save(lower(out, "loihi2"), tmp_path / "p.tsp")
     found = compare(out, tmp_path / "p.tsp", str(task_data))
     assert found.all_equal and found.sentences == 80
     runtime_main(["glue", str(tmp_path / "p.tsp"), "--task", "sst2", "--data", str(task_data), "--json", str(tmp_path / "r.json")])
@@ -119,11 +115,11 @@ def test_what_its_float_phase_leaves_can_be_compared(trained, task_data):
     assert found.kind == "float student" and len(held) > 40
 
 
-def test_loading_a_checkpoint_and_exporting_it_changes_nothing(trained):
-    out, _ = trained
-    arrays, _ = read_tensors(out / "model.safetensors")
-    again = tensors(load_student(out))
-    assert all((again[name] == array).all() for name, array in arrays.items())
+def test_loading_a_checkpoint_and_exporting_it_changes_nothing(trained, tmp_path):
+    out, card = trained
+    export(load_student(out), random_checkpoint.small_tokenizer(), "sst2", tmp_path, card, ("0", "1"))
+    for name in ("model.safetensors", "config.json", "card.json"):
+        assert (tmp_path / name).read_bytes() == (out / name).read_bytes(), name
 
 
 def test_a_killed_run_goes_on_to_the_same_result(task_data, teacher, tmp_path, monkeypatch):
@@ -156,7 +152,7 @@ def test_classes_are_shifted_for_f1_and_matthews_and_where_no_label_was_learned_
     monkeypatch.setitem(TASKS, "sst2", replace(task_named("sst2"), metrics=(metric,)))
     run = training.Trainer(varied(_recipe(), [f"loss.labels={labels}"]), teacher, material, tmp_path, earlier)
     with torch.no_grad():
-        run.student.readout_bias[1] += 50 / run.student.logit_scale
+        run.student.readout.bias[1] += 50 / run.student.readout.unit
     spoilt = run.check()
     run.settle()
     assert run.check() > spoilt + 0.2 if shifted else run.check() == spoilt
@@ -175,9 +171,11 @@ def test_no_class_is_shifted_by_texts_whose_labels_were_learned(task_data, teach
 def test_nothing_is_taken_from_a_teacher_where_the_recipe_says_so(teacher):
     for kind, same in (("none", True), ("both", False)):
         student = SpikingBert(BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=2, **_recipe().model))
-        before = student.embedding.token.detach().clone()
+        before = student.x.current.token.detach().clone()
         start_student(student, teacher, np.arange(len(random_checkpoint.WORDS)), Start(embedding=kind, score=0.4))
-        assert torch.equal(student.embedding.token, before) is same and float(student.layers[0].score().detach()) == pytest.approx(0.4, rel=0.01)
+        assert torch.equal(student.x.current.token, before) is same and float(student.layer[0].score.hears.weight().detach()) == pytest.approx(
+            0.4, rel=0.01
+        )
 
 
 def test_a_run_starts_from_another_with_its_readout_only_for_the_same_task(task_data, teacher, trained, tmp_path, monkeypatch):
@@ -189,11 +187,12 @@ def test_a_run_starts_from_another_with_its_readout_only_for_the_same_task(task_
     tensors, _ = read_tensors(earlier / "float.safetensors")
     student = SpikingBert(BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=2, **_recipe().model))
     for task, same in (("sst2", True), ("rte", False)):
-        torch.nn.init.zeros_(student.readout)
+        torch.nn.init.zeros_(student.readout.weight)
         start_from(student, earlier, task, Start())
-        assert np.array_equal(student.layers[1].hidden.weight.detach(), tensors["student.layers.1.hidden.weight"])
-        assert np.array_equal(student.readout.detach(), tensors["student.readout"]) is same
-    with pytest.raises(InputError, match=r"layers\.0\.hidden\..* does not fit this recipe's \[model\]"):
+        name = "layer.1.hidden.hears.synapses.weight"
+        assert np.array_equal(student.get_parameter(name).detach(), tensors[f"student.{name}"])
+        assert np.array_equal(student.readout.weight.detach(), tensors["student.readout.weight"]) is same
+    with pytest.raises(InputError, match=r"layer\.0\.hidden\..* does not fit this recipe's \[model\]"):
         start_from(
             SpikingBert(BertConfig(vocabulary=len(random_checkpoint.WORDS), classes=2, **_recipe().model | {"ffn": 33})), earlier, "sst2", Start()
         )
@@ -208,11 +207,9 @@ def test_a_loosened_start_changes_no_code_and_ends_steadiness_but_for_questions(
         start_from(loose, earlier, "sst2", Start(steady=16.0, loosened=2.0))
         for n, (layer, other) in enumerate(zip(same.blocks(), loose.blocks(), strict=True)):
             ended = 16 if n == 0 else 1
-            *asked, brought = zip(layer.query_key_value.weight.chunk(3), other.query_key_value.weight.chunk(3), strict=True)
-            assert all(torch.equal(before, after * 2) for before, after in (*asked, (layer.hidden.weight, other.hidden.weight)))
-            assert all(torch.equal(before, after * 2 * ended) for before, after in (brought, (layer.attended.weight, other.attended.weight)))
-            assert torch.equal(layer.query_key_value.codes(), other.query_key_value.codes())
-            assert torch.equal(layer.output.codes(), other.output.codes())
+            for names, share in ((("query", "key", "hidden", "output"), 2), (("value", "attended"), 2 * ended)):
+                for before, after in (map(synapses, (getattr(layer, name), getattr(other, name))) for name in names):
+                    assert torch.equal(before.weight, after.weight * share) and torch.equal(before.codes(), after.codes())
 
 
 @torch.no_grad()
@@ -226,15 +223,14 @@ def test_a_crossed_start_asks_across_the_pair_alone_and_says_where_it_found_some
     start_student(student, teacher, corpus.ids, Start(embedding="words", score=0.075, context=1.05, learned=False, alike=True, crossed=True))
     batch = pack(corpus, range(len(pairs)))
     recalibrate(student, [batch])
-    probes = []
-    student.spikes(batch, probes)
+    with firing(student) as seen:
+        student(batch)
     second = batch.segments == 1
     for name, open_to in (("query", (~second, second)), ("key", (second, ~second))):
-        first_head, other_head = probes[1][name].float().chunk(2, -1)
-        for head, here in ((first_head, open_to[0]), (other_head, open_to[1])):
+        for head, here in zip(seen[f"layer.0.{name}"].tensor.float().unbind(2), open_to, strict=True):
             assert head[:, here].mean() > 0.02 and head[:, ~here].sum() == 0
-    told = probes[1]["attended"][:, :, 128 - 48 : 128 - 32].float().mean(2)
-    found = (probes[1]["score"].float().sum((0, 2, 4)) > 0).flatten()[batch.place]  # (tokens,): some score of this position spikes
+    told = seen["layer.0.attended"].tensor[:, :, 128 - 48 : 128 - 32].float().mean(2)
+    found = (seen["layer.0.score"].tensor.float().sum((0, 3, 4)) > 0).flatten()[batch.place]  # (tokens,): some score of this position spikes
     assert 0.1 < found.float().mean() < 0.9
     assert told[:, found].mean() > 0.1 and told[:, ~found].sum() == 0
 
@@ -247,24 +243,25 @@ def test_a_steady_start_changes_no_code_and_position_is_an_amplitude(teacher):
         made.append(SpikingBert(config))
         start_student(made[-1], teacher, corpus.ids, start)
     (first, later), (steady, same) = (list(student.blocks()) for student in made)
-    for name in ("query_key_value", "attended"):
-        assert torch.equal(getattr(first, name).codes(), getattr(steady, name).codes())
-        assert torch.equal(getattr(first, name).weight * 20, getattr(steady, name).weight)
-        assert torch.equal(getattr(later, name).weight, getattr(same, name).weight)
-    assert torch.equal(made[0].embedding.position, made[1].embedding.position * 4)
+    for name in ("query", "key", "value", "attended"):
+        one, other, below, beside = (synapses(getattr(layer, name)) for layer in (first, steady, later, same))
+        assert torch.equal(one.codes(), other.codes()) and torch.equal(one.weight * 20, other.weight)
+        assert torch.equal(below.weight, beside.weight)
+    assert torch.equal(made[0].x.current.position, made[1].x.current.position * 4)
 
 
 def test_regression_starts_at_the_mean():
     student = SpikingBert(BertConfig(vocabulary=9, classes=1, hidden=16, embedding_rank=4))
     start_regression(student, torch.tensor([[2.0], [3.0]]))
-    assert float(student.readout_bias * student.logit_scale) == pytest.approx(2.5)
+    assert float(student.readout.bias * student.readout.unit) == pytest.approx(2.5)
 
 
 @pytest.mark.parametrize("causal", [False, True])
 def test_windows_hear_neighbours_of_the_same_text_alone(causal):
     corpus = Corpus(np.arange(1, 7, dtype=np.int32), np.zeros(6, np.int8), np.array([0, 3, 4, 6]))
     batch = pack(corpus, [0, 1, 2])
-    found = batch.windows(batch.ids[:, None].float(), 3, causal)
+    ids = batch.ids[None, :, None].float()
+    found = torch.cat([batch.ahead(ids, -n if causal else n) for n in range(3)], -1)[0]
     after = [[1, 2, 3], [2, 3, 0], [3, 0, 0], [4, 0, 0], [5, 6, 0], [6, 0, 0]]
     before = [[1, 0, 0], [2, 1, 0], [3, 2, 1], [4, 0, 0], [5, 0, 0], [6, 5, 0]]
     assert found.tolist() == (before if causal else after)
@@ -346,7 +343,7 @@ def test_a_student_may_start_from_what_the_teacher_makes_of_each_word(teacher, k
     student = SpikingBert(BertConfig(vocabulary=size, classes=2, hidden=32, embedding_rank=16))
     corpus = encode(random_checkpoint.small_tokenizer(), random_checkpoint.texts(0, 20, 12), 12)
     start_student(student, teacher, corpus.ids, Start(embedding=kind, score=0.4, learned=False))
-    table = student.embedding.token.detach()
+    table = student.x.current.token.detach()
     assert table.isfinite().all() and len(table.unique(dim=0)) == size
-    layer = next(student.blocks())
-    assert layer.score().item() == pytest.approx(0.4) and not layer.score.log.requires_grad
+    weight = next(student.blocks()).score.hears.weight
+    assert weight().item() == pytest.approx(0.4) and not weight.log.requires_grad
