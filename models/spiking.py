@@ -101,7 +101,7 @@ def lif(drive: Tensor, keep: int, vth: int | None, window: int | None = None) ->
     window: steps after which a membrane begins at rest again, by default all of them."""
     threshold = 1.0 if vth is None else float(vth << arith.INPUT_SHIFT)
     order = sorted(range(drive.ndim), key=drive.stride, reverse=True)  # as it lies in memory: neurons may stand in any order
-    if order[0] != 0:
+    if order[0] != 0 or order == list(range(drive.ndim)):
         return _Lif.apply(drive, keep, threshold, vth is not None, window or max(len(drive), 1))
     spikes = _Lif.apply(drive.permute(order), keep, threshold, vth is not None, window or max(len(drive), 1))
     return spikes.permute([order.index(n) for n in range(drive.ndim)])

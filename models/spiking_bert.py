@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from tritspike.models.nets.neurons import Context, Neurons, Score
+from tritspike.models.nets.neurons import Context, Neurons, Score, together
 from tritspike.models.nets.texts import Classes, Words
 from tritspike.models.nets.trace import fold
 from tritspike.runtime import arith
@@ -77,7 +77,8 @@ class Layer(nn.Module):
 
     def forward(self, x: Any) -> Any:
         """Over the same axes."""
-        context = self.context(self.score(self.query(x), self.key(x)), self.value(x))
+        query, key, value = together(x, self.query, self.key, self.value)
+        context = self.context(self.score(query, key), value)
         attended = self.attended(context, past=x)
         return self.output(self.hidden(attended), past=attended)
 

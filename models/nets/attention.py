@@ -11,7 +11,7 @@ from torch import Tensor
 from tritspike.models import spiking
 from tritspike.models.nets.layer import Layer
 from tritspike.models.nets.symbols import Heard, There, heard, line
-from tritspike.models.nets.values import Drive, Run, Spikes, ordering
+from tritspike.models.nets.values import Drive, Run, Spikes, ordering, permuted
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis, Grid, Pairs
@@ -46,7 +46,7 @@ class Coincide(Layer):
         rest = [name for name in have if name not in (self.along, "key")]
         sides = [_matrix(side, left, run, [*rest, self.along], self.over) for side in (query, key)]
         counts = _sums(sides[0], sides[1].transpose(-1, -2))
-        return counts.permute(ordering([*rest, self.along, "key"], have)), left
+        return permuted(counts, ordering([*rest, self.along, "key"], have)), left
 
     def written(self, query: There, key: There) -> Heard:
         """With a neuron for each pair and cell, which ANDs."""
@@ -70,12 +70,12 @@ class Gather(Layer):
         query, key = pairs.names
         have = run.coordinates(scores.grid)
         own = [name for name in have if name not in (query, key)]
-        left = scores.tensor.permute(ordering(have, [*own, query, key]))
+        left = permuted(scores.tensor, ordering(have, [*own, query, key]))
         names = values.beside(scores.grid, run)[1]
         carried = [name for name in names if name not in (*own, query)]
         mixed = _sums(left, _matrix(values, scores.grid, run, [*own, query], carried))
-        found = mixed.unflatten(-1, [grids.extents(values.grid)[name] for name in carried])
-        ordered = found.permute(ordering([*own, query, *carried], names))
+        found = mixed if len(carried) == 1 else mixed.unflatten(-1, [grids.extents(values.grid)[name] for name in carried])
+        ordered = permuted(found, ordering([*own, query, *carried], names))
         drive = ordered if names == run.coordinates(values.grid) else run.gathered(ordered, values.grid)
         return Drive(drive * self.weight(), values.grid, run, quiet=scores.quiet or values.quiet)
 
@@ -155,7 +155,9 @@ def _require_alike(left: Grid, right: Grid) -> None:
 def _matrix(spikes: Spikes, grid: Grid, run: Run, rows: Sequence[str], columns: Sequence[str]) -> Tensor:
     """(steps, samples, rows ..., cells of the columns), packed as one over `grid` is."""
     tensor, have = spikes.beside(grid, run)
-    found = tensor.permute(ordering(have, [*rows, *columns]))
+    found = permuted(tensor, ordering(have, [*rows, *columns]))
+    if len(columns) == 1:
+        return found
     return found.flatten(2 + len(rows)) if columns else found.unsqueeze(-1)
 
 

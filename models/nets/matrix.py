@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -19,19 +20,30 @@ from tritspike.runtime.network.grid import Grid
 
 def through(synapses: spiking.Synapses, columns: Tensor, kept: Grid, run: Run) -> tuple[Tensor, Any]:
     """((steps, samples, kept ..., rows) drive, how to find its constant part). Padding is no part of the batch that the norm sees."""
+    return through_each([synapses], columns, kept, run)[0]
+
+
+def through_each(every: Sequence[spiking.Synapses], columns: Tensor, kept: Grid, run: Run) -> list[tuple[Tensor, Any]]:
+    """The same of several matrices of the same columns, whose products are one."""
     alive, places = run.alive(kept), columns.shape[1:-1]
-    rows = columns.flatten(1, -2)
+    rows = columns if columns.ndim == 3 else columns.flatten(1, -2)
     some = None if alive is None else alive.expand(places).flatten().nonzero().squeeze(1)
-    counts = spiking.exact_product(rows if some is None else rows.index_select(1, some), synapses.codes())
+    codes = [synapses.codes() for synapses in every]
+    counts = spiking.exact_product(rows if some is None else rows.index_select(1, some), codes[0] if len(codes) == 1 else torch.cat(codes))
+    found = []
+    for synapses, own in zip(every, counts.split([len(part) for part in codes], -1) if len(codes) > 1 else [counts]):
+        drive, shift = _normed(synapses, own.contiguous())
+        if some is not None:
+            drive = drive.new_zeros(len(drive), rows.shape[1], drive.shape[-1]).index_copy(1, some, drive)
+        found.append((drive if len(places) == 1 else drive.unflatten(1, places), shift))
+    return found
+
+
+def _normed(synapses: spiking.Synapses, counts: Tensor) -> tuple[Tensor, Any]:
     if synapses.scale is None:
-        drive = synapses.norm(counts.flatten(0, 1)).view(counts.shape)
-        shift = partial(_shift, synapses.norm, counts.detach())
-    else:
-        gain, bias = synapses.registers()
-        drive, shift = counts * (gain * arith.ONE) + bias, partial(lambda found: found, bias)
-    if some is not None:
-        drive = drive.new_zeros(len(drive), rows.shape[1], drive.shape[-1]).index_copy(1, some, drive)
-    return drive.unflatten(1, places), shift
+        return synapses.norm(counts.flatten(0, 1)).view(counts.shape), partial(_shift, synapses.norm, counts.detach())
+    gain, bias = synapses.registers()
+    return counts * (gain * arith.ONE) + bias, partial(lambda found: found, bias)
 
 
 def _shift(norm: nn.BatchNorm1d, counts: Tensor) -> Tensor:

@@ -7,9 +7,11 @@ from typing import Any
 from torch import nn
 
 from tritspike.models.nets.attention import Coincide, Gather
-from tritspike.models.nets.layers import Dense, Lif, Skip
+from tritspike.models.nets.layers import Dense, Lif, Skip, drives
 from tritspike.models.nets.pictures import Pool
-from tritspike.models.nets.values import Axes
+from tritspike.models.nets.symbols import line
+from tritspike.models.nets.values import Axes, Spikes
+from tritspike.runtime.errors import InputError
 
 
 class Neurons(nn.Module):
@@ -26,6 +28,15 @@ class Neurons(nn.Module):
     def forward(self, *heard: Any, past: Any = None) -> Any:
         """Over the axes that are not heard, and `rows`."""
         return self.fires(self.hears(*heard) if self.skip is None else self.hears(*heard) + self.skip(past))
+
+
+def together(x: Any, *every: Neurons) -> list[Any]:
+    """What several `Neurons` fire that hear the same, as `[one(x) for one in every]`, in less time. Raises `InputError` where one has a skip."""
+    if any(one.skip is not None for one in every):
+        raise InputError(f"{line()}: neurons with a skip hear two populations", "call them one by one")
+    if not isinstance(x, Spikes):
+        return [one(x) for one in every]
+    return [one.fires(drive) for one, drive in zip(every, drives([one.hears for one in every], x))]
 
 
 class Score(nn.Module):

@@ -149,7 +149,8 @@ class Spikes(Symbol):
         """((steps, samples, other coordinates ..., cells of `over`), the grid of the others)."""
         kept = tuple(axis for axis in self.grid if not set(axis.names) & set(over))
         ordered = ordering(self.run.coordinates(self.grid), [*self.run.coordinates(kept), *over])
-        return self.tensor.permute(ordered).flatten(len(ordered) - len(over)), kept
+        columns = permuted(self.tensor, ordered)
+        return columns if len(over) == 1 else columns.flatten(len(ordered) - len(over)), kept
 
     def beside(self, grid: Grid, run: Run) -> tuple[Tensor, tuple[str, ...]]:
         """(tensor, its coordinates), packed as one over `grid` is in that run."""
@@ -163,8 +164,8 @@ class Spikes(Symbol):
     def rate(self) -> Tensor:
         """Mean over all cells of texts, those that a causal grid leaves out among them: silent ones."""
         real = self.run.real(self.grid)
-        share = 1.0 if real is None else float(real.float().mean())
-        return self.tensor.mean(dtype=torch.float32) / share
+        mean = self.tensor.mean(dtype=torch.float32)
+        return mean if real is None else mean / float(real.float().mean())
 
     def fires(self) -> Tensor:
         """(steps, cells) of truth values, of the same cells."""
@@ -201,6 +202,11 @@ class Drive(Symbol):
 def ordering(have: Sequence[str], want: Iterable[str]) -> list[int]:
     """Dimensions to permute by, steps and samples first."""
     return [0, 1, *(2 + have.index(name) for name in want)]
+
+
+def permuted(tensor: Tensor, dims: list[int]) -> Tensor:
+    """No view of it where they stand so already: in training each costs time twice."""
+    return tensor if dims == list(range(tensor.ndim)) else tensor.permute(dims)
 
 
 def extents(grid: Grid) -> tuple[int, ...]:
