@@ -21,7 +21,7 @@ from tritspike.models.nets.attention import Both, Coincide, Cross, Gather
 from tritspike.models.nets.fit import fit
 from tritspike.models.nets.inputs import Embedding, Input
 from tritspike.models.nets.layers import Dense, Lif, Skip
-from tritspike.models.nets.neurons import Context, Neurons, Score, Sums
+from tritspike.models.nets.neurons import Context, Neurons, Score, Sums, together
 from tritspike.models.nets.outcome import outcome
 from tritspike.models.nets.pictures import Conv, Pool
 from tritspike.models.nets.readout import Count, Readout
@@ -59,5 +59,6 @@ __all__ = [
     "fit",
     "fold",
     "outcome",
+    "together",
     "trace",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,13 +12,14 @@ import torch
 from transformers import PretrainedConfig
 
 from tritspike.compiler.lower import lower
-from tritspike.models import measure, training_set
+from tritspike.models import measure, nets, training_set
 from tritspike.models.data import Corpus, encode, pack, shuffled_batches
 from tritspike.models.distil import SpikePrice, mean_rate, operation_rate
 from tritspike.models.export import export
 from tritspike.models.fold import population_spikes, scale_limits, spike_rates
 from tritspike.models.load import load_student
 from tritspike.models.nets.listening import firing
+from tritspike.models.nets.neurons import Neurons, together
 from tritspike.models.recipe import recipe_from
 from tritspike.models.spiking import exact_product, lif
 from tritspike.models.spiking_bert import BertConfig, SpikingBert
@@ -25,6 +27,8 @@ from tritspike.models.start import synapses
 from tritspike.models.teacher import Teacher
 from tritspike.models.training_set import TrainingSet, teacher_logits
 from tritspike.runtime import arith
+from tritspike.runtime.errors import InputError
+from tritspike.runtime.network.grid import Axis
 
 
 def _corpus(lengths):
@@ -219,6 +223,40 @@ def test_the_share_of_synapses_reached_is_what_the_matrices_count(checkpoint):
     price = SpikePrice(operations=2.0, operations_target=0.5 * float(found))
     assert float(price.price(student, seen)) == pytest.approx(float(found), rel=1e-5)
     assert float(SpikePrice(operations=2.0, operations_target=1.0).price(student, seen)) == 0
+
+
+def _heard(features=6):
+    """Spikes of three texts of other lengths."""
+    texts = nets.Texts((torch.rand(4, 3, 5, features, generator=torch.Generator().manual_seed(0)) < 0.4).float(), torch.tensor([5, 2, 3]))
+    return nets.Input(Axis("position", 5, grows=True), Axis("features", features))(texts)
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_neurons_that_are_computed_together_are_those_alone(folded):
+    """Spikes, gradients and what their norms keep."""
+    torch.manual_seed(2)
+    every = torch.nn.ModuleList(Neurons(6, size, taps=2) for size in (3, 4, 5))
+    for neurons in every:
+        torch.nn.init.constant_(synapses(neurons).norm.bias, 0.7)
+    again = copy.deepcopy(every)
+    if folded:
+        for modules in (every, again):
+            nets.fold(modules, 50)
+    x, loss = _heard(), torch.zeros(())
+    for one, other in zip(together(x, *every), (neurons(x) for neurons in again), strict=True):
+        assert torch.equal(one.tensor, other.tensor) and one.tensor.any() and one.grid == other.grid
+        loss = loss + one.tensor.float().sum() + other.tensor.float().sum()
+    loss.backward()
+    for (name, one), other in zip(every.named_parameters(), again.parameters(), strict=True):
+        assert one.grad is not None and torch.allclose(one.grad, other.grad, atol=0.02), name  # products of gradients are bfloat16's
+    assert all(torch.equal(one, other) for one, other in zip(every.buffers(), again.buffers(), strict=True))
+
+
+def test_neurons_with_a_skip_or_of_other_columns_are_not_computed_together():
+    with pytest.raises(InputError, match=r"neurons with a skip hear two populations"):
+        together(_heard(), Neurons(6, 6), Neurons(6, 6, skip=1.0))
+    with pytest.raises(InputError, match=r"hear other columns .*the same columns and taps"):
+        together(_heard(), Neurons(6, 6), Neurons(6, 6, taps=2))
 
 
 def test_an_unknown_start_is_refused():
