@@ -10,10 +10,11 @@ from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime import arith
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis
+from tritspike.runtime.network.inhibition import inhibiting
 from tritspike.runtime.network.network import Network, Population, Port, Synapse
 from tritspike.runtime.network.neuron import numbers
 from tritspike.runtime.network.rows import PADDING
-from tritspike.runtime.network.terms import Handle, Term, onto
+from tritspike.runtime.network.terms import Handle
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,7 @@ def _along(network: Network) -> Axis | None:
 
 
 def _synapses(network: Network, mask: Population, p: Population, along: Axis) -> list[Synapse]:
-    """As many as it takes: one weight holds 127 << 7."""
-    need, most = _inhibition(network, p, along), arith.WEIGHT_LIMIT << arith.EXPONENT_LIMIT
-    terms = [_term(mask, p, min(need - at, most)) for at in range(0, need, most)]
+    terms = inhibiting(Handle(mask.name, mask.grid), p.grid, _inhibition(network, p, along))
     return [
         Synapse(name=f"{p.name}<{mask.name}" + (f"#{n}" if n else ""), source=mask.name, target=p.name, wiring=t.wiring, exponent=t.exponent)
         for n, t in enumerate(terms)
@@ -65,8 +64,3 @@ def _inhibition(network: Network, p: Population, along: Axis) -> int:
     need = 0 if bias is None else -(-max(int(numbers(bias.mantissa).max()) << bias.exponent, 0) // arith.ONE)
     earlier = [s for s in network.inputs(p.name) if s.wiring.behind(along.name)]
     return need + sum(s.wiring.bounds(*network.grids(s))[0] << s.exponent for s in earlier)
-
-
-def _term(mask: Population, p: Population, need: int) -> Term:
-    exponent = next(e for e in range(arith.EXPONENT_LIMIT + 1) if need <= arith.WEIGHT_LIMIT << e)
-    return onto(Handle(mask.name, mask.grid), p.grid, -need >> exponent).scaled(exponent)  # rounded away from zero: never too little

@@ -18,10 +18,9 @@ from tritspike.models.nets.values import growing
 from tritspike.runtime import arith
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Axis
+from tritspike.runtime.network.inhibition import inhibiting
 from tritspike.runtime.network.neuron import Resets
-from tritspike.runtime.network.terms import Handle, Sum, Term, onto
-
-_MOST = arith.WEIGHT_LIMIT << arith.EXPONENT_LIMIT  # that one synapse inhibits by
+from tritspike.runtime.network.terms import Sum, Term
 
 
 def masked(heard: Heard, bias: NDArray[np.int64] | None, resets: Resets, lasts: float = 1.0) -> Sum:
@@ -33,10 +32,10 @@ def masked(heard: Heard, bias: NDArray[np.int64] | None, resets: Resets, lasts: 
     if over and (need := steady + _most(terms, _earlier)):
         position = Axis(over[0], grids.extents(terms.grid)[over[0]], grows=True)
         padding = heard.writing.padding(position)
-        found += [term for name in over for term in _inhibiting(padding, heard, {position.name: name}, need)]
+        found += [term for name in over for term in inhibiting(padding, terms.grid, need, renamed={position.name: name})]
     left = math.ceil(_most(terms, lambda t: True) * (lasts - 1))
     if heard.writing.rests and resets is Resets.WINDOW and (need := steady + left + _most(terms, lambda t: t.source.name in heard.writing.living)):
-        found += _inhibiting(heard.writing.idle(), heard, {}, need)
+        found += inhibiting(heard.writing.idle(), terms.grid, need)
     return Sum(tuple(found))
 
 
@@ -48,13 +47,3 @@ def _most(terms: Sum, which: Callable[[Term], bool]) -> int:
 def _earlier(term: Term) -> bool:
     """Whether it hears what stands before its own place, along an axis that grows."""
     return any(term.wiring.behind(name) for name in growing(term.source.grid))
-
-
-def _inhibiting(mask: Handle, heard: Heard, renamed: dict[str, str], need: int) -> list[Term]:
-    """Of at least `need` synaptic units, in as many synapses as it takes."""
-    return [_synapse(mask, heard, renamed, min(need - at, _MOST)) for at in range(0, need, _MOST)]
-
-
-def _synapse(mask: Handle, heard: Heard, renamed: dict[str, str], need: int) -> Term:
-    exponent = next(e for e in range(arith.EXPONENT_LIMIT + 1) if need <= arith.WEIGHT_LIMIT << e)
-    return onto(mask, heard.terms.grid, -need >> exponent, renamed=renamed).scaled(exponent)
