@@ -56,7 +56,11 @@ def run(name: str, seed: int, o: argparse.Namespace) -> dict[str, Any]:
     trainer.float_phase()
     minutes = (time.process_time() - start) / 60
     c = trainer.student.config
-    found = {"perplexity": trainer.check(), "cleared": round(cleared(trainer, recipe), 4), "parameters": sum(p.numel() for p in trainer.student.parameters())}
+    found = {
+        "perplexity": trainer.check(),
+        "cleared": round(cleared(trainer, recipe), 4),
+        "parameters": sum(p.numel() for p in trainer.student.parameters()),
+    }
     return {"name": name, "seed": seed, "steps": STEPS, **found, "period": c.timing.period, "minutes": round(minutes, 1)}
 
 
