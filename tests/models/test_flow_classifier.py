@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from command import lower_main
 from flow_modules import SMALL, tokenizer
 
 from tritspike.compiler.lower import lower
@@ -111,3 +112,13 @@ def test_texts_that_meet_must_be_of_one_length():
     other = model.x(pack(corpus(), range(2)))
     with pytest.raises(InputError, match="sequences of other lengths meet"):
         one.run.beside(other.run)
+
+
+def test_a_mapping_s_figures_are_a_token_s_and_a_slot_s(tmp_path, capsys):
+    export(folded(), tokenizer(), "sst2", tmp_path / "made", {}, ("negative", "positive"))
+    lower_main([str(tmp_path / "made"), "--profile", "loihi2", "--out", str(tmp_path / "p.tsp"), "--map"])
+    shown = capsys.readouterr().out
+    assert "texts in slots of 9 tokens, streamed" in shown
+    row = next(line for line in shown.splitlines() if "dynamic and static" in line)
+    token, slot = (float(cell) for cell in row.strip("│ ").split("│")[1:3])
+    assert slot == pytest.approx(9 * token, rel=0.01)
