@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from tritspike.models.data import Batch, pack
 from tritspike.models.distil import LossWeights, soft_loss
+from tritspike.models.earlier import begin_from
 from tritspike.models.export_stream import export
 from tritspike.models.finetune_teacher import task_loss
 from tritspike.models.flow import Flow, FlowConfig
@@ -37,13 +38,15 @@ class FlowTrainer(Trainer):
     def __init__(self, recipe: Recipe, teacher: Teacher, material: Material, out: Path, earlier: Path | None = None) -> None:
         Phases.__init__(self, recipe, out)
         assert isinstance(recipe.loss, LossWeights)
-        require_taught(recipe.loss, earlier)
+        require_taught(recipe.loss)
         self.task, self.material, self.set = glue.task_named(recipe.task), material, material.training
         model = FlowConfig(vocabulary=teacher.tokenizer.get_vocab_size(), classes=max(1, len(self.task.labels)), **recipe.model)
         self.student = Flow(model)
         start_words(self.student.x.current, teacher, self.set.corpus.ids, recipe.start.embedding)
         if not self.task.labels:
             start_regression(*self.answering(), self.set.soft)
+        if earlier is not None:
+            begin_from(self.student, earlier, recipe.task, recipe.start.loosened)
         self.distiller = Judged(self.task, recipe.loss)
         self.card |= {"vocabulary": model.vocabulary, "classes": model.classes}
 
@@ -102,10 +105,8 @@ def fired(student: Flow, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
     return logits, {name: some[0].tensor for name, some in seen.items()}
 
 
-def require_taught(loss: LossWeights, earlier: Path | None) -> None:
-    """Raises `InputError` for terms of a loss, and ways to start, that are of other models."""
+def require_taught(loss: LossWeights) -> None:
+    """Raises `InputError` for terms of a loss that are of other models."""
     others = [name for name in ("hidden", "attention", "operations") if getattr(loss, name)]
     if others:
         raise InputError(f"loss.{others[0]} of a model through which tokens flow", f"0, and any of {', '.join(_TAUGHT)}")
-    if earlier is not None:
-        raise InputError("--from of a classifier through which tokens flow", "a run of its own")

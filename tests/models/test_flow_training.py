@@ -89,8 +89,17 @@ def test_what_is_of_other_models_is_refused(teacher, task_data, tmp_path, monkey
     recipe = _recipe()
     with pytest.raises(InputError, match=r"loss\.attention of a model through which tokens flow"):
         _train(replace(recipe, loss=LossWeights(attention=0.1)), teacher, task_data, tmp_path / "a", monkeypatch)
-    with pytest.raises(InputError, match="--from of a classifier"):
-        _train(recipe, teacher, task_data, tmp_path / "b", monkeypatch, earlier=tmp_path)
+
+
+def test_a_run_starts_from_another(trained, teacher, task_data, tmp_path, monkeypatch):
+    out, _ = trained
+    few = replace(_recipe(), schedule=replace(_recipe().schedule, float_steps=1, integer_steps=1, rate=1e-9, check_every=1))
+    card = _train(few, teacher, task_data, tmp_path / "a", monkeypatch, earlier=out)
+    fresh = _train(few, teacher, task_data, tmp_path / "b", monkeypatch)
+    assert card["curves"]["float"][0][1] < fresh["curves"]["float"][0][1]
+    wider = replace(few, model=MODEL | {"hidden": 16})
+    with pytest.raises(InputError, match="does not fit this recipe"):
+        _train(wider, teacher, task_data, tmp_path / "c", monkeypatch, earlier=out)
 
 
 @pytest.mark.parametrize("changes, message", [({"slot": 0}, r"model\.slot is 0"), ({"period": 2}, r"model\.period is 2")])
