@@ -15,14 +15,13 @@ from torch import Tensor, nn
 
 from tritspike.models.flow import Flow, FlowConfig
 from tritspike.models.nets.current import Current
-from tritspike.models.nets.fill import as_stored, fill
+from tritspike.models.nets.fill import fill
 from tritspike.models.nets.language import Head, Verdict
 from tritspike.models.nets.trace import trace
 from tritspike.runtime import arith
 from tritspike.runtime.errors import CheckpointError, InputError
 from tritspike.runtime.host.program import FrontEnd, Host
 from tritspike.runtime.host.trained import Trained, load, model_of, save
-from tritspike.runtime.network.wiring import Dense
 
 FAMILY = "stream"
 
@@ -71,7 +70,7 @@ def load_flow(folder: Path) -> Flow:
     fill(student, found.network)
     _fill_current(student.x.current, found.host.front)
     if isinstance(student.answer, Verdict):
-        _fill_verdict(student.answer, found, student.config.steps)
+        _fill_verdict(student.answer, found.host, student.config.steps)
     else:
         _fill_head(student.answer, found.host, student.config.steps)
     return student.eval()
@@ -95,13 +94,9 @@ def _fill_head(part: Head, stored: Host, steps: int) -> None:
     del part.norm
 
 
-def _fill_verdict(part: Verdict, found: Trained, steps: int) -> None:
-    matrix = found.network.inputs(found.network.probes[0].population)[0].wiring
-    assert isinstance(matrix, Dense)
-    part.quantise = as_stored
-    part.weight.copy_(torch.from_numpy(matrix.codes.astype(np.float32)))
-    part.unit.fill_(found.host.logit_scale)
-    part.bias = _double(found.host.class_bias / (arith.ONE * steps))
+def _fill_verdict(part: Verdict, stored: Host, steps: int) -> None:
+    part.unit.fill_(stored.logit_scale)
+    part.bias = _double(stored.class_bias / (arith.ONE * steps))
 
 
 def _double(values: NDArray[Any]) -> nn.Parameter:
