@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from tritspike.hw_profiles.errors import Finding
 from tritspike.runtime.errors import ExecutorError
 
+OPSET, OLDEST, NEWEST = 17, 15, 28  # of the standard: the default, the first with functions, and the newest that was tried
+COMPACT = 25  # the first with two bits
 WRITES, RUNS = ("onnx",), ("onnx", "onnxruntime")  # what each needs
 _INSTALL = "pip install 'tritspike[onnx]'"
 
@@ -24,3 +26,10 @@ def require_here(names: Iterable[str]) -> None:
     missing = next((name for name in names if find_spec(name) is None), None)
     if missing is not None:
         raise ExecutorError(f"this needs {missing}, which is not installed", _INSTALL)
+
+
+def newest() -> int:
+    """The newest version that the onnx which is here writes too."""
+    from onnx import defs
+
+    return min(NEWEST, defs.onnx_opset_version())

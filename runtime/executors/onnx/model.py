@@ -14,14 +14,14 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 import tritspike
 from tritspike.runtime.executors.onnx.build import Body, interface, played, read, state
 from tritspike.runtime.executors.onnx.functions import functions
+from tritspike.runtime.executors.onnx.here import OPSET
 from tritspike.runtime.executors.onnx.nodes import DOMAIN, Constants
 from tritspike.runtime.network import file
 from tritspike.runtime.network.network import Scheduled
 
-OPSET, OLDEST, NEWEST = 17, 15, 28  # functions came with 15; 28 is the newest that was tried
-COMPACT = 25  # the first with two bits
 FORMAT = 1  # of the metadata
-_ALIGNED = 4096  # bytes: external arrays begin at a page, so that they can be mapped
+ALIGNED = 4096  # bytes: external arrays begin at a page, so that they can be mapped
+_SMALL = 1024  # bytes of a constant that is always inside
 _INSIDE = 1 << 31  # bytes that one file of protobuf holds
 
 
@@ -55,10 +55,11 @@ class Graph:
         return found
 
     def beside(self, location: str, first: int) -> ModelProto:
-        """With its constants in another file, `location`, from the byte `first` on, as `pieces` has them."""
+        """With its large constants in another file, `location`, from the byte `first` on, as `pieces` has them."""
         found, at = ModelProto(), first
         found.CopyFrom(self.proto)
-        for name, array in self.arrays.items():
+        found.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in self.arrays.items() if _small(array))
+        for name, array in self._large():
             tensor = TensorProto(name=name, data_type=_kind(array), dims=array.shape, data_location=TensorProto.EXTERNAL)
             for key, value in (("location", location), ("offset", at), ("length", stored_bytes(array))):
                 tensor.external_data.add(key=key, value=str(value))
@@ -68,9 +69,12 @@ class Graph:
 
     def pieces(self) -> Iterator[bytes]:
         """The other file's content."""
-        for name, array in self.arrays.items():
+        for name, array in self._large():
             content = numpy_helper.from_array(array, name).raw_data
             yield content + bytes(_up(len(content)) - len(content))
+
+    def _large(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        return ((name, array) for name, array in self.arrays.items() if not _small(array))
 
     @property
     def fits(self) -> bool:
@@ -133,5 +137,10 @@ def stored_bytes(array: NDArray[Any]) -> int:
     return -(-array.size // 4) if array.dtype.name == "int2" else array.nbytes
 
 
+def _small(array: NDArray[Any]) -> bool:
+    """Shapes are, which must be known where shapes are inferred."""
+    return stored_bytes(array) <= _SMALL
+
+
 def _up(size: int) -> int:
-    return -(-size // _ALIGNED) * _ALIGNED
+    return -(-size // ALIGNED) * ALIGNED
