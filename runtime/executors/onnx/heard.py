@@ -71,6 +71,12 @@ def narrowed(at: NDArray[np.int32]) -> NDArray[np.int32]:
     return at
 
 
+def summed_along(at: NDArray[np.int32], size: int) -> int:
+    """Where the last axis, which is summed over, may go so that all source neurons stand in order; where it is if nowhere."""
+    order, last = np.arange(size), at.ndim - 1
+    return next((axis for axis in range(at.ndim) if at.size == size and (np.moveaxis(at, -1, axis).ravel() == order).all()), last)
+
+
 @dataclass(frozen=True, eq=False)
 class Heard:
     """One synapse in the graph."""
@@ -149,8 +155,10 @@ class Heard:
         shape, weight = at.shape[:-1], int(listed.weights[0]) * factor
         if times == 1:
             return Term(self.nodes.wide(f"{self.name}/wide", self._shaped(at, shape)), shape, weight)
-        spikes = self.nodes.wide(f"{self.name}/wide", self._shaped(at, at.shape))
-        return Term(self.nodes.op(f"{self.name}/counts", "ReduceSum", spikes, self.nodes.constants.shape(-1), keepdims=0), shape, weight)
+        over = summed_along(at, grids.size(self._grids[0]))
+        moved = np.moveaxis(at, -1, over)
+        spikes = self.nodes.wide(f"{self.name}/wide", self._shaped(moved, moved.shape))
+        return Term(self.nodes.op(f"{self.name}/counts", "ReduceSum", spikes, self.nodes.constants.shape(1 + over), keepdims=0), shape, weight)
 
     def _shaped(self, at: NDArray[np.int32], shape: tuple[int, ...]) -> str:
         found = self._gathered(at)
