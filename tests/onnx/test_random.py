@@ -20,6 +20,7 @@ from tritspike.runtime.executors.base import How
 from tritspike.runtime.executors.onnx import run as onnx_run
 from tritspike.runtime.executors.table import executor
 from tritspike.runtime.network.builder import Net
+from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.inputs import Spikes
 from tritspike.runtime.network.network import Stream, Windows
 from tritspike.runtime.network.neuron import Bias
@@ -66,6 +67,29 @@ def test_only_what_is_asked_for_is_recorded():
     found = in_onnx(program, inputs, Ask(record=[name]))
     assert found.spikes.keys() == {name} and (found.spikes[name] == random_network.expected(3).spikes[name]).all()
     assert in_onnx(program, inputs, Ask()).spikes is None
+
+
+@pytest.mark.parametrize("positions", [2, 127, 128, 300])
+def test_counts_of_any_size_are_multiplied_exactly(positions):
+    """All spike, so that pairs of products are as large as they can be: beyond 127 octets could not hold them."""
+    net, rng = Net(), np.random.default_rng(positions)
+    x = net.input("x", Axis("position", positions, grows=True), features=8)
+    codes = np.where(rng.random((4, 8)) < 0.7, rng.choice([-1, 1], (4, 1)), 0) * (16000 // positions // 8 % 127 + 1)
+    net.readout("out", linear(x, codes, pool=["position"]))
+    program, inputs = schedule(net.network(), Windows(2)), Spikes.of({"x": np.ones((3, 2, 8 * positions))})
+    expected = literal.run(program, inputs, record=True)
+    assert np.abs(expected.read["out"]).max() > 100_000
+    require_same(expected, in_onnx(program, inputs))
+
+
+def test_names_may_be_any():
+    """Also those that parts of the graph have themselves."""
+    net = Net()
+    x = net.input("now", features=3)
+    same_name = net.lif("before/now", same(x, 2), keep=3072, vth=1)
+    net.count(net.lif("before/now/spikes", same(same_name, 3), keep=3072, vth=1), "out")
+    program, inputs = schedule(net.network(), Windows(2)), Spikes.of({"now": np.ones((3, 2, 3))})
+    require_same(literal.run(program, inputs, record=True), in_onnx(program, inputs))
 
 
 # streams

@@ -76,11 +76,11 @@ class Body:
     after: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.nodes = Nodes(self.constants)
         self.kept, network = state(self.program), self.program.network
         self.before = {kept.name: f"before/{kept.name}" for kept in self.kept}
-        self.clock = Clock(self.nodes, self.program.timing, self.before[STEP])
         self.now = {port.population: f"now/{port.name}" for port in network.ports}
+        self.nodes = Nodes(self.constants, {*self.before.values(), *self.now.values()})
+        self.clock = Clock(self.nodes, self.program.timing, self.before[STEP])
         self.sources = Sources(self.nodes, network, {p.name: self.before[f"{p.name}/spikes"] for p in network.populations})
         for p in network.populations:
             self._fire(p.name)

@@ -65,11 +65,11 @@ class Constants:
 
 @dataclass(eq=False)
 class Nodes:
-    """The body of the loop over steps, in the order of its making."""
+    """The body of the loop over steps, in the order of its making. taken: names that are others'."""
 
     constants: Constants
+    taken: set[str] = field(default_factory=set)
     made: list[NodeProto] = field(default_factory=list)
-    _taken: set[str] = field(default_factory=set)
 
     def op(self, name: str, kind: str, *inputs: str, **attributes: Any) -> str:
         """The one output of a node; both have its name, or one like it where that is taken."""
@@ -84,9 +84,9 @@ class Nodes:
         return found
 
     def _free(self, name: str) -> str:
-        while name in self._taken:
+        while name in self.taken:
             name += "'"
-        self._taken.add(name)
+        self.taken.add(name)
         return name
 
     def wide(self, name: str, spikes: str) -> str:
