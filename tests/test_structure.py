@@ -27,7 +27,13 @@ ARROWS = {
     "models": {"models", "runtime", "hw_profiles"},
     "tritspike": {"tritspike", "models", "compiler", "runtime", "hw_profiles"},  # the API and the command
 }
-ONLY_IN = {"torch": "models", "transformers": "models", "lava": "runtime/executors/lava"}
+ONLY_IN = {
+    "torch": "models",
+    "transformers": "models",
+    "lava": "runtime/executors/lava",
+    "onnx": "runtime/executors/onnx",
+    "onnxruntime": "runtime/executors/onnx",
+}
 PICKLES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 
 
