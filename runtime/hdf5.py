@@ -144,4 +144,4 @@ class _Reading:
 def group(tree: Tree, name: str) -> Tree:
     """A group in it, empty where there is none."""
     found = tree.get(name, {})
-    return found if isinstance(found, Mapping) else {}
+    return dict(found) if isinstance(found, Mapping) else {}

@@ -198,8 +198,7 @@ class _Discretised:
         parts = dict(total.parts)
         for key, weights in more.parts.items():
             parts[key] = parts[key] + weights if key in parts else weights
-        constants = [c for c in (total.constant, more.constant) if c is not None]
-        return Signal(total.shape, parts, sum(constants) if constants else None)
+        return Signal(total.shape, parts, _together(total.constant, more.constant))
 
     def _through(self, node: Node, heard: Signal) -> Signal:
         """Behind one node that only weighs, waits or passes on."""
@@ -214,9 +213,7 @@ class _Discretised:
             self.findings.append(unfit.finding)
             return heard
         constant = None if heard.constant is None else weights @ heard.constant
-        if bias is not None:
-            constant = bias if constant is None else constant + bias
-        return Signal(shape, {key: (weights @ part).tocsr() for key, part in heard.parts.items()}, constant)
+        return Signal(shape, {key: (weights @ part).tocsr() for key, part in heard.parts.items()}, _together(constant, bias))
 
     def _delayed(self, node: Delay, heard: Signal) -> Signal:
         import scipy.sparse as sp
@@ -251,13 +248,15 @@ class _Discretised:
             return Layer(name=name, shape=shape, keep_u=none, keep=none), []
         gain, keep_u, keep, rest = (np.broadcast_to(a.ravel() if a.ndim else a, (size,)) for a in _in_steps(node, self.steps))
         constant = None if heard.constant is None else heard.constant * gain
+        steady_u, steady = _steady(constant, rest, keep_u, size)
         layer = Layer(
             name=name,
             shape=shape,
             keep_u=keep_u,
             keep=keep,
             threshold=None if node.threshold is None else np.broadcast_to((node.threshold - node.reset).ravel(), (size,)),
-            **_steady(constant, rest, keep_u),
+            steady_u=steady_u,
+            steady=steady,
             floor=np.broadcast_to(node.reset.ravel(), (size,)) if node.reset.any() else None,
         )
         return layer, self._ways(name, heard, gain)
@@ -286,14 +285,19 @@ class _Discretised:
                 reads = Reads.MEMBRANE if isinstance(cell, Cell) and cell.threshold is None else Reads.COUNT
                 return Read(name=node.name, layer=source, reads=reads)
         size = int(np.prod(heard.shape))
-        layers.append(
-            Layer(name=node.name, shape=heard.shape, keep_u=np.zeros(size), keep=np.zeros(size), **_steady(heard.constant, np.zeros(()), np.zeros(())))
-        )
+        none, steady = np.zeros(size), None if heard.constant is None else _any(heard.constant, size)
+        layers.append(Layer(name=node.name, shape=heard.shape, keep_u=none, keep=none, steady=steady))
         ways += self._ways(node.name, heard, np.ones(size))
         return Read(name=node.name, layer=node.name, reads=Reads.MEMBRANE)
 
     def _is_input(self, name: str) -> bool:
         return isinstance(self.graph.nodes[name], End)
+
+
+def _together(a: Floats | None, b: Floats | None) -> Floats | None:
+    if a is None or b is None:
+        return a if b is None else b
+    return a + b
 
 
 def _is_layer(node: Node) -> bool:
@@ -319,15 +323,15 @@ def _in_steps(cell: Cell, steps: Steps) -> tuple[Floats, Floats, Floats, Floats]
     return gain * (1 - keep_u) * cell.w_in, keep_u, keep, rest
 
 
-def _steady(constant: Floats | None, rest: Floats, keep_u: Floats) -> dict[str, Floats | None]:
-    """What is added in every step: to u where it is filtered, else with the rest to v."""
-    filtered = constant is not None and keep_u.any()
-    to_v = rest if constant is None or filtered else rest + constant
-    size = keep_u.shape if constant is None else constant.shape
-    return {
-        "steady_u": constant if filtered and constant is not None and constant.any() else None,
-        "steady": np.broadcast_to(to_v.ravel() if to_v.ndim else to_v, size).copy() if to_v.any() else None,
-    }
+def _steady(constant: Floats | None, rest: Floats, keep_u: Floats, size: int) -> tuple[Floats | None, Floats | None]:
+    """(added to u, added to v) in every step: a bias goes where it is filtered, else with the rest to v."""
+    if constant is not None and keep_u.any():
+        return _any(constant, size), _any(rest, size)
+    return None, _any(rest if constant is None else rest + constant, size)
+
+
+def _any(found: Floats, size: int) -> Floats | None:
+    return np.broadcast_to(found.ravel() if found.ndim else found, (size,)).copy() if found.any() else None
 
 
 def _ordered(layers: list[Layer], ways: list[Way], read: tuple[Read, ...], steps: Steps, notes: tuple[str, ...]) -> FloatNetwork:
@@ -358,5 +362,3 @@ def _behind(names: list[str], followers: dict[str, list[str]]) -> list[str]:
                 seen.add(nearest)
                 stack.append((nearest, iter(followers[nearest])))
     return done[::-1]
-
-

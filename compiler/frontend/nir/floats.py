@@ -97,7 +97,10 @@ def run(network: FloatNetwork, spikes: dict[str, Bools]) -> dict[str, NDArray[An
 def _heard(network: FloatNetwork, layer: Layer, out: dict[str, NDArray[Any]], step: int) -> Floats | float:
     """(samples, neurons)."""
     there = [w for w in network.into(layer.name) if step >= w.delay]
-    return sum(((w.weights @ out[w.source][:, step - w.delay].T.astype(np.float64)).T for w in there), np.float64(0))
+    found: Floats | float = 0.0
+    for w in there:
+        found = found + (w.weights @ out[w.source][:, step - w.delay].T.astype(np.float64)).T
+    return found
 
 
 def _advance(layer: Layer, state: Floats, x: Floats | float) -> NDArray[Any]:

@@ -187,7 +187,9 @@ def _scaled(layer: Layer, weights: Sequence[sp.csr_matrix], most: Floats, keep: 
         shared = max(shared, 1.0)
         units, vth = shared / layer.threshold, np.full(layer.size, shared)
     else:
-        units = np.where(layer.threshold > 0, np.floor(np.maximum(most * layer.threshold, 1)) / np.where(layer.threshold > 0, layer.threshold, 1), most)
+        units = np.where(
+            layer.threshold > 0, np.floor(np.maximum(most * layer.threshold, 1)) / np.where(layer.threshold > 0, layer.threshold, 1), most
+        )
         vth = np.rint(layer.threshold * units)
     made = tuple(_whole(w, units) for w in weights)
     steady = None if layer.steady is None else _on_bias_grid(layer.steady * units * arith.ONE)
@@ -200,7 +202,7 @@ def _scaled(layer: Layer, weights: Sequence[sp.csr_matrix], most: Floats, keep: 
         steady_u=None if layer.steady_u is None else np.rint(layer.steady_u * units).astype(np.int64),
         steady=steady,
         units=units,
-        lost=(_lost(weights, made, units), decays, 0.0 if vth is None else _lost_threshold(layer, units, vth)),
+        lost=(_lost(weights, units), decays, 0.0 if vth is None else _lost_threshold(layer, units, vth)),
         why_not=why_not,
     )
 
@@ -211,14 +213,13 @@ def _scales(layer: Layer, weights: Sequence[sp.csr_matrix], keep_u: Ints, keep: 
     lasting = np.maximum(1 - keep_u / arith.KEEP_ALL, 1 / arith.KEEP_ALL)
     sums = (_sums(weights) if weights else np.zeros(layer.size)) + steady_u
     largest = np.maximum(_largest(weights, layer.size), steady_u)
-    limits = [(largest, MOST), (sums, (arith.A_LIMIT - 1) * lasting)]
+    limits: list[tuple[Floats, Floats | float]] = [(largest, MOST), (sums, (arith.A_LIMIT - 1) * lasting)]
     if layer.steady is not None:
         limits.append((np.abs(layer.steady), _BIAS / arith.ONE))
     if layer.threshold is None:
         leaves = np.maximum(1 - keep / arith.KEEP_ALL, 1 / arith.KEEP_ALL)
         limits.append((sums / lasting + (0 if layer.steady is None else np.abs(layer.steady)), (arith.VTH_LIMIT - 1) * leaves))
-    with np.errstate(divide="ignore"):
-        found = np.min([np.where(number > 0, limit * _ROOM / np.where(number > 0, number, 1), np.inf) for number, limit in limits], axis=0)
+    found = np.min([np.where(number > 0, limit * _ROOM / np.where(number > 0, number, 1), np.inf) for number, limit in limits], axis=0)
     return np.where(np.isfinite(found), found, 1.0)
 
 
@@ -236,10 +237,10 @@ def _on_bias_grid(found: Floats) -> Ints:
     return np.rint(found / (1 << exponent)).astype(np.int64).clip(-arith.BIAS_MANTISSA_LIMIT, arith.BIAS_MANTISSA_LIMIT) << exponent
 
 
-def _lost(before: Sequence[sp.csr_matrix], after: Sequence[sp.csr_matrix], units: Floats) -> float:
+def _lost(weights: Sequence[sp.csr_matrix], units: Floats) -> float:
     """The largest error of a weight, as a share of the largest of its neuron."""
-    largest, worst = _largest(before, len(units)), 0.0
-    for a, b in zip(before, after):
+    largest, worst = _largest(weights, len(units)), 0.0
+    for a in weights:
         rows = np.repeat(np.arange(len(units)), np.diff(a.indptr))
         error = np.abs(a.data - np.rint(a.data * units[rows]) / units[rows])
         worst = max(worst, float((error / np.maximum(largest[rows], 1e-300)).max(initial=0)))

@@ -16,7 +16,7 @@ from tritspike.hw_profiles.errors import Finding, listed
 from tritspike.runtime import arith
 from tritspike.runtime.network import order
 from tritspike.runtime.network.grid import Axis, Grid
-from tritspike.runtime.network.network import Network, Population, Port, Probe, Reads, Stream, Synapse, Timing, Windows
+from tritspike.runtime.network.network import Network, Population, Port, Probe, Stream, Synapse, Timing, Windows
 from tritspike.runtime.network.neuron import Bias, Neuron, Register, Resets, Values
 from tritspike.runtime.network.rows import ACTIVE, PADDING
 from tritspike.runtime.network.sequences import TIMED
