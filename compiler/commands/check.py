@@ -34,7 +34,7 @@ def run(o: argparse.Namespace, out: Console) -> None:
     if kind.name == "nir":
         _nir(o, out)
         return
-    for note in kind.build(o.network, Asked(steps=o.steps)).notes:
+    for note in kind.build(o.network, Asked()).notes:
         out.print(note, soft_wrap=True)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tritspike.compiler.errors import CompileError
 from tritspike.compiler.frontend import checkpoint, encoder, trained
+from tritspike.compiler.frontend.qonnx import reading as qonnx
 from tritspike.runtime import hdf5
 from tritspike.runtime.host.program import Host
 from tritspike.runtime.host.trained import claims, load
@@ -68,9 +69,17 @@ def _of_nir(path: Path, asked: Asked) -> Source:
     return Source(network=found.network, timing=found.timing, host=None, notes=tuple(found.lines()))
 
 
+def _of_qonnx(path: Path, asked: Asked) -> Source:
+    from tritspike.compiler.frontend.qonnx.lowering import build
+
+    found = build(path)
+    return Source(network=found.network, timing=found.timing, host=None, notes=tuple(found.lines()))
+
+
 FRONTENDS: tuple[Frontend, ...] = (
     Frontend("trained", claims, _of_trained),
     Frontend("nir", hdf5.is_hdf5, _of_nir, ("dt", "convention", "steps")),
+    Frontend("qonnx", qonnx.claims, _of_qonnx, ()),
     Frontend("checkpoint", lambda path: True, lambda path, asked: _of_checkpoint(checkpoint.read_checkpoint(path), asked)),  # last: what no other
     # knows is refused as a checkpoint
 )
@@ -89,5 +98,7 @@ def source(given: checkpoint.Checkpoint | str | Path, asked: Asked = PLAINLY) ->
     found = frontend(path)
     unknown = [name for name, value in vars(asked).items() if value != getattr(PLAINLY, name) and name not in found.takes]
     if unknown:
-        raise CompileError(f"{path}: {', '.join(unknown)} of a source of the kind {found.name}", f"it takes {', '.join(found.takes)}")
+        raise CompileError(
+            f"{path}: {', '.join(unknown)} of a source of the kind {found.name}", f"it takes {', '.join(found.takes) or 'none of these'}"
+        )
     return found.build(path, asked)

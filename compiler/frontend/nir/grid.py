@@ -213,7 +213,7 @@ def _scales(layer: Layer, weights: Sequence[sp.csr_matrix], keep_u: Ints, keep: 
     lasting = np.maximum(1 - keep_u / arith.KEEP_ALL, 1 / arith.KEEP_ALL)
     sums = (_sums(weights) if weights else np.zeros(layer.size)) + steady_u
     largest = np.maximum(_largest(weights, layer.size), steady_u)
-    limits: list[tuple[Floats, Floats | float]] = [(largest, MOST), (sums, (arith.A_LIMIT - 1) * lasting)]
+    limits: list[tuple[Floats, Floats | Ints | float]] = [(largest, MOST), (sums, (arith.A_LIMIT - 1) * lasting)]
     if layer.steady is not None:
         limits.append((np.abs(layer.steady), _BIAS / arith.ONE))
     if layer.threshold is None:
