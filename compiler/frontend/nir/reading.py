@@ -102,11 +102,10 @@ class _Graph:
         if not isinstance(found, np.ndarray) or found.dtype != object or found.ndim != 2 or found.shape[1] != 2 or len(found) > _MOST_EDGES:
             self._finding(at, "edges", "no pairs of names", f"up to {_MOST_EDGES:,} of (from, to)")
             return
+        for name in dict.fromkeys(str(end) for end in found.ravel() if end not in names):
+            self._finding(at, "what an edge names", f"{name!r}, which is no node", f"nodes of this graph: {', '.join(sorted(names)[:8])}")
         for a, b in found:
-            ends = [name for name in (a, b) if name not in names]
-            for name in ends:
-                self._finding(at, f"an edge {a} -> {b}", f"to {name!r}, which is no node", f"between {', '.join(sorted(names)[:8])}")
-            if not ends:
+            if a in names and b in names:
                 self._join(at, a, b)
 
     def _join(self, at: str, a: str, b: str) -> None:

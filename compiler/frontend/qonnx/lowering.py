@@ -94,9 +94,8 @@ class Found:
         said = [f"{self._thresholds()}; {HEAD}: the last product as an integer, exact"]
         for n, p in enumerate(self.products[:-1]):
             nexts = self.products[n + 1].levels
-            said.append(
-                f"layer.{n}: {len(p.codes)} neurons a level, {nexts.count} level{'s' if nexts.count > 1 else ''}, weights {p.codes.min()}..{p.codes.max()}, exact"
-            )
+            of = f"{nexts.count} level{'s' if nexts.count > 1 else ''}"
+            said.append(f"layer.{n}: {len(p.codes)} neurons a level, {of}, weights {p.codes.min()}..{p.codes.max()}, exact")
         return [*said, f"{self.network.neurons():,} neurons, exact: the file's integers for every input; a step is a sample"]
 
     def _thresholds(self) -> str:
