@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -37,7 +38,7 @@ def graph(group: h5py.Group, nodes: dict[str, dict], edges: list[tuple[str, str]
 
 
 def chain(*names: str) -> list[tuple[str, str]]:
-    return list(zip(names, names[1:]))
+    return list(pairwise(names))
 
 
 def end(kind: str, *shape: int) -> dict:

@@ -20,6 +20,7 @@ Ints = NDArray[np.int64]
 MOST = (arith.WEIGHT_LIMIT << arith.EXPONENT_LIMIT) + arith.WEIGHT_LIMIT  # of both planes together, where any weight below can be said
 _ROOM = 0.999  # of a limit, for what rounding adds
 _TRIES = 20
+_NEAR = 1e-9  # of a whole number, for what 64-bit floats lose of a quotient
 _BIAS = arith.BIAS_MANTISSA_LIMIT << arith.BIAS_EXPONENT_LIMIT  # in 1/64 units
 
 
@@ -56,7 +57,8 @@ def gridded(layer: Layer, weights: Sequence[sp.csr_matrix]) -> Gridded:
         if isinstance(exact, Gridded):
             return exact
         why_not = exact
-    return _rounded(layer, weights, why_not)
+    own = _as_they_are(layer, weights, why_not)
+    return _rounded(layer, weights, why_not) if own is None else own
 
 
 def _inexact(layer: Layer) -> str | None:
@@ -163,6 +165,30 @@ def _sums(weights: Sequence[sp.csr_matrix]) -> Floats:
     high = sum(np.asarray(w.maximum(0).sum(1)).ravel() for w in weights)
     low = sum(np.asarray(-w.minimum(0).sum(1)).ravel() for w in weights)
     return np.maximum(high, low)
+
+
+def _as_they_are(layer: Layer, weights: Sequence[sp.csr_matrix], why_not: str) -> Gridded | None:
+    """Numbers that are a chip's already, such as those that our own files hold; None of others."""
+    numbers = [w.data for w in weights] + [k * arith.KEEP_ALL for k in (layer.keep, layer.keep_u)]
+    numbers += [a for a in (layer.threshold, layer.steady_u, None if layer.steady is None else layer.steady * arith.ONE) if a is not None]
+    if any((np.abs(a - np.rint(a)) > _NEAR * np.maximum(np.abs(a), 1)).any() for a in numbers):
+        return None
+    ones = np.ones(layer.size)
+    found = Gridded(
+        weights=tuple(_whole(w, ones) for w in weights),
+        keep=_nearest(layer.keep * arith.KEEP_ALL),
+        keep_u=_nearest(layer.keep_u * arith.KEEP_ALL),
+        vth=None if layer.threshold is None else _nearest(layer.threshold),
+        steady_u=None if layer.steady_u is None else _nearest(layer.steady_u),
+        steady=None if layer.steady is None else _nearest(layer.steady * arith.ONE),
+        units=ones,
+        why_not=why_not,
+    )
+    return found if _beyond(found) is None else None
+
+
+def _nearest(found: Floats) -> Ints:
+    return np.rint(found).astype(np.int64)
 
 
 def _rounded(layer: Layer, weights: Sequence[sp.csr_matrix], why_not: str) -> Gridded:
