@@ -8,13 +8,11 @@ from pathlib import Path
 from rich.console import Console
 
 from tritspike.compiler.commands.options import nir_arguments
-from tritspike.compiler.errors import CompileError
-from tritspike.compiler.frontend.table import Asked, frontend
+from tritspike.compiler.frontend.table import require_network, source
 from tritspike.compiler.lower import lower_network
 from tritspike.runtime.network.wiring.judged import MOST_STEPS
 from tritspike.runtime.option_values import whole
 
-ASKED = ("nir", "qonnx")  # frontends that it asks
 _SAMPLES, _STEPS, _RATE = 16, 256, 0.1  # of the random input on which spikes are compared
 
 
@@ -28,13 +26,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(o: argparse.Namespace, out: Console) -> None:
     """The command."""
-    kind = frontend(o.network)
-    if kind.name not in ASKED:
-        raise CompileError(f"{o.network}: neither NIR, which is HDF5, nor QONNX", "lower takes checkpoints")
-    if kind.name == "nir":
+    if require_network(o.network) == "nir":
         _nir(o, out)
         return
-    for note in kind.build(o.network, Asked()).notes:
+    for note in source(o.network).notes:
         out.print(note, soft_wrap=True)
 
 

@@ -85,9 +85,20 @@ FRONTENDS: tuple[Frontend, ...] = (
 )
 
 
+OTHERS = ("nir", "qonnx")  # networks that are given arrays
+
+
 def frontend(path: Path) -> Frontend:
     """The first that claims it."""
     return next(f for f in FRONTENDS if f.claims(path))
+
+
+def require_network(path: Path) -> str:
+    """The kind of a file that others' tools wrote. Raises `CompileError` for what is none."""
+    found = frontend(path).name
+    if found not in OTHERS:
+        raise CompileError(f"{path}: neither NIR, which is HDF5, nor QONNX", "lower takes checkpoints")
+    return found
 
 
 def source(given: checkpoint.Checkpoint | str | Path, asked: Asked = PLAINLY) -> Source:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from tritspike.runtime import outputs
-from tritspike.runtime.commands.arguments import engine_arguments
-from tritspike.runtime.executors.base import How
+from tritspike.runtime.commands.arguments import engine_arguments, how
 from tritspike.runtime.files import write_atomic
 from tritspike.runtime.host import array_files, arrays
-from tritspike.runtime.network import file as network_file
-from tritspike.runtime.network.network import Scheduled
 from tritspike.runtime.option_values import real
 from tritspike.runtime.outputs import ARRAYS, Output
-
-if TYPE_CHECKING:
-    from tritspike.runtime.mapping import Mapping
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -35,16 +28,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
 def run(o: argparse.Namespace, out: Console) -> None:
     """The command."""
     outputs.require([Output(o.out, ARRAYS)], [o.program, o.input])
-    program = network_file.load(o.program)
-    given = array_files.read(o.input, program, o.dt)
-    how = How(threads=o.threads, memory=o.memory << 20, limit=o.time_limit, mapping=_mapping(o, program))
-    found = arrays.run(program, given, o.executor, how, o.record).named(program)
+    program = arrays.load(o.program)
+    given = array_files.read(o.input, program.scheduled, o.dt)
+    found = arrays.run(program.scheduled, given, o.executor, how(o, program), o.record).named(program.scheduled)
     write_atomic(o.out, array_files.to_npz(found))
     for name, array in found.items():
         out.print(f"{name}: {array.dtype} {array.shape}", soft_wrap=True)
-
-
-def _mapping(o: argparse.Namespace, program: Scheduled) -> Mapping | None:
-    from tritspike.runtime import mapping
-
-    return None if o.map is None else mapping.load(o.map, program)

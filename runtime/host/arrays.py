@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tritspike.hw_profiles.reading import open_regular
 from tritspike.runtime import bits
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.executors.base import How
 from tritspike.runtime.executors.table import executor as executor_named
+from tritspike.runtime.network import file as network_file
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.inputs import Spikes
 from tritspike.runtime.network.network import Inputs, Network, Reads, Scheduled, Stream
 from tritspike.runtime.network.outcome import Ask
 from tritspike.runtime.network.sequences import TIMED, Sequences
 
+_HEADER = 4096  # bytes, in which a file says what it is
 Arrays = Mapping[str, NDArray]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ArrayProgram:
-    """A network that knows no texts, and the profile that it was compiled for."""
+    """A network that knows no texts. profile: that it was compiled for, of which its file keeps nothing."""
 
     scheduled: Scheduled
-    profile: str
+    profile: str = ""
 
     @property
     def network(self) -> Network:
@@ -43,6 +47,20 @@ class ArrayProgram:
     def neurons(self) -> int:
         """All on the chip."""
         return self.network.neurons()
+
+
+def claims(path: Path) -> bool:
+    """Whether a file is such a program's, as far as its first bytes say it."""
+    try:
+        with open_regular(path) as file:
+            return network_file.FORMAT.encode() in file.read(_HEADER)
+    except OSError:
+        return False
+
+
+def load(path: Path) -> ArrayProgram:
+    """Raises `FileError`."""
+    return ArrayProgram(scheduled=network_file.load(path))
 
 
 def sample_steps(program: Scheduled) -> int | None:

@@ -142,9 +142,7 @@ class _Written:
         if keep_u.any() and ((keep == arith.KEEP_ALL).any() or (keep_u == arith.KEEP_ALL).any() or not keep_u.all()):
             yield Finding(p.name, "keep and keep_u", f"{keep.max()} and {keep_u.max()}", "1..4095 of the current and less than 4096 of the membrane")
         if any(way.delay for way in self.ways()) and self._fires_alone(p, n):
-            yield Finding(
-                p.name, "bias", "enough to fire alone", "less in a network with delays: there, spikes of before the first step arrive in it"
-            )
+            yield Finding(p.name, "bias", "enough to fire alone", "less where there are delays: spikes of before the first step arrive in it")
         if not keep_u.any() and 0 < (keep == arith.KEEP_ALL).sum() < keep.size:
             yield Finding(p.name, "keep", f"{keep.min()}..{keep.max()}", "4096 of all, or of none")
 
