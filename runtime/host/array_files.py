@@ -87,7 +87,10 @@ def _header(content: bytes) -> tuple[dict[str, Any], int]:
     size = int.from_bytes(content[8:begin], "little")
     if size > _LONGEST_HEADER:
         raise ValueError(f"a header of {size:,} bytes")
-    header = ast.literal_eval(content[begin : begin + size].decode("latin1"))
+    try:
+        header = ast.literal_eval(content[begin : begin + size].decode("latin1"))
+    except SyntaxError:
+        raise ValueError("its header is not one of numpy's") from None
     if not isinstance(header, dict) or set(header) != {"descr", "fortran_order", "shape"}:
         raise ValueError("its header is not one of numpy's")
     return header, begin + size

@@ -58,7 +58,7 @@ def same(ours, theirs, program, back, samples, steps, rng):
     return sum(int(a.spikes[name].sum()) for name in ours)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.integers(0, 1 << 30), st.booleans(), st.sampled_from(sorted(READERS)))
 def test_a_round_trip_gives_the_same_spikes(tmp_path_factory, seed, flows, reader):
     rng = np.random.default_rng(seed)
