@@ -6,7 +6,6 @@ The library itself hangs, and has crashed, on damaged files: it runs in a proces
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -54,7 +53,7 @@ def read(path: Path, what: str) -> Tree:
 def _told(path: Path, content: bytes, what: str) -> tuple[dict[str, Any], bytes]:
     """What the child made of it: a line of JSON, and the bytes of all arrays."""
     paths = "\n".join(p for p in sys.path if "\n" not in p)
-    command = [sys.executable, "-c", _CODE, paths, os.fsencode(path), what]
+    command = [sys.executable, "-c", _CODE, paths, str(path), what]
     try:
         done = subprocess.run(command, input=content, capture_output=True, timeout=_LIMIT, check=False)
     except subprocess.TimeoutExpired:

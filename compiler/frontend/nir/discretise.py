@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tritspike.compiler.errors import CompileError
+from tritspike.compiler.frontend.nir.cells import any_of, in_steps, steady_parts
 from tritspike.compiler.frontend.nir.floats import FloatNetwork, Layer, Read, Way
 from tritspike.compiler.frontend.nir.matrices import Unfit, matrix, shape_behind
 from tritspike.compiler.frontend.nir.nodes import Cell, Delay, End, Floats, Graph, Node, Shape
+from tritspike.compiler.frontend.nir.ordering import ordered
 from tritspike.compiler.frontend.nir.steps import Steps
 from tritspike.hw_profiles.errors import Finding, listed
 from tritspike.runtime.network.network import Reads
@@ -76,7 +78,7 @@ class _Discretised:
         read = [self._output(node, layers, ways) for node in self.graph.nodes.values() if isinstance(node, End) and _is_output(node)]
         if self.findings:
             return None
-        return _ordered(layers, ways, tuple(read), self.steps, tuple(self.notes))
+        return ordered(layers, ways, tuple(read), self.steps, tuple(self.notes))
 
     def _connected(self) -> None:
         for name, node in self.graph.nodes.items():
@@ -246,9 +248,9 @@ class _Discretised:
         if int(np.prod(heard.shape)) != size:
             self.refuse(name, "numbers that it hears", int(np.prod(heard.shape)), size)
             return Layer(name=name, shape=shape, keep_u=none, keep=none), []
-        gain, keep_u, keep, rest = (np.broadcast_to(a.ravel() if a.ndim else a, (size,)) for a in _in_steps(node, self.steps))
+        gain, keep_u, keep, rest = (np.broadcast_to(a.ravel() if a.ndim else a, (size,)) for a in in_steps(node, self.steps))
         constant = None if heard.constant is None else heard.constant * gain
-        steady_u, steady = _steady(constant, rest, keep_u, size)
+        steady_u, steady = steady_parts(constant, rest, keep_u, size)
         layer = Layer(
             name=name,
             shape=shape,
@@ -285,7 +287,7 @@ class _Discretised:
                 reads = Reads.MEMBRANE if isinstance(cell, Cell) and cell.threshold is None else Reads.COUNT
                 return Read(name=node.name, layer=source, reads=reads)
         size = int(np.prod(heard.shape))
-        none, steady = np.zeros(size), None if heard.constant is None else _any(heard.constant, size)
+        none, steady = np.zeros(size), None if heard.constant is None else any_of(heard.constant, size)
         layers.append(Layer(name=node.name, shape=heard.shape, keep_u=none, keep=none, steady=steady))
         ways += self._ways(node.name, heard, np.ones(size))
         return Read(name=node.name, layer=node.name, reads=Reads.MEMBRANE)
@@ -306,59 +308,3 @@ def _is_layer(node: Node) -> bool:
 
 def _is_output(node: End) -> bool:
     return not node.inner and node.kind == "Output"
-
-
-def _in_steps(cell: Cell, steps: Steps) -> tuple[Floats, Floats, Floats, Floats]:
-    """(gain of what is heard, what is left of u, what is left of v, what a step adds to v), v counted from where it is reset."""
-    none = np.zeros(())
-    if not cell.remembers:
-        return np.ones(()), none, none, none
-    if cell.tau_mem is None:
-        return cell.r * steps.dt, none, np.ones(()), none
-    keep = steps.kept(cell.tau_mem)
-    gain, rest = cell.r * (1 - keep), (cell.leak - cell.reset) * (1 - keep)
-    if cell.tau_syn is None or cell.w_in is None:
-        return gain, none, keep, rest
-    keep_u = steps.kept(cell.tau_syn)
-    return gain * (1 - keep_u) * cell.w_in, keep_u, keep, rest
-
-
-def _steady(constant: Floats | None, rest: Floats, keep_u: Floats, size: int) -> tuple[Floats | None, Floats | None]:
-    """(added to u, added to v) in every step: a bias goes where it is filtered, else with the rest to v."""
-    if constant is not None and keep_u.any():
-        return _any(constant, size), _any(rest, size)
-    return None, _any(rest if constant is None else rest + constant, size)
-
-
-def _any(found: Floats, size: int) -> Floats | None:
-    return np.broadcast_to(found.ravel() if found.ndim else found, (size,)).copy() if found.any() else None
-
-
-def _ordered(layers: list[Layer], ways: list[Way], read: tuple[Read, ...], steps: Steps, notes: tuple[str, ...]) -> FloatNetwork:
-    """Edges that lead back wait a step, as every framework has it; a Delay on one is that wait."""
-    names = [layer.name for layer in layers]
-    followers: dict[str, list[str]] = {name: [] for name in names}
-    for w in ways:
-        if not w.delay and w.source != w.target:
-            followers[w.source].append(w.target)
-    rank = {name: n for n, name in enumerate(_behind(names, followers))}
-    turned = tuple(replace(w, delay=1) if not w.delay and rank[w.source] >= rank[w.target] else w for w in ways)
-    return FloatNetwork(layers=tuple(sorted(layers, key=lambda layer: rank[layer.name])), ways=turned, read=read, steps=steps, notes=notes)
-
-
-def _behind(names: list[str], followers: dict[str, list[str]]) -> list[str]:
-    """Each before those that it leads to, as far as circles allow: depth first from the inputs, the last one left first."""
-    done, seen = list[str](), set[str]()
-    for start in names:
-        stack = [(start, iter(followers[start]))] if start not in seen else []
-        seen.add(start)
-        while stack:
-            name, rest = stack[-1]
-            nearest = next((n for n in rest if n not in seen), None)
-            if nearest is None:
-                done.append(name)
-                stack.pop()
-            else:
-                seen.add(nearest)
-                stack.append((nearest, iter(followers[nearest])))
-    return done[::-1]

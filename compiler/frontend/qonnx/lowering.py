@@ -23,7 +23,7 @@ Array = NDArray[Any]
 INPUT, HEAD = "input", "head"
 _VTH = 100  # of every neuron: what differs between them is in their biases
 _MOST_LEVELS = 15  # above the lowest: a population each
-_MOST_REACHED = 1 << 17  # integers at which a chain is asked
+_MOST_REACHED = 100_000  # integers at which a chain is asked
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
