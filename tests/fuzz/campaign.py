@@ -54,6 +54,7 @@ def warm() -> None:
     for name in (
         "safetensors.numpy",
         "h5py",
+        "onnx",
         "scipy.sparse",
         "matplotlib.backends.backend_svg",
         "matplotlib.figure",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tritspike.compiler.errors import CompileError
 from tritspike.compiler.frontend.qonnx.ops import OPS, QUANTISERS
 from tritspike.hw_profiles.errors import Finding, decoding, listed
+from tritspike.hw_profiles.reading import open_regular
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import read_bytes
 
@@ -51,9 +52,9 @@ class OnnxGraph:
 def claims(path: Path) -> bool:
     """Whether a file may be ONNX, whatever its name."""
     try:
-        with path.open("rb") as file:
-            return path.is_file() and file.read(1) == _START
-    except (OSError, ValueError):
+        with open_regular(path) as file:
+            return file.read(1) == _START
+    except OSError:
         return False
 
 
