@@ -62,6 +62,12 @@ def test_weights_of_one_scale_an_output(tmp_path):
     assert compared(build(model(tmp_path / "m.onnx", (first, ternary(2, 5, 3) * 3)))) > 4
 
 
+def test_it_says_where_the_file_s_own_sums_round(tmp_path):
+    plain = (ternary(1, 6, 5), ternary(2, 5, 3))
+    assert "round" not in build(model(tmp_path / "m.onnx", plain, scale=0.25)).lines()[-1]
+    assert "where float32 does not round the file's own sums (first, second)" in build(model(tmp_path / "m.onnx", plain, scale=0.1)).lines()[-1]
+
+
 def refusal(path, error=CompileError) -> str:
     with pytest.raises(error) as found:
         build(path)
@@ -79,6 +85,10 @@ def test_what_a_chip_cannot_be_is_refused_by_name(tmp_path):
     assert "first: weights is no few whole numbers times one scale an output" in refusal(model(path, (rough, plain[1])))
     wave = [helper.make_node("Mul", ["n", "n"], ["s"], "square")]
     assert "what it reads of activations is n, n" in refusal(model(path, plain, more=wave))
+    assert "its scale is 0.0, allowed more than 0" in refusal(model(path, plain, scale=0))
+    assert "its zero point is 0.30" in refusal(model(path, plain, extra={"zero": np.float32(0.3)}))
+    assert "numbers is not finite" in refusal(model(path, plain, extra={"W": np.full((6, 5), np.nan, np.float32)}))
+    assert "what follows it is not finite" in refusal(model(path, plain, extra={"v": np.full(5, -1, np.float32)}))
     extra = {"scale": np.float32([1, 2, 3, 4, 5, 6])}
     assert "its scale is an array, allowed one number" in refusal(model(path, plain, extra=extra))
 

@@ -55,6 +55,20 @@ class Product:
         low = self.levels.low / self.levels.step
         return (1, round(low)) if low == round(low) else (2, round(2 * low))
 
+    @property
+    def rounds(self) -> bool:
+        """Whether sums of the file's own product may need more bits than a float32 has, and so depend on the order of their terms."""
+        unit = np.float32(self.levels.step / self.whole[0] * self.gain)
+        whole = np.abs(np.ldexp(np.frexp(unit)[0], 24)).astype(np.int64)
+        bits = 24 - np.log2(np.maximum(whole & -whole, 1)) + np.log2(np.maximum(np.abs(self.codes).sum(1) * self._most, 1))
+        return bool((bits > 24).any())
+
+    @property
+    def _most(self) -> int:
+        """The largest value of a level in units, without its sign."""
+        each, rest = self.whole
+        return max(abs(rest), abs(rest + each * self.levels.count))
+
     def value(self, sums: NDArray[np.int64]) -> Array:
         """What the product gives where `sums` of the codes' inputs fire, as float32: (..., outputs)."""
         at_rest = self.levels.low * self.codes.sum(1)
@@ -96,7 +110,9 @@ class Found:
             nexts = self.products[n + 1].levels
             of = f"{nexts.count} level{'s' if nexts.count > 1 else ''}"
             said.append(f"layer.{n}: {len(p.codes)} neurons a level, {of}, weights {p.codes.min()}..{p.codes.max()}, exact")
-        return [*said, f"{self.network.neurons():,} neurons, exact: the file's integers for every input; a step is a sample"]
+        rough = [p.op.name for p in self.products if p.rounds]
+        but = f", where float32 does not round the file's own sums ({', '.join(rough)})" if rough else ""
+        return [*said, f"{self.network.neurons():,} neurons, exact: the file's integers for every input{but}; a step is a sample"]
 
     def _thresholds(self) -> str:
         """Where each plane of the input fires, of one number: all inputs are asked alike."""
@@ -123,7 +139,7 @@ def evaluate(graph: OnnxGraph, given: Array, wanted: str | None = None) -> Array
 
 
 def lowered(graph: OnnxGraph) -> Found:
-    """Raises `CompileError`."""
+    """Raises `CompileError`, and what numpy raises where the file's own operators do not fit each other."""
     chain, constants = _chain(graph)
     at = [n for n, op in enumerate(chain) if op.kind in PRODUCTS]
     if not at:
@@ -133,6 +149,8 @@ def lowered(graph: OnnxGraph) -> Found:
     parts = [tuple(chain[a + 1 : b]) for a, b in zip(at, [*at[1:], len(chain)])]
     heard += [_levels(part, constants) for part in parts[:-1]]
     products = tuple(_product(chain[a], constants, each, part) for a, each, part in zip(at, heard, parts))
+    with np.errstate(all="ignore"):
+        evaluate(graph, np.zeros((2, *graph.shape[1:])))
     return Found(_network(graph, products, constants), Windows(1), graph, first, products, constants)
 
 
@@ -170,9 +188,13 @@ def _levels(chain: Sequence[Op], constants: Mapping[str, Array]) -> Levels:
     found = [constants[name] for name in op.reads[1:] if name]
     if any(a.size != 1 for a in found):
         raise _refusal(op.name, "its scale", "an array", "one number: it must not vary along the axis that the next product sums over")
+    if not found[0].item() > 0:
+        raise _refusal(op.name, "its scale", found[0].item(), "more than 0")
     if op.kind == "BipolarQuant":
         return Levels(low=-found[0].item(), step=2 * found[0].item(), count=1)
     scale, zero, low, high = levels(found, op.attributes)
+    if 2 * zero.item() != round(2 * zero.item()):
+        raise _refusal(op.name, "its zero point", zero.item(), "whole, or half of a whole number")
     if not 1 <= high - low <= _MOST_LEVELS:
         raise _refusal(op.name, "levels", high - low + 1, f"2..{_MOST_LEVELS + 1}: each but one is a population")
     return Levels(low=(low - zero.item()) * scale.item(), step=scale.item(), count=high - low)
@@ -242,7 +264,10 @@ def _firing(product: Product, nexts: Levels, constants: Mapping[str, Array]) -> 
     sums = np.arange(low.min(), high.max() + 1)[:, None]
     asked = product.value(np.broadcast_to(sums, (len(sums), len(product.codes))))
     with np.errstate(all="ignore"):
-        found = nexts.of(_asked(product.chain, constants, asked, product.op.gives))
+        given = _asked(product.chain, constants, asked, product.op.gives)
+    if given.shape != asked.shape or not np.isfinite(given).all():
+        raise _refusal(product.op.name, "what follows it", "not finite, or of another shape", f"finite numbers of shape {asked.shape[1:]}")
+    found = nexts.of(given)
     there = (sums >= low) & (sums <= high)
     up = np.diff(found, axis=0) * (there[1:] & there[:-1])
     signs = np.where((up < 0).any(0), -1, 1)

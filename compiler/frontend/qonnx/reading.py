@@ -106,6 +106,9 @@ def _graph(graph: onnx.GraphProto) -> OnnxGraph:
     from onnx import numpy_helper
 
     constants = {t.name: np.asarray(numpy_helper.to_array(t)) for t in graph.initializer}
+    odd = [Finding(name, "numbers", "not finite", "finite") for name, a in constants.items() if a.dtype.kind == "f" and not np.isfinite(a).all()]
+    if odd:
+        raise CompileError(listed(odd))
     given = next(i for i in graph.input if i.name not in constants)
     ops = [_op(n, node) for n, node in enumerate(graph.node)]
     for op in ops:
