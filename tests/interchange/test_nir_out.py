@@ -123,7 +123,7 @@ def test_spikes_of_before_the_first_step_are_no_part_of_nir():
     one = net.lif("one", tn.linear(net.input("x", features=2), np.eye(2, dtype=int)), keep=4096, vth=3, bias=64, resets=tn.Resets.SEQUENCE)
     net.join(one, tn.same(one, -1, delay=1))
     net.count(one)
-    with pytest.raises(InputError, match="one: bias is enough to fire alone, allowed less in a network with delays"):
+    with pytest.raises(InputError, match="one: bias is enough to fire alone, allowed less where there are delays"):
         write_nir(tn.lower(net, tn.Stream(1, 1)))
 
 

@@ -127,6 +127,14 @@ def test_what_a_chip_cannot_be_is_refused_by_name(nodes, edges, told, tmp_path):
         built(tmp_path, nodes, edges)
 
 
+def test_weights_of_no_common_grid_with_the_threshold_are_refused(tmp_path):
+    edges = chain("in", "w", "a", "out")
+    with pytest.raises(CompileError, match=r"a: its input, biases and decays against its threshold is .* times too large"):
+        built(tmp_path, {"a": cell("LIF", 2, tau=3e-3, r=1e30)}, edges)
+    found = built(tmp_path, {"a": cell("LIF", 2, tau=3e-3, v_threshold=[0, 1.5])}, edges)
+    assert found.made[0].grid.vth[0] == 0 < found.made[0].grid.vth[1]
+
+
 def test_all_is_said_at_once(tmp_path):
     nodes = {"a": cell("LIF", 2, v_threshold=-1, tau=1e-4), "b": cell("LI", 2), "c": cell("IF", 2)}
     with pytest.raises(CompileError) as refusal:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tritspike.compiler.errors import CompileError
 from tritspike.compiler.frontend.nir.floats import Layer
 from tritspike.compiler.frontend.nir.nodes import Floats
+from tritspike.hw_profiles.errors import Finding
 from tritspike.runtime import arith
 
 if TYPE_CHECKING:
@@ -85,7 +87,14 @@ def _exactly(layer: Layer, weights: Sequence[sp.csr_matrix]) -> Gridded | str:
     if (np.abs(low) > 1000).any():
         return "weights of very different sizes"
     units = np.ldexp(1.0, -low)
+    needed = float((_largest(weights, size) * units).max(initial=0))
+    if needed > MOST:
+        return f"weights that need {int(np.log2(needed)) + 2} bits"
     vth = None if layer.threshold is None else np.floor(layer.threshold * units)
+    if vth is not None and vth.max() > arith.VTH_LIMIT:
+        return f"a threshold of {vth.max():.6g} on the grid of its weights"
+    if any(a is not None and float((np.abs(a) * units).max()) > MOST for a in (steady, layer.steady_u)):
+        return "a bias that needs more bits than its register has"
     if vth is not None:
         units, vth = _evened(units, vth)
     found = Gridded(
@@ -171,6 +180,8 @@ def _as_they_are(layer: Layer, weights: Sequence[sp.csr_matrix], why_not: str) -
     """Numbers that are a chip's already, such as those that our own files hold; None of others."""
     numbers = [w.data for w in weights] + [k * arith.KEEP_ALL for k in (layer.keep, layer.keep_u)]
     numbers += [a for a in (layer.threshold, layer.steady_u, None if layer.steady is None else layer.steady * arith.ONE) if a is not None]
+    if any(a.size and np.abs(a).max() > _BIAS for a in numbers):
+        return None
     if any((np.abs(a - np.rint(a)) > _NEAR * np.maximum(np.abs(a), 1)).any() for a in numbers):
         return None
     ones = np.ones(layer.size)
@@ -206,17 +217,7 @@ def _rounded(layer: Layer, weights: Sequence[sp.csr_matrix], why_not: str) -> Gr
 
 def _scaled(layer: Layer, weights: Sequence[sp.csr_matrix], most: Floats, keep: Ints, keep_u: Ints, why_not: str) -> Gridded:
     """most: (neurons,) units in one of the file's."""
-    if layer.threshold is None:
-        units, vth = np.full(layer.size, most.min()), None
-    elif (layer.threshold > 0).all():
-        shared = np.floor(min((most * layer.threshold).min(), arith.VTH_LIMIT))
-        shared = max(shared, 1.0)
-        units, vth = shared / layer.threshold, np.full(layer.size, shared)
-    else:
-        units = np.where(
-            layer.threshold > 0, np.floor(np.maximum(most * layer.threshold, 1)) / np.where(layer.threshold > 0, layer.threshold, 1), most
-        )
-        vth = np.rint(layer.threshold * units)
+    units, vth = _units(layer, most)
     made = tuple(_whole(w, units) for w in weights)
     steady = None if layer.steady is None else _on_bias_grid(layer.steady * units * arith.ONE)
     decays = max(float(np.abs(k / arith.KEEP_ALL - f).max(initial=0)) for k, f in ((keep, layer.keep), (keep_u, layer.keep_u)))
@@ -231,6 +232,25 @@ def _scaled(layer: Layer, weights: Sequence[sp.csr_matrix], most: Floats, keep: 
         lost=(_lost(weights, units), decays, 0.0 if vth is None else _lost_threshold(layer, units, vth)),
         why_not=why_not,
     )
+
+
+def _units(layer: Layer, most: Floats) -> tuple[Floats, Floats | None]:
+    """(units in one of the file's, thresholds in units). One threshold for all where none is 0; of a layer that is read one unit for all.
+
+    Raises `CompileError` where a weight is so many thresholds that no grid holds both.
+    """
+    if layer.threshold is None:
+        return np.full(layer.size, most.min()), None
+    there = layer.threshold > 0
+    found = np.floor(np.minimum(most * layer.threshold, arith.VTH_LIMIT))
+    if (found[there] < 1).any():
+        n = int(np.argmax(there & (found < 1)))
+        over = 1 / max(most[n] * layer.threshold[n], 1e-300)
+        what = "its input, biases and decays against its threshold"
+        raise CompileError(str(Finding(layer.name, what, f"{over:.3g} times too large", "one grid for both")))
+    if there.all():
+        found = np.full(layer.size, found.min())
+    return np.where(there, found / np.where(there, layer.threshold, 1), most), np.where(there, found, 0)
 
 
 def _scales(layer: Layer, weights: Sequence[sp.csr_matrix], keep_u: Ints, keep: Ints) -> Floats:
