@@ -11,8 +11,12 @@ from nir_files import cell, chain, delay, end, linear, threshold, write
 
 from tritspike.compiler.errors import CompileError
 from tritspike.compiler.frontend.nir import build
+from tritspike.compiler.frontend.nir.floats import run as run_floats
 from tritspike.compiler.frontend.nir.reading import read
 from tritspike.compiler.frontend.nir.steps import CONVENTION, DT, steps_of
+from tritspike.compiler.lower import lower_network
+from tritspike.runtime.executors.base import How
+from tritspike.runtime.host import arrays
 
 
 def graph(tmp_path, *layers, metadata=None):
@@ -151,3 +155,19 @@ def test_a_loop_with_a_delay_as_long_as_its_way(tmp_path):
 def test_windows_are_for_what_has_no_loop_and_no_delay(tmp_path):
     with pytest.raises(CompileError, match=r"in -> a: spikes that wait, and windows of different samples \(hint: no --steps"):
         built(tmp_path, {"d": delay(1e-3, 2), "a": cell("IF", 2)}, chain("in", "d", "w", "a", "out"), steps=8)
+
+
+@pytest.mark.parametrize("kind, taus", [("LI", {"tau": 7e-3}), ("CubaLI", {"tau_mem": 7e-3, "tau_syn": 3e-3})])
+def test_a_membrane_that_leaks_is_read_for_ever(kind, taus, tmp_path):
+    """Whatever comes for however long: the reference would say where it fires or stops at its register's end."""
+    found = built(tmp_path, {"w": linear([[90, 3], [-50, -80]], [4, -7]), "a": cell(kind, 2, v_leak=0.5, **taus)}, chain("in", "w", "a", "out"))
+    program = lower_network(found.network, found.timing)
+    read = arrays.run(program, {"in": np.ones((1, 400, 2), bool)}, "reference", How()).read["out"][0]
+    units, last = found.made[0].grid.units[0], run_floats(found.floats, {"in": np.ones((1, 400, 2), bool)})["a"][0, -1]
+    assert read[-1] == pytest.approx(last * units * 64, rel=1e-3) and np.abs(read).max() > 64 * 100_000
+
+
+def test_a_membrane_that_keeps_all_needs_windows(tmp_path):
+    found = built(tmp_path, {"a": cell("I", 2)}, chain("in", "w", "a", "out"))
+    with pytest.raises(CompileError, match="what spikes can gather in a stream without resets in a membrane that is read"):
+        lower_network(found.network, found.timing)
