@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 
 from tritspike.hw_profiles.errors import decoding
 from tritspike.hw_profiles.reading import read_regular, reason
+from tritspike.models.nets.values import Joined
 from tritspike.runtime.errors import DataError, InputError
 from tritspike.runtime.host.tokenizer import TextTokenizer
 from tritspike.runtime.panics import answering
@@ -117,15 +118,12 @@ def encode(tokenizer: Tokenizer | TextTokenizer, texts: Sequence[str | tuple[str
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class Batch(Joined):
     """Packed tokens: no padding. `place[n]` is token n's cell in a (sentences x longest) grid.
 
     ids, segments, positions, place: (tokens,) int64; sentence: (tokens,) index of its text; shape: (sentences, longest).
     """
 
-    ids: torch.Tensor
-    segments: torch.Tensor
-    positions: torch.Tensor
     sentence: torch.Tensor
     place: torch.Tensor
     shape: tuple[int, int]

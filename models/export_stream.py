@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tritspike.models.flow import Flow, FlowConfig
 from tritspike.models.nets.current import Current
 from tritspike.models.nets.fill import fill
-from tritspike.models.nets.language import Head
+from tritspike.models.nets.language import Head, Verdict
 from tritspike.models.nets.trace import trace
 from tritspike.runtime import arith
 from tritspike.runtime.errors import CheckpointError, InputError
@@ -27,26 +27,28 @@ FAMILY = "stream"
 
 
 @torch.no_grad()
-def export(student: Flow, tokenizer: Tokenizer, task: str, folder: Path, card: dict[str, Any]) -> None:
+def export(student: Flow, tokenizer: Tokenizer, task: str, folder: Path, card: dict[str, Any], labels: tuple[str, ...] = ()) -> None:
     """Write the checkpoint. Raises `CheckpointError` before anything is written where training has left what it may not hold."""
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    found = Trained(network=trace(student), timing=student.config.timing, host=host(student, tokenizer.to_str(), task))
+    found = Trained(network=trace(student), timing=student.config.timing, host=host(student, tokenizer.to_str(), task, labels))
     save(found, folder, {"family": FAMILY, **asdict(student.config)}, card)
 
 
-def host(student: Flow, tokenizer: str, task: str) -> Host:
+def host(student: Flow, tokenizer: str, task: str, labels: tuple[str, ...]) -> Host:
     """What stays off the chip."""
-    weight, bias = student.answer.integers()
+    c, part = student.config, student.answer
+    own: dict[str, Any] = {"logit_scale": float(part.unit)} if isinstance(part, Verdict) else {"logit_scale": c.steps / part.unit}
+    if isinstance(part, Head):
+        own["head"] = _ints(part.integers()[0], np.int8)
     return Host(
         front=front(student.x.current, student.x.keep, tokenizer),
-        class_bias=_ints(bias, np.int64),
+        class_bias=_ints(part.integer_bias(c.steps) if isinstance(part, Verdict) else part.integers()[1], np.int64),
         first_position_only=False,
         task=task,
-        labels=(),
-        logit_scale=student.config.steps / student.answer.unit,
-        weights=student.config.weights,
-        head=_ints(weight, np.int8),
+        labels=labels,
+        weights=c.weights,
+        **own,
     )
 
 
@@ -67,7 +69,10 @@ def load_flow(folder: Path) -> Flow:
     student = Flow(FlowConfig(**{name: value for name, value in model.items() if name != "family"}))
     fill(student, found.network)
     _fill_current(student.x.current, found.host.front)
-    _fill_head(student.answer, found.host, student.config.steps)
+    if isinstance(student.answer, Verdict):
+        _fill_verdict(student.answer, found.host, student.config.steps)
+    else:
+        _fill_head(student.answer, found.host, student.config.steps)
     return student.eval()
 
 
@@ -87,6 +92,11 @@ def _fill_head(part: Head, stored: Host, steps: int) -> None:
     part.bias = _double(stored.class_bias / arith.ONE)
     part.unit_at_fold, part.unit = 1.0, steps / stored.logit_scale if stored.logit_scale else math.inf
     del part.norm
+
+
+def _fill_verdict(part: Verdict, stored: Host, steps: int) -> None:
+    part.unit.fill_(stored.logit_scale)
+    part.bias = _double(stored.class_bias / (arith.ONE * steps))
 
 
 def _double(values: NDArray[Any]) -> nn.Parameter:

@@ -15,7 +15,7 @@ from tritspike.models import state
 from tritspike.models.bigrams import start_bigrams
 from tritspike.models.data import Corpus, length_sorted_batches, pack
 from tritspike.models.nets.current import Current
-from tritspike.models.spiking_bert import Layer, SpikingBert, SpikingEncoder
+from tritspike.models.spiking_bert import Layer, SpikingEncoder
 from tritspike.models.teacher import Teacher
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.files import read_json
@@ -94,9 +94,9 @@ def start_student(student: SpikingEncoder, teacher: Teacher, ids: np.ndarray, st
 
 
 @torch.no_grad()
-def start_regression(student: SpikingBert, targets: Tensor) -> None:
+def start_regression(bias: Tensor, unit: Tensor, targets: Tensor) -> None:
     """Begin at the mean of what is to be predicted: the bias counts in units of the logits' scale and would take thousands of steps."""
-    student.readout_bias.fill_(float(targets.mean() / student.logit_scale))
+    bias.fill_(float(targets.mean() / unit))
 
 
 def start_from(student: SpikingEncoder, run: Path, task: str, start: Start) -> None:

@@ -18,6 +18,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from tritspike.models.bigrams import start_head
+from tritspike.models.earlier import begin_from
 from tritspike.models.export_stream import export
 from tritspike.models.flow import Flow, FlowConfig
 from tritspike.models.fold import recalibrated
@@ -73,6 +74,8 @@ class StreamTrainer(Phases):
         current, ids = self.student.x.current, self.streams[0].ids
         start_words(current, teacher, ids, recipe.start.embedding)
         start_head(current, self.student.answer, ids, recipe.start.head, config.steps, self.student.x.keep)
+        if earlier is not None:
+            begin_from(self.student, earlier, recipe.task, recipe.start.loosened)
         self.distiller = StreamDistiller(self.student, teacher, recipe.loss)
         self.kept: dict[Any, Any] = {}
         self.card |= {"vocabulary": config.vocabulary, "train_tokens": [len(x.ids) for x in self.streams]}

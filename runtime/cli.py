@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _WIDTH = 150
-EXTRAS = {
+EXTRAS = {  # by what they bring
     "torch": "train",
     "transformers": "train",
     "datasets": "hub",
@@ -30,7 +30,8 @@ EXTRAS = {
     "asteval": "lava",
     "h5py": "nir",
     "onnx": "onnx",
-}  # by what they bring
+    "onnxruntime": "onnx",
+}
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from tritspike.models import spiking
 from tritspike.models.nets.layers import Dense
 from tritspike.models.nets.neurons import Context, Neurons, Score, Sums
+from tritspike.models.nets.readout import Readout
 from tritspike.models.nets.trace import layers
 from tritspike.models.nets.traces import Trace
 from tritspike.runtime import arith
@@ -24,7 +25,8 @@ from tritspike.runtime.network.wiring import Join, Sparse
 
 @torch.no_grad()
 def fill(module: nn.Module, network: Network) -> None:
-    """Every `Neurons`, `Score`, `Context`, `Sums` and `Trace` of `module`, which is in floats, takes its registers from the population of its name.
+    """Every `Neurons`, `Score`, `Context`, `Sums`, `Trace` and `Readout` of `module`, which is in floats, takes its registers from the population of
+    its name.
 
     Raises `InputError` where there is none, or it is none that such a layer is traced to.
     """
@@ -34,6 +36,8 @@ def fill(module: nn.Module, network: Network) -> None:
             _vth(network, name)
             _fill(part, network, name, scale)
     for layer in layers(module).values():
+        if isinstance(layer, Readout):
+            _fill_readout(layer, network)
         if layer.scale is None:
             layer.scale = scale
 
@@ -86,6 +90,15 @@ def _fill_dense(part: Dense, p: Population, heard: list[Synapse], scale: int) ->
     synapses.shift = nn.Parameter(torch.from_numpy(bias / (scale * arith.ONE)).float())
     synapses.scale = scale
     del synapses.norm
+
+
+def _fill_readout(part: Readout, network: Network) -> None:
+    _vth(network, part.name)
+    matrices = [s.wiring.codes for s in network.inputs(part.name) if isinstance(s.wiring, Matrix)]
+    if [codes.shape for codes in matrices] != [tuple(part.weight.shape)]:
+        raise InputError(f"{part.name}: matrices of {[codes.shape for codes in matrices]}", f"one of {tuple(part.weight.shape)}")
+    part.quantise = as_stored
+    part.weight.copy_(torch.from_numpy(matrices[0].astype(np.float32)))
 
 
 def _fill_trace(part: Trace, p: Population, heard: list[Synapse]) -> None:

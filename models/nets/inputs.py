@@ -22,7 +22,7 @@ class FromHost(Layer):
     """A port that plays over `axes`. whole: compute the steps of a stream's tokens that have no input, too; without it only neurons that live on
     pass them, which may then hear none that do."""
 
-    takes = (Tensor, Texts, Going, Blank)
+    takes: tuple[type, ...] = (Tensor, Texts, Going, Blank)
 
     def __init__(self, axes: tuple[Axis, ...], timing: Timing | None, whole: bool = True) -> None:
         super().__init__()
@@ -32,18 +32,20 @@ class FromHost(Layer):
         """A population without neurons of its own."""
         if isinstance(self.timing, Stream):
             blank.writing.endless |= not self.timing.slot
-            blank.writing.rests |= self.timing.period > self.timing.steps
+            blank.writing.rests |= bool(self.timing.slot) or self.timing.period > self.timing.steps  # a slot may be longer than its text
         return There(blank.writing, blank.writing.net.input(self.name, *self.axes))
 
-    def played(self, tensor: Tensor, lengths: Tensor | None, kept: dict[Any, Any] | None = None) -> Spikes:
-        """(steps, samples, cells ...), or (steps, samples, tokens, cells ...) of a stream as its steps one after another; silent at padding."""
+    def played(self, tensor: Tensor, lengths: Tensor | None, kept: dict[Any, Any] | None = None, begins: Tensor | None = None) -> Spikes:
+        """(steps, samples, cells ...), or (steps, samples, tokens, cells ...) of a stream as its steps one after another; silent at padding.
+        begins: of sequences that are one sample."""
         stream, sizes = isinstance(self.timing, Stream), tuple(axis.size for axis in self.axes)
         if tensor.shape[2 + stream :] != sizes or (self.timing is not None and len(tensor) != self.timing.steps):
             steps = "steps" if self.timing is None else self.timing.steps
             wanted = f"({steps}, samples, {'tokens, ' if stream else ''}{', '.join(map(str, sizes))}) over {shown(self.axes)}"
             raise InputError(f"{line()}: {self.name or 'an input'}: spikes of shape {tuple(tensor.shape)}", wanted)
-        self._require_whole(tensor)
-        run = Run(self.timing or Windows(len(tensor)), None if lengths is None else self._real(lengths), kept, self.whole)
+        if begins is None:
+            self._require_whole(tensor)
+        run = Run(self.timing or Windows(len(tensor)), None if lengths is None else self._real(lengths), kept, self.whole, begins)
         spikes, alive = _steps(tensor, run) if stream else tensor.bfloat16(), run.alive(self.axes)
         return Spikes(spikes if alive is None else spikes * alive, self.axes, run)
 

@@ -1,4 +1,4 @@
-"""The host's two ends of a language model: tokens of a stream in, and what it makes of the last layer's spikes."""
+"""The host's two ends of a model through which tokens flow: tokens in, and what it makes of the last layer's spikes or of a readout."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from tritspike.models import spiking
 from tritspike.models.nets.current import Current
 from tritspike.models.nets.inputs import FromHost
 from tritspike.models.nets.layer import Layer
-from tritspike.models.nets.readout import counted, require_whole
-from tritspike.models.nets.symbols import There
-from tritspike.models.nets.values import Going, Spikes
+from tritspike.models.nets.readout import Readout, counted, require_whole
+from tritspike.models.nets.symbols import Blank, There
+from tritspike.models.nets.values import Axes, Going, Joined, Spikes
 from tritspike.models.spiking import affine_of, head_product, rounded
 from tritspike.runtime import arith
 from tritspike.runtime.checkpoint import INT32
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.network import Stream
+from tritspike.runtime.network.neuron import Resets
 
 _INT8 = 127
 
@@ -36,13 +37,19 @@ class Tokens(FromHost):
         self.current.position.requires_grad_(False).zero_()  # a stream has no end, and so no positions
         self.driven: Tensor | None = None
 
-    def computed(self, x: Tensor | Going) -> Spikes:
+    takes = (Tensor, Going, Joined, Blank)
+
+    def computed(self, x: Tensor | Going | Joined) -> Spikes:
         """(samples, tokens) of numbers -> spikes over the hidden axis."""
+        if isinstance(x, Joined):
+            return self.played(self._spikes(x.ids[None], x.segments), None, None, x.positions == 0)
         ids, kept = (x.of, x.kept) if isinstance(x, Going) else (x, None)
-        flat = ids.flatten()
-        self.driven = self.current(flat, torch.zeros_like(flat), torch.zeros_like(flat))
+        return self.played(self._spikes(ids, torch.zeros_like(ids).flatten()), None, kept)
+
+    def _spikes(self, ids: Tensor, segments: Tensor) -> Tensor:
+        self.driven = self.current(ids.flatten(), torch.zeros_like(segments), segments)
         spikes = spiking.lif(self.driven.expand(self.steps, -1, -1).contiguous(), self.keep, self.scale)
-        return self.played(spikes.unflatten(1, ids.shape), None, kept)
+        return spikes.unflatten(1, ids.shape)
 
     def fold(self, scale: int) -> None:
         """The tables too."""
@@ -87,3 +94,33 @@ class Head(Layer):
         """Counts, which the host reads: no neurons of its own."""
         x.writing.net.count(x.settled(), self.name)
         return x
+
+
+class Verdict(Readout):
+    """Logits of a sequence: what all its tokens add up to, over their number and that of steps, and biases that the host adds.
+
+    columns: as of `Dense`. unit: of a logit, in spikes a step.
+    """
+
+    def __init__(self, columns: Axes, classes: int, weights: str = "ternary") -> None:
+        super().__init__(columns, classes, weights, resets=Resets.SEQUENCE)
+        self.bias = nn.Parameter(torch.zeros(classes))
+
+    def computed(self, x: Spikes) -> Tensor:
+        """(sequences, classes)."""
+        found, tokens, steps = self.each(x), _lengths(x), x.run.timing.steps
+        bias = self.bias if self.scale is None else self.integer_bias(steps) / (arith.ONE * steps)
+        total = torch.segment_reduce(found.flatten(0, 1), "sum", lengths=tokens)
+        logits: Tensor = (total / (tokens * steps)[:, None] + bias) * self.unit
+        return logits.float()
+
+    def integer_bias(self, steps: int) -> Tensor:
+        """In 1/64 units a token, of all its steps together."""
+        return rounded(self.bias * (arith.ONE * steps), INT32[1], INT32[0])
+
+
+def _lengths(x: Spikes) -> Tensor:
+    """(sequences,) tokens of each."""
+    if x.run.begins is None:
+        return torch.full((x.tensor.shape[1],), len(x.tensor) // x.run.frame)
+    return x.run.ends.diff(prepend=torch.tensor([-1]))

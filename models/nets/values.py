@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tritspike.models.nets.symbols import Symbol, line, refuse
@@ -45,9 +47,20 @@ class Texts:
 
 
 @dataclass(frozen=True, eq=False)
+class Joined:
+    """What an input of a stream takes of sequences end to end, without padding: numbers of tokens, which text of a pair each is in, and which of its
+    sequence's it is; (tokens,) each."""
+
+    ids: Tensor
+    segments: Tensor
+    positions: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """One call of a module. real: (samples, positions), where there is no padding; None where there is none at all.
 
+    begins: (tokens,), where a sequence begins of several that are one sample, end to end.
     kept: by layers whose earlier tokens were computed by an earlier call, what lives on: u and v, or a token's spikes, samples first.
     idle: whether tensors hold the steps of a token that have no input, too.
     """
@@ -56,6 +69,17 @@ class Run:
     real: Tensor | None = None
     kept: dict[Any, Any] | None = None
     idle: bool = True
+    begins: Tensor | None = None
+
+    @property
+    def ends(self) -> Tensor:
+        """Last tokens of the sequences that are one sample."""
+        assert self.begins is not None
+        return self.begins.roll(-1).nonzero().squeeze(1)
+
+    def beginning(self) -> NDArray[np.bool_]:
+        """`begins` as kernels take it: of no token where there is one sequence."""
+        return np.zeros(0, np.bool_) if self.begins is None else self.begins.numpy()
 
     @property
     def frame(self) -> int:
@@ -80,6 +104,8 @@ class Run:
             return self
         if self.timing != other.timing:
             raise InputError(f"{line()}: spikes of {self.timing} meet those of {other.timing}", "inputs of one timing")
+        if not np.array_equal(self.beginning(), other.beginning()):
+            raise InputError(f"{line()}: sequences of other lengths meet", "as many tokens in each input")
         if self.real is not None and other.real is not None and not torch.equal(self.real, other.real):
             raise InputError(f"{line()}: texts of other lengths meet", "as many tokens in each input")
         return other if self.real is None else self

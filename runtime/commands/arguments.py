@@ -64,7 +64,9 @@ def run_arguments(command: argparse.ArgumentParser) -> None:
 def engine_arguments(command: argparse.ArgumentParser) -> None:
     """The executor, and what bounds it."""
     executor_argument(command)
-    command.add_argument("--threads", type=whole(1, limits.MOST_THREADS), default=limits.cores(), help="of fast (default: all cores: %(default)s)")
+    command.add_argument(
+        "--threads", type=whole(1, limits.MOST_THREADS), default=limits.cores(), help="of fast and onnx (default: all cores: %(default)s)"
+    )
     command.add_argument(
         "--memory",
         type=whole(1, 1 << 24),
