@@ -28,6 +28,7 @@ EXTRAS = {  # by what they bring
     "datasets": "hub",
     "huggingface_hub": "hub",
     "asteval": "lava",
+    "h5py": "nir",
     "onnx": "onnx",
     "onnxruntime": "onnx",
 }

@@ -66,6 +66,16 @@ def faults_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def nir_dir() -> Path:
+    return _data("nir")
+
+
+@pytest.fixture(scope="session")
+def qonnx_dir() -> Path:
+    return _data("qonnx")
+
+
+@pytest.fixture(scope="session")
 def chip_trace() -> Path:
     return _data("loihi2_trace")
 
