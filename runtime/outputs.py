@@ -20,6 +20,7 @@ from tritspike.runtime.tasks.versus import side
 PROGRAM, MAPPING, PICTURE, ANSWERS = "a program", "a mapping", "a picture of ours", "answers of models.predict"
 REPORT, BUNDLE, GRAPH, HISTORY = "JSON", "a bundle", "a printed graph", "a database"
 LABELLED, STATE, ARRAYS = "labelled texts", "a state", "an archive"
+NIR = "a NIR file of ours"
 ONNX, ONNX_CONSTANTS = "an ONNX graph of ours", "constants of an ONNX graph of ours"
 ONNX_MAGIC = b"constants of an ONNX graph that tritspike wrote\n"
 _MOST = 1 << 26  # bytes that are looked at
@@ -130,6 +131,7 @@ _KINDS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     (HISTORY, lambda c: c.startswith(b"SQLite format 3\0")),
     (REPORT, lambda c: c.lstrip()[:1] in (b"{", b"[")),
     (ONNX, lambda c: c.startswith(b"\x08") and b"\x12\x09tritspike" in c[:16]),  # the version of the format, and who wrote it
+    (NIR, lambda c: c.startswith(b"\x89HDF") and b"written_by" in c[:4096] and b"tritspike" in c[:4096]),
     (ONNX_CONSTANTS, lambda c: c.startswith(ONNX_MAGIC)),
     (GRAPH, lambda c: c.startswith((b"network Windows(", b"network Stream("))),
 )

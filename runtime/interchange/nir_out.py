@@ -7,6 +7,7 @@ from a window before is an edge back (one step) or a Delay.
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from tritspike.runtime.executors.fast import facts
 from tritspike.runtime.network import neuron as registers
 from tritspike.runtime.network import order
 from tritspike.runtime.network.network import Population, Reads, Scheduled, Stream
-from tritspike.runtime.network.neuron import Neuron
+from tritspike.runtime.network.neuron import Neuron, Resets
 from tritspike.runtime.network.ranges import forgets
 from tritspike.runtime.network.rows import ACTIVE
 from tritspike.runtime.network.sequences import TIMED
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Node = dict[str, Any]
+WRITER = "tritspike"  # in each file, by which one of ours is known
 _VERSION = "1.0.8"  # of nir, whose form this is
+_PACKED = 1 << 12
 _MOST_WEIGHTS = 1 << 27  # NIR knows full matrices alone
 
 
@@ -68,7 +71,22 @@ def write_nir(program: Scheduled, reader: str = "nir") -> bytes:
     found = _Written(program, READERS[reader])
     if findings := tuple(found.findings()):
         raise InputError(listed(findings))
-    return _file(found.graph())
+    return _file(found.graph(), unsaid(program))
+
+
+def unsaid(program: Scheduled) -> dict[str, Any]:
+    """What is in a file's metadata, since NIR has no word for it: resets, and how a chip's integers decay."""
+    timing, cleared, leaky = program.timing, {}, []
+    for p in program.network.populations:
+        if p.neuron is None or forgets(program, p):
+            continue
+        if p.neuron.resets is not Resets.NEVER:
+            cleared[p.name] = p.neuron.resets.value
+        if (registers.numbers(p.neuron.keep) % arith.KEEP_ALL).any() or (registers.numbers(p.neuron.keep_u) % arith.KEEP_ALL).any():
+            leaky.append(p.name)
+    slot = timing.slot if isinstance(timing, Stream) else 0
+    rule = "u and v are whole numbers, and what is left of them in a step is rounded toward zero: (|v| keep) >> 12"
+    return {"steps": timing.steps, "slot": slot, "cleared": cleared, "truncated": leaky, "rule": rule}
 
 
 def write_trace(program: Scheduled, spikes: Mapping[str, Array], reader: str = "nir") -> bytes:
@@ -77,7 +95,7 @@ def write_trace(program: Scheduled, spikes: Mapping[str, Array], reader: str = "
 
     out = io.BytesIO()
     with h5py.File(out, "w") as file:
-        file.attrs["__type__"] = "NIRGraphData"
+        file.attrs["written_by"], file.attrs["__type__"] = WRITER, "NIRGraphData"
         for name, found in spikes.items():
             node = file.create_group(f"nodes/{_plain(name)}")
             node.attrs["__type__"] = "NIRNodeData"
@@ -252,16 +270,18 @@ def _new(nodes: Mapping[str, Node], name: str) -> str:
     return next(n for n in (name, *(f"{name}.{k}" for k in range(2, len(nodes) + 3))) if n not in nodes)
 
 
-def _file(graph: NirGraph) -> bytes:
+def _file(graph: NirGraph, said: dict[str, Any]) -> bytes:
     import h5py
 
     out = io.BytesIO()
     with h5py.File(out, "w") as file:
+        file.attrs["written_by"] = WRITER
         file.create_dataset("version", data=_VERSION, dtype=h5py.string_dtype())
         node = file.create_group("node")
         node.create_dataset("type", data="NIRGraph", dtype=h5py.string_dtype())
         edges = np.array(graph.edges, dtype=object).reshape(-1, 2)
         node.create_dataset("edges", data=edges, dtype=h5py.string_dtype())
+        node.create_group("metadata").create_dataset(WRITER, data=json.dumps(said), dtype=h5py.string_dtype())
         below = node.create_group("nodes")
         for name, fields in graph.nodes.items():
             _write(below.create_group(name), fields)
@@ -277,4 +297,5 @@ def _write(group: h5py.Group, fields: Node) -> None:
         elif isinstance(value, str):
             group.create_dataset(name, data=value, dtype=h5py.string_dtype())
         else:
-            group.create_dataset(name, data=value, track_times=False)
+            packed = "gzip" if np.size(value) > _PACKED else None  # full matrices of a few synapses
+            group.create_dataset(name, data=value, track_times=False, compression=packed)

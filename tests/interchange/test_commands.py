@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 
 import h5py
@@ -159,3 +160,38 @@ def test_nir_data_are_played(shell):
         assert shell.run(RUNTIME, "run", "net.tsp", "--input", "x.npy", "--out", "y.npz")[0] == 0
         assert (shell.folder / f"{kind}.npz").read_bytes() == (shell.folder / "y.npz").read_bytes()
     assert "events in seconds (hint: --dt" in shell.refusal(RUNTIME, "run", "net.tsp", "--input", "x.h5", "--out", "z.npz")
+
+
+def test_a_program_goes_out_and_comes_back(shell):
+    lowered(shell)
+    code, out, _ = shell.run(RUNTIME, "export", "net.tsp", "--nir", "out.nir", "--trace", "trace.nir")
+    assert code == 0 and "out.nir: 0.0 MiB, for nir, a step of 0.001 s" in out and "trace.nir: spikes of" in out
+    assert shell.run(LOWER, "out.nir", "--out", "back.tsp")[0] == 0
+    for name in ("net", "back"):
+        assert shell.run(RUNTIME, "run", f"{name}.tsp", "--input", "x.npy", "--out", f"{name}.npz")[0] == 0
+    found, back = (np.load(shell.folder / f"{name}.npz") for name in ("net", "back"))
+    assert [found[key].tolist() for key in found] == [back[key].tolist() for key in back]
+    assert shell.run(RUNTIME, "export", "net.tsp", "--nir", "out.nir")[0] == 0, "its own file is replaced"
+
+
+def test_what_nir_does_not_say_is_told(shell):
+    net = tn.Net()
+    x = net.input("x", features=4)
+    net.count(net.lif("a", tn.linear(x, RNG.integers(0, 2, (3, 4)), 100), keep=3072, vth=150))
+    tn.save(tn.lower(net, tn.Windows(5)), shell.folder / "w.tsn")
+    code, out, _ = shell.run(RUNTIME, "export", "w.tsn", "--nir", "w.nir")
+    assert code == 0 and "no word for the resets of 1 populations" in out and "nor for what 1 populations lose" in out
+    with h5py.File(shell.folder / "w.nir") as file:
+        said = json.loads(file["node/metadata/tritspike"][()])
+    assert said["cleared"] == {"a": "window"} and said["truncated"] == ["a"] and said["steps"] == 5
+
+
+def test_exports_that_are_refused(shell, checkpoint):
+    lowered(shell)
+    (shell.folder / "other.nir").write_bytes((shell.folder / "net.tsp").read_bytes())
+    for arguments, told in (
+        ((), "nothing to write (hint: --onnx OUT.onnx, --nir OUT.nir or --trace OUT.nir)"),
+        (("--nir", "other.nir"), "it holds a program, not a NIR file of ours"),
+        (("--nir", "net.tsp"), "the same file as net.tsp, which is read"),
+    ):
+        assert told in shell.refusal(RUNTIME, "export", "net.tsp", *arguments)
