@@ -9,10 +9,10 @@ from tritspike.runtime.cli import starting
 def entry() -> None:
     """The process."""
     starting()  # before anything that takes long to import
-    from tritspike.compiler.commands.table import COMMANDS
+    from tritspike.compiler.commands.table import LOWER
     from tritspike.runtime.command_line import run
 
-    run(COMMANDS, typed(), single=True)
+    run([LOWER], typed(), single=True)
 
 
 def typed() -> str:

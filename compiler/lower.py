@@ -1,7 +1,7 @@
 """Lower a checkpoint to a program: the API; and run as a script, the command over exactly that call (`compiler/commands/lower.py`).
 
 python compiler/lower.py CKPT --profile loihi2|auto --out FILE.tsp [--length L] [--head host|chip] [--map [--rates TEXTS]]
-    [--passes NAMES] [--dump-ir DIR] [--list-passes] [--explain] [--plan]
+    [--passes NAMES] [--dump-ir DIR] [--list-passes] [--explain] [--plan] [--dt S] [--convention euler|exp] [--steps T]
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ if __name__ == "__main__":  # before what is imported below, which the command h
 
 from tritspike.compiler import pipeline
 from tritspike.compiler.errors import CompileError, VerifyError
-from tritspike.compiler.frontend.table import source
+from tritspike.compiler.frontend.table import PLAINLY, Asked, source
 from tritspike.compiler.passes.base import Lowering, Pass
 from tritspike.compiler.pipeline import DEFAULT, OWN
 from tritspike.hw_profiles.errors import listed
 from tritspike.hw_profiles.profile import AUTO, HardwareProfile
 from tritspike.hw_profiles.profile import load as load_profile
 from tritspike.runtime import memory
+from tritspike.runtime.host.arrays import ArrayProgram
 from tritspike.runtime.host.checkpoint import Checkpoint
 from tritspike.runtime.host.encoder import HEADS
-from tritspike.runtime.host.program import Program
+from tritspike.runtime.host.program import Host, Program
 from tritspike.runtime.host.soundness import require_sound
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.network import Network, Scheduled, Stream, Timing, Windows
@@ -48,7 +49,7 @@ _CELL = 50  # bytes of a cell while its axis is counted, as measured on 8 millio
 class Lowered:
     """packed: its slices on the cores of `profile`, where that is how the profile was chosen. notes: of passes."""
 
-    program: Program
+    program: Program | ArrayProgram
     profile: HardwareProfile
     packed: Packed | None = None
     notes: tuple[str, ...] = ()
@@ -68,19 +69,21 @@ def lower(
     Raises `CheckpointError` or `FileError` for what cannot be read, `RangeViolation` for numbers that some input could push out of a
     register, `DoesNotFit` where the profile has no room.
     """
-    return lowered(checkpoint, profile, passes, length, dump, head).program
+    found = lowered(checkpoint, profile, passes, Asked(length=length, head=head), dump).program
+    if isinstance(found, ArrayProgram):
+        raise CompileError(f"{checkpoint}: a network that is given arrays, not texts", "tritspike.net.convert, or the command lower")
+    return found
 
 
 def lowered(
     checkpoint: Checkpoint | str | Path,
     profile: HardwareProfile | str,
     passes: Sequence[Pass] = DEFAULT,
-    length: int | None = None,
+    asked: Asked = PLAINLY,
     dump: Path | None = None,
-    head: str = HEADS[0],
 ) -> Lowered:
-    """`lower`, and the profile that it is for: of `auto` the smallest board on which it can be mapped, and how it lies there."""
-    found = source(checkpoint, length, head)
+    """`lower` of any source, and the profile that it is for: of `auto` the smallest board on which it can be mapped, and how it lies there."""
+    found = source(checkpoint, asked)
     names = pipeline.dumped(passes)
     first = list(takewhile(lambda step: not step.on_profile, passes))  # what comes behind a pass on the board stays there
     state = pipeline.go_on(Lowering(network=found.network, timing=found.timing), None, first, dump, names[: len(first) + 1])
@@ -88,9 +91,16 @@ def lowered(
     board, packed = _board(profile, alone)
     state = pipeline.go_on(state, board, passes[len(first) :], dump, names[len(first) :])
     same = state.network is alone.network
-    program = Program(scheduled=alone if same else state.scheduled(), host=found.host, profile=board.name)
+    program = _program(alone if same else state.scheduled(), found.host, board.name)
+    return Lowered(program, board, packed if same else None, (*found.notes, *state.notes))
+
+
+def _program(scheduled: Scheduled, host: Host | None, profile: str) -> Program | ArrayProgram:
+    if host is None:
+        return ArrayProgram(scheduled=scheduled, profile=profile)
+    program = Program(scheduled=scheduled, host=host, profile=profile)
     require_sound(program, "after the last pass", VerifyError)
-    return Lowered(program, board, packed if same else None, state.notes)
+    return program
 
 
 def _board(profile: HardwareProfile | str, program: Scheduled) -> tuple[HardwareProfile, Packed | None]:

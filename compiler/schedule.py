@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from tritspike.compiler.errors import CompileError
 from tritspike.runtime.network import order
-from tritspike.runtime.network.network import Network, Population, Scheduled, Synapse, Timing, Windows
+from tritspike.runtime.network.network import Network, Population, Scheduled, Stream, Synapse, Timing, Windows
 from tritspike.runtime.network.neuron import RELAY
 from tritspike.runtime.network.terms import Handle, same
 
@@ -20,7 +20,7 @@ def schedule(network: Network, timing: Timing) -> Scheduled:
     Raises `CompileError` for a loop without delay, and for delays where windows are of different texts.
     """
     require_schedulable(network, timing)
-    whole, latency = relayed(network, timing, order.latencies(network))
+    whole, latency = relayed(network, timing, latencies(network, timing))
     return Scheduled(network=whole, timing=timing, latency=latency)
 
 
@@ -44,6 +44,11 @@ def require_schedulable(network: Network, timing: Timing) -> None:
     if delayed is not None and isinstance(timing, Windows):
         what = f"{delayed.name}: a delay of {delayed.delay}, and windows that are of different texts"
         raise CompileError(what, "a stream, whose windows are tokens of one")
+
+
+def latencies(network: Network, timing: Timing) -> dict[str, int]:
+    """When each population sees a window."""
+    return order.latencies(network, timing.period if isinstance(timing, Stream) else 0)
 
 
 def _gap(s: Synapse, latency: dict[str, int], timing: Timing) -> int:

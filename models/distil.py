@@ -69,18 +69,12 @@ class Distiller(nn.Module):
         """Loss of a batch. soft: (sentences, classes) teacher logits; labels: (sentences,), NaN where a text has none."""
         with firing(student) as seen:
             logits = student(batch)
-        loss = self.weights.logits * self._soft(logits, soft)
+        loss = self.weights.logits * soft_loss(self.task, logits, soft, self.weights.temperature)
         known = ~labels.isnan()
         if self.weights.labels and known.any():
             loss = loss + self.weights.labels * task_loss(self.task, logits[known], labels[known]) * known.float().mean()
         loss = loss + self.weights.price(student, seen)
         return loss + self._states(student, seen, batch) if self.wants_states(step) else loss
-
-    def _soft(self, logits: Tensor, soft: Tensor) -> Tensor:
-        if not self.task.labels:
-            return F.mse_loss(logits, soft)
-        tau = self.weights.temperature
-        return F.kl_div(F.log_softmax(logits / tau, -1), F.softmax(soft / tau, -1), reduction="batchmean") * tau**2
 
     def _states(self, student: SpikingBert, seen: dict[str, Spikes], batch: Batch) -> Tensor:
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
@@ -102,6 +96,13 @@ class Distiller(nn.Module):
         cells = (mask[:, :, None] * mask[:, None, :])[:, None].expand_as(scores)
         difference = _centred(counts * self.attention_scale, mask) - _centred(scores, mask)
         return (difference.square() * cells).sum() / cells.sum()
+
+
+def soft_loss(task: Task, logits: Tensor, soft: Tensor, temperature: float) -> Tensor:
+    """KL divergence from the teacher's classes at a temperature; squared difference where there is one number."""
+    if not task.labels:
+        return F.mse_loss(logits, soft)
+    return F.kl_div(F.log_softmax(logits / temperature, -1), F.softmax(soft / temperature, -1), reduction="batchmean") * temperature**2
 
 
 def mean_rate(seen: dict[str, Spikes]) -> Tensor:

@@ -13,14 +13,18 @@ from tritspike.models.export import answer_of
 from tritspike.models.flow import Flow
 from tritspike.models.load import load
 from tritspike.models.nets import outcome
+from tritspike.models.nets.language import Head
 from tritspike.models.nets.packing import Batch
+from tritspike.models.nets.texts import Verdict
 from tritspike.models.spiking_bert import SpikingEncoder
 from tritspike.runtime.executors.table import DEFAULT
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.batches import at_length, run
 from tritspike.runtime.host.program import Program, Result
 from tritspike.runtime.host.text import Encoder, Tokens
-from tritspike.runtime.network.outcome import Ask
+from tritspike.runtime.network.outcome import Ask, Outcome
+from tritspike.runtime.network.rows import Rows
+from tritspike.runtime.network.sequences import Sequences
 from tritspike.runtime.tasks import glue
 from tritspike.runtime.tasks.sampling import file_start, file_windows
 
@@ -49,7 +53,7 @@ class Equality:
 def compare(checkpoint: Path, program_path: Path, data: str, limit: int | None = None) -> Equality:
     """Count agreement over the dev set of the program's task; for a language model over whole windows of a text file, 64 where no limit is given.
 
-    Of a program through which tokens flow over the first `limit` tokens of a text file, as one text.
+    Of a language model through which tokens flow over the first `limit` tokens of a text file, as one text.
     """
     program, student = program_file.load(program_path), load(checkpoint)
     if program.flows:
@@ -69,14 +73,51 @@ def compare(checkpoint: Path, program_path: Path, data: str, limit: int | None =
 
 
 def _flowing(student: Flow, program: Program, data: Path, limit: int | None) -> Equality:
-    encoder, name = Encoder(program), program.last.name
-    tokens = file_start(encoder, data, limit)
-    expected = run(program, encoder.rows(tokens), DEFAULT, ask=Ask(record=[name]))
+    encoder = Encoder(program)
+    if program.each:
+        tokens = file_start(encoder, data, limit)
+        return _streamed(student, program, encoder, tokens)
+    tokens = _dev_set(encoder, str(data), limit)
+    found = [_sequences(student, program, encoder, tokens[at : at + _BATCH]) for at in range(0, len(tokens), _BATCH)]
+    return Equality(len(tokens), sum(spikes for spikes, _ in found), sum(logits for _, logits in found))
+
+
+def _streamed(student: Flow, program: Program, encoder: Encoder, tokens: list[Tokens]) -> Equality:
+    rows = encoder.rows(tokens)
+    expected = run(program, rows, DEFAULT, ask=Ask(record=[program.last.name]))
     _, ours = outcome(student, torch.tensor([tokens[0][0]]))
-    assert ours.spikes is not None and expected.spikes is not None
-    logits = student.answer.of_counts(torch.from_numpy(ours.read[program.probe.name]))
-    spikes = (ours.spikes[name] == expected.spikes[name]).all((1, 2))
+    logits = _head(student).of_counts(torch.from_numpy(ours.read[program.probe.name]))
+    spikes = _same_spikes(program, rows, ours, expected)
     return Equality(len(spikes), int(spikes.sum()), int((logits.numpy() == expected.logits).all(1).sum()), "tokens")
+
+
+def _sequences(student: Flow, program: Program, encoder: Encoder, tokens: list[Tokens]) -> tuple[int, int]:
+    """(sequences with equal last-layer spikes, with equal logits)."""
+    rows = encoder.rows(tokens)
+    expected = run(program, rows, DEFAULT, ask=Ask(record=[program.last.name]))
+    _, ours = outcome(student, pack(_corpus(tokens), range(len(tokens))))
+    ends = np.cumsum(expected.lengths)
+    bias = _verdict(student).integer_bias(program.steps).detach().long().numpy()
+    logits = ours.read[program.probe.name][ends - 1] + expected.lengths[:, None] * bias
+    spikes = np.logical_and.reduceat(_same_spikes(program, rows, ours, expected), ends - expected.lengths)
+    return int(spikes.sum()), int((logits == expected.logits).all(1).sum())
+
+
+def _same_spikes(program: Program, rows: Rows | Sequences, ours: Outcome, expected: Result) -> np.ndarray:
+    """(tokens,): whether the last layer's spikes are those."""
+    assert ours.spikes is not None and expected.spikes is not None and isinstance(rows, Sequences)
+    found: np.ndarray = (ours.spikes[program.last.name] == expected.spikes[program.last.name][rows.real]).all((1, 2))
+    return found
+
+
+def _head(student: Flow) -> Head:
+    assert isinstance(student.answer, Head)
+    return student.answer
+
+
+def _verdict(student: Flow) -> Verdict:
+    assert isinstance(student.answer, Verdict)
+    return student.answer
 
 
 def _dev_set(encoder: Encoder, data: str, limit: int | None) -> list[Tokens]:

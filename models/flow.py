@@ -1,5 +1,7 @@
 """A model whose memory is its neurons: tokens flow through, one every `period` steps, and what was read lives on in what they are mixed by.
 
+A language model answers each token; a classifier a whole text, in a slot of its own.
+
     m  = traces and retention of x, as `mixers.py` has them
     h  = LIF(W_1 [x, x a token ago, x two ago, m] + b)
     z  = LIF(W_2 [h, m] + 1.4 thresholds * x + b)            the next layer's x
@@ -18,6 +20,7 @@ from tritspike.models.mixers import MIXERS
 from tritspike.models.nets.language import Head, Tokens
 from tritspike.models.nets.neurons import Neurons
 from tritspike.models.nets.streams import Delay
+from tritspike.models.nets.texts import Verdict
 from tritspike.models.nets.trace import fold
 from tritspike.models.nets.traces import keep_of
 from tritspike.models.spiking import QUANTISERS
@@ -30,7 +33,8 @@ from tritspike.runtime.network.network import Stream
 class FlowConfig:
     """Sizes. mixer: of `MIXERS`. series: what is mixed has a stage of its own, before the FFN and beside a skip, instead of being heard by both.
     memory: time constants of the traces in tokens, to each as many of `traces`; recall: of the heads of retention, each with `key` queries and
-    keys and `value` values. period 0: the fewest steps at which a token that is made of the last one comes in time."""
+    keys and `value` values. classes: of a classifier, whose texts have up to `slot` tokens; 0 of a language model. period 0: the fewest steps at
+    which a token that is made of the last one comes in time; of a classifier, whose tokens are known, as many as have input."""
 
     family: ClassVar[str] = "stream"
 
@@ -52,6 +56,8 @@ class FlowConfig:
     weights: str = "ternary"
     skip: float = 1.4
     loud: float = 0.25
+    classes: int = 0
+    slot: int = 0
 
     def __post_init__(self) -> None:
         for name in ("memory", "recall"):
@@ -62,6 +68,8 @@ class FlowConfig:
             raise ValueError(f"model.weights is {self.weights!r:.40}, allowed {', '.join(QUANTISERS)}")
         if not self.memory or self.traces % len(self.memory):
             raise ValueError(f"model.traces is {self.traces}, must be as many for each of {len(self.memory)} time constants")
+        if bool(self.classes) != bool(self.slot):
+            raise ValueError(f"model.slot is {self.slot} of {self.classes} classes, must be the most tokens of a text that is classified")
         if self.period and self.period < self.steps:
             raise ValueError(f"model.period is {self.period}, must be at least the {self.steps} steps that have input")
         for tokens in (*self.memory, *self.recall):
@@ -69,8 +77,8 @@ class FlowConfig:
 
     @property
     def timing(self) -> Stream:
-        """A stream without end."""
-        return Stream(self.steps, self.period or self.steps + self.depth)
+        """A stream without end, or of slots."""
+        return Stream(self.steps, self.period or self.steps + (0 if self.classes else self.depth), self.slot)
 
     @property
     def depth(self) -> int:
@@ -112,14 +120,14 @@ class Block(nn.Module):
 
 
 class Flow(nn.Module):
-    """Token numbers (samples, tokens), or `Going`, to logits of each token's next one."""
+    """Token numbers (samples, tokens), or `Going`, to logits of each token's next one; of a classifier a `Batch`, to logits of each text."""
 
     def __init__(self, config: FlowConfig) -> None:
         super().__init__()
         self.config = config
         self.x = Tokens(config.vocabulary, config.x, config.timing, config.rank)
         self.layer = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.answer = Head(config.hidden, config.vocabulary)
+        self.answer = Verdict(config.x, config.classes, config.weights) if config.classes else Head(config.hidden, config.vocabulary)
 
     @property
     def threshold(self) -> float:
@@ -131,7 +139,7 @@ class Flow(nn.Module):
         fold(self, scale)
 
     def forward(self, x: Any) -> Any:
-        """(samples, tokens, vocabulary)."""
+        """(samples, tokens, vocabulary), or (texts, classes)."""
         x = self.x(x)
         for block in self.layer:
             x = block(x)

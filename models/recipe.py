@@ -91,19 +91,19 @@ def recipe_from(raw: dict[str, Any]) -> Recipe:
     if not isinstance(task, str):
         raise TypeError(f"task is {task!r:.40}, must be a string")
     _require_table("model", model)
-    family = _family(raw, task)
+    family = _family(raw)
     if family == STREAM:
-        FlowConfig(vocabulary=1, **model)
+        FlowConfig(vocabulary=1, **(model if task == LANGUAGE else {"classes": 1, **model}))
     else:
         _require_model(language_config(1, **model) if task == LANGUAGE else BertConfig(vocabulary=1, classes=1, **model))
     terms = _section(SpadWeights, "loss", raw) if task == LANGUAGE else _section(LossWeights, "loss", raw)
     return Recipe(task, model, _section(Start, "start", raw), terms, _section(Schedule, "schedule", raw), family)
 
 
-def _family(raw: dict[str, Any], task: str) -> str:
+def _family(raw: dict[str, Any]) -> str:
     family = raw.get("family", WINDOW)
-    if family not in (WINDOW, STREAM) or (family == STREAM and task != LANGUAGE):
-        raise ValueError(f"family is {family!r:.40} of task {task}, allowed {WINDOW!r}, or {STREAM!r} of task {LANGUAGE!r}")
+    if family not in (WINDOW, STREAM):
+        raise ValueError(f"family is {family!r:.40}, allowed {WINDOW!r} or {STREAM!r}")
     return str(family)
 
 

@@ -17,7 +17,7 @@ from tritspike.models.data import Corpus, length_sorted_batches, pack
 from tritspike.models.nets.current import Current
 from tritspike.models.nets.neurons import Neurons
 from tritspike.models.spiking import Synapses
-from tritspike.models.spiking_bert import BertConfig, Layer, SpikingBert, SpikingEncoder
+from tritspike.models.spiking_bert import BertConfig, Layer, SpikingEncoder
 from tritspike.models.teacher import Teacher
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.files import read_json
@@ -105,9 +105,9 @@ def synapses(part: Neurons) -> Synapses:
 
 
 @torch.no_grad()
-def start_regression(student: SpikingBert, targets: Tensor) -> None:
+def start_regression(bias: Tensor, unit: Tensor, targets: Tensor) -> None:
     """Begin at the mean of what is to be predicted: the bias counts in units of the logits' scale and would take thousands of steps."""
-    student.readout.bias.fill_(float(targets.mean() / student.readout.unit))
+    bias.fill_(float(targets.mean() / unit))
 
 
 def start_from(student: SpikingEncoder, run: Path, task: str, start: Start) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from tritspike.models import measure
@@ -30,9 +31,10 @@ from tritspike.models.data import Corpus, encode, length_sorted_batches, pack
 from tritspike.models.distil import Distiller, LossWeights
 from tritspike.models.export import export
 from tritspike.models.finetune_teacher import predictions
+from tritspike.models.flow import FlowConfig
 from tritspike.models.nets.packing import Batch
 from tritspike.models.phases import Phases
-from tritspike.models.recipe import Recipe, Schedule
+from tritspike.models.recipe import STREAM, Recipe, Schedule
 from tritspike.models.spiking_bert import BertConfig, SpikingBert
 from tritspike.models.start import start_from, start_regression, start_student
 from tritspike.models.teacher import Teacher, load_teacher
@@ -54,7 +56,7 @@ class Trainer(Phases):
         self.student = SpikingBert(model)
         start_student(self.student, teacher, self.set.corpus.ids, recipe.start)
         if not self.task.labels:
-            start_regression(self.student, self.set.soft)
+            start_regression(*self.answering(), self.set.soft)
         if earlier is not None:
             start_from(self.student, earlier, recipe.task, recipe.start)
         self.distiller = Distiller(self.student, teacher, self.task, recipe.loss)
@@ -86,8 +88,13 @@ class Trainer(Phases):
             labels = [label for _, some in texts for label in some]
             shift = measure.best_shift(found, lambda guess: self._judge(guess, labels))
             with torch.no_grad():
-                self.student.readout.bias[1] += shift / float(self.student.readout.unit)
+                bias, unit = self.answering()
+                bias[1] += shift / float(unit)
             self.card.setdefault("shifts", []).append(round(shift, 4))
+
+    def answering(self) -> tuple[Tensor, Tensor]:
+        """(biases of the classes in their unit, that unit in logits)."""
+        return self.student.readout.bias, self.student.readout.unit
 
     def _unlearned(self) -> list[tuple[Corpus, list[float]]]:
         """Texts of train whose labels the student has not learned from: the held-out slice, and the rest under a loss without labels."""
@@ -107,6 +114,15 @@ class Trainer(Phases):
         texts, soft = self.set.probe()
         return round(measure.distance(measure.logits(self.student, texts), soft), 5) if len(texts) else None
 
+    def embedding_note(self) -> str:
+        """How many numbers the tables have, in words."""
+        c = self.student.config
+        return embedding_note(c.vocabulary, c.hidden, c.embedding_rank)
+
+    def export(self, tokenizer: Tokenizer) -> None:
+        """The checkpoint."""
+        export(self.student, tokenizer, self.recipe.task, self.out, self.card, self.task.labels)
+
     def score(self, corpus: Corpus, labels: list[float]) -> dict[str, float]:
         """Metrics of the student as it is now."""
         guess = predictions(self.task, measure.logits(self.student, corpus))
@@ -120,9 +136,9 @@ def train(
     earlier: a run whose float student this one starts from."""
     make_folder(out)
     teacher, task = load_teacher(teacher_source), glue.task_named(recipe.task)
-    max_length = BertConfig(vocabulary=1, classes=1, **recipe.model).max_length
+    max_length = longest(recipe)
     write_atomic(out / "tokenizer.json", copy.deepcopy(teacher.tokenizer).to_str().encode())
-    run = Trainer(recipe, teacher, prepare(teacher, task, source, max_length), out, earlier)
+    run = kind_of(recipe)(recipe, teacher, prepare(teacher, task, source, max_length), out, earlier)
     run.float_phase()
     run.integer_phase()
     if dev:
@@ -133,10 +149,24 @@ def train(
         "train_texts": len(run.set.corpus),
         "teacher_held_out": teacher_score(run),
         "teacher": _teacher_card(Path(teacher_source)),
-        "embedding": _embedding_note(run.student.config),
+        "embedding": run.embedding_note(),
     }
-    export(run.student, copy.deepcopy(teacher.tokenizer), recipe.task, out, run.card, run.task.labels)
+    run.export(copy.deepcopy(teacher.tokenizer))
     return run.card
+
+
+def kind_of(recipe: Recipe) -> type[Trainer]:
+    """Who trains models of its family."""
+    from tritspike.models.train_flow import FlowTrainer  # which is one of these trainers
+
+    return FlowTrainer if recipe.family == STREAM else Trainer
+
+
+def longest(recipe: Recipe) -> int:
+    """Tokens that a model reads of a text."""
+    if recipe.family == STREAM:
+        return FlowConfig(vocabulary=1, classes=1, **recipe.model).slot
+    return BertConfig(vocabulary=1, classes=1, **recipe.model).max_length
 
 
 def teacher_score(run: Trainer) -> float:
@@ -151,8 +181,9 @@ def _teacher_card(folder: Path) -> dict[str, Any] | None:
     return read_json(path) if path.exists() else None
 
 
-def _embedding_note(c: BertConfig) -> str:
-    return f"factorised: {c.vocabulary} x {c.embedding_rank} int8 rows times a {c.hidden} x {c.embedding_rank} int8 projection"
+def embedding_note(vocabulary: int, hidden: int, rank: int) -> str:
+    """How many numbers the tables have, in words."""
+    return f"factorised: {vocabulary} x {rank} int8 rows times a {hidden} x {rank} int8 projection"
 
 
 def source_of(schedule: Schedule, data: str, files: Sequence[Path], cache: Path) -> Source:

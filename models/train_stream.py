@@ -18,9 +18,11 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from tritspike.models.bigrams import start_head
+from tritspike.models.earlier import begin_from
 from tritspike.models.export import export
 from tritspike.models.flow import Flow, FlowConfig
 from tritspike.models.fold import recalibrated
+from tritspike.models.nets.language import Head
 from tritspike.models.nets.listening import FIRING, heard_of, listening
 from tritspike.models.nets.values import Going
 from tritspike.models.phases import Phases
@@ -72,7 +74,10 @@ class StreamTrainer(Phases):
         self.student = Flow(config)
         current, ids = self.student.x.current, self.streams[0].ids
         start_words(current, teacher, ids, recipe.start.embedding)
+        assert isinstance(self.student.answer, Head)
         start_head(current, self.student.answer, ids, recipe.start.head, config.steps, self.student.x.keep)
+        if earlier is not None:
+            begin_from(self.student, earlier, recipe.task, recipe.start.loosened)
         self.distiller = StreamDistiller(self.student, teacher, recipe.loss)
         self.kept: dict[Any, Any] = {}
         self.card |= {"vocabulary": config.vocabulary, "train_tokens": [len(x.ids) for x in self.streams]}

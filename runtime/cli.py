@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _WIDTH = 150
-EXTRAS = {"torch": "train", "transformers": "train", "datasets": "hub", "huggingface_hub": "hub", "asteval": "lava"}  # by what they bring
+EXTRAS = {  # by what they bring
+    "torch": "train",
+    "transformers": "train",
+    "datasets": "hub",
+    "huggingface_hub": "hub",
+    "asteval": "lava",
+    "h5py": "nir",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+}
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 

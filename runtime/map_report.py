@@ -74,11 +74,12 @@ class Priced:
 @dataclass(frozen=True)
 class OfTexts:
     """What only a program of texts has. length: most tokens, 0 of a stream; tokens: mean of those assumed or measured, 1 of a stream, whose
-    windows are tokens; host: 8-bit multiplies of each part."""
+    windows are tokens; host: 8-bit multiplies of each part; slot: tokens of one, 0 where there are none."""
 
     length: int
     tokens: float
     host: dict[str, float]
+    slot: int = 0
 
     @property
     def flows(self) -> bool:
@@ -159,17 +160,21 @@ def _resources(r: Report) -> Table:
 
 def _costs(r: Report) -> Table:
     """Traffic, energy and time."""
-    if r.texts is None or r.texts.flows:
+    texts = r.texts
+    if texts is None or (texts.flows and not texts.slot):
         table = _table(f"a {r.window}, streamed; modelled, not measured", "figure", f"a {r.window}")
+    elif texts.flows:
+        table = _table(f"texts in slots of {texts.slot} tokens, streamed; modelled, not measured", "figure", "a token", "a slot")
     else:
-        table = _table(f"a sentence of {r.texts.tokens:.1f} tokens, streamed; modelled, not measured", "figure", "a sentence", "a token")
-    for row in _cost_rows(r, r.texts.tokens if r.texts else 1.0):
+        table = _table(f"a sentence of {texts.tokens:.1f} tokens, streamed; modelled, not measured", "figure", "a sentence", "a token")
+    share = 1.0 if texts is None else 1 / texts.slot if texts.slot else texts.tokens
+    for row in _cost_rows(r, share):
         table.add_row(*row[: len(table.columns)])
     return table
 
 
 def _cost_rows(r: Report, tokens: float) -> Iterator[tuple[str, str, str]]:
-    """(figure, of a window, of a token)."""
+    """(figure, of a window, of a token; of a token and of a slot, where `tokens` is a token's share of that)."""
     t, s = r.traffic, r.seconds
     yield "messages", *_both(t.messages, tokens, "{:,.0f}")
     yield "messages x weighed hops", *_both(t.optimised, tokens, "{:,.0f}")
@@ -180,7 +185,9 @@ def _cost_rows(r: Report, tokens: float) -> Iterator[tuple[str, str, str]]:
     for name, picojoules in _totals(r):
         yield name, *_both(picojoules * 1e-6, tokens, "{:,.2f}")
     yield "a step, us", f"{s.step * 1e6:,.1f}", ""
-    yield "latency, us", *_both(s.latency * 1e6, tokens, "{:,.1f}")
+    slot = 0 if r.texts is None else r.texts.slot
+    latency = s.latency + max(slot - 1, 0) / s.windows_a_second  # a slot is over when its last token has been read
+    yield "latency, us", f"{s.latency * 1e6:,.1f}", f"{latency * 1e6 / (1 if slot else tokens):,.1f}"
     yield "throughput, a second", f"{s.windows_a_second:,.0f}", f"{s.windows_a_second * tokens:,.0f}"
 
 

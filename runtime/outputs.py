@@ -14,11 +14,15 @@ from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import require_folder, require_writable
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host import reading
+from tritspike.runtime.network import file as network_file
 from tritspike.runtime.tasks.versus import side
 
 PROGRAM, MAPPING, PICTURE, ANSWERS = "a program", "a mapping", "a picture of ours", "answers of models.predict"
 REPORT, BUNDLE, GRAPH, HISTORY = "JSON", "a bundle", "a printed graph", "a database"
-LABELLED, STATE = "labelled texts", "a state"
+LABELLED, STATE, ARRAYS = "labelled texts", "a state", "an archive"
+NIR = "a NIR file of ours"
+ONNX, ONNX_CONSTANTS = "an ONNX graph of ours", "constants of an ONNX graph of ours"
+ONNX_MAGIC = b"constants of an ONNX graph that tritspike wrote\n"
 _MOST = 1 << 26  # bytes that are looked at
 
 
@@ -115,7 +119,7 @@ def _header(content: bytes) -> bytes:
 
 
 _KINDS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
-    (PROGRAM, lambda c: program_file.FORMAT.encode() in _header(c)),
+    (PROGRAM, lambda c: any(name.encode() in _header(c) for name in (program_file.FORMAT, network_file.FORMAT))),
     (MAPPING, lambda c: mapping.FORMAT.encode() in _header(c)),
     (ANSWERS, lambda c: side.FORMAT.encode() in _header(c)),
     (STATE, lambda c: reading.FORMAT.encode() in _header(c)),
@@ -123,8 +127,11 @@ _KINDS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     (PICTURE, lambda c: b"<svg" in c[:1000] and b'<g id="cores">' in c),  # the group that `compiler/mapping/picture.py` names
     ("a picture", lambda c: b"<svg" in c[:1000]),
     (BUNDLE, lambda c: c.startswith(b"PK") and c[30:].startswith(b"MANIFEST.json")),  # the first name in `runtime/bundle.py`'s order
-    ("an archive", lambda c: c.startswith(b"PK")),
+    (ARRAYS, lambda c: c.startswith(b"PK")),
     (HISTORY, lambda c: c.startswith(b"SQLite format 3\0")),
     (REPORT, lambda c: c.lstrip()[:1] in (b"{", b"[")),
+    (ONNX, lambda c: c.startswith(b"\x08") and b"\x12\x09tritspike" in c[:16]),  # the version of the format, and who wrote it
+    (NIR, lambda c: c.startswith(b"\x89HDF") and b"written_by" in c[:4096] and b"tritspike" in c[:4096]),
+    (ONNX_CONSTANTS, lambda c: c.startswith(ONNX_MAGIC)),
     (GRAPH, lambda c: c.startswith((b"network Windows(", b"network Stream("))),
 )

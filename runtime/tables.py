@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from tritspike.runtime.executors.fast import facts
+from tritspike.runtime.host.arrays import ArrayProgram
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.network.grid import Pairs
 from tritspike.runtime.network.network import Network, Population, Scheduled
@@ -84,14 +85,15 @@ def _range(register: Register, exponent: int = 0) -> str:
     return str(low) if isinstance(register, int) else f"{low}..{high}"
 
 
-def one_line(program: Program) -> str:
+def one_line(program: Program | ArrayProgram) -> str:
     """What it has, takes and was compiled for."""
     network = program.network
     synapses = sum(s.wiring.count(*network.grids(s)) for s in network.synapses)
-    return (
-        f"{program.neurons():,} neurons, {synapses:,} synapses; {program.takes}, "
-        f"{program.scheduled.depth} steps deep; task {program.host.task}, profile {program.profile}"
-    )
+    return f"{program.neurons():,} neurons, {synapses:,} synapses; {program.takes}, {program.scheduled.depth} steps deep; {_made_for(program)}"
+
+
+def _made_for(program: Program | ArrayProgram) -> str:
+    return "given arrays" if isinstance(program, ArrayProgram) else f"task {program.host.task}, profile {program.profile}"
 
 
 def few_lines(program: Program) -> str:

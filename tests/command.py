@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tritspike.compiler.commands.table import COMMANDS as COMPILER
+from tritspike.compiler.commands.table import LOWER as COMPILER
 from tritspike.models.commands.table import COMMANDS as MODELS
 from tritspike.models.commands.table import PREDICT
 from tritspike.runtime import command_line
@@ -23,7 +23,7 @@ LOWER, RUNTIME = ("compiler/lower.py",), ("-m", "runtime")
 
 
 def lower_main(argv):
-    return command_line.main(COMPILER, "lower.py", argv, single=True)
+    return command_line.main([COMPILER], "lower.py", argv, single=True)
 
 
 def runtime_main(argv):

@@ -28,6 +28,14 @@ def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files instead of comparing with them")
 
 
+def pytest_collection_modifyitems(items):
+    """On several processes the tests of a file share one, for what its fixtures make; so do all files that speak of Lava, two runs of which would
+    disturb each other."""
+    speaks = {path: "lava" in path.read_text().lower() for path in {item.path for item in items}}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("lava" if speaks[item.path] else str(item.path)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def compiled():
     """Kernels are compiled before the first test, so that no test sees the line that says so."""
@@ -55,6 +63,16 @@ def wikitext_dir() -> Path:
 @pytest.fixture(scope="session")
 def faults_dir() -> Path:
     return _data("faults")
+
+
+@pytest.fixture(scope="session")
+def nir_dir() -> Path:
+    return _data("nir")
+
+
+@pytest.fixture(scope="session")
+def qonnx_dir() -> Path:
+    return _data("qonnx")
 
 
 @pytest.fixture(scope="session")

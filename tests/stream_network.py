@@ -58,9 +58,7 @@ def kind(seed: int, **fixed) -> Kind:
         answer=str(rng.choice(["count", "sum", "each"])),
     )
     drawn = replace(drawn, gate=bool(drawn.slot) or bool(rng.random() < 0.3))
-    drawn = replace(drawn, **fixed)
-    short = drawn.gate and not drawn.idle and drawn.layers > 1  # a second gate of a later layer hears the first one's token before this is over
-    return replace(drawn, window=min(drawn.window, 1)) if short else drawn
+    return replace(drawn, **fixed)
 
 
 @cache

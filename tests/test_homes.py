@@ -63,7 +63,7 @@ def test_no_executor_s_name_is_compared(file):
 
 
 def test_names_are_seen_however_they_are_compared():
-    source = 'if name == "fast": EXECUTORS["lava"]\nif name in ("reference", other): pass\nmatch name:\n    case "partitioned": pass\n'
+    source = 'if name == "fast": EXECUTORS["lava"]\nif name in ("reference", "onnx", other): pass\nmatch name:\n    case "partitioned": pass\n'
     assert set(_compared(ast.parse(source))) == EXECUTORS.keys()
 
 

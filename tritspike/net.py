@@ -14,11 +14,13 @@ Every executor gives the same spikes: `tn.verify(program, {"x": spikes}, executo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.executors.base import How
@@ -37,6 +39,9 @@ from tritspike.runtime.network.sequences import TIMED
 from tritspike.runtime.network.terms import conv2d, linear, onto, pooled, same, sparse, summed
 from tritspike.runtime.tasks.evaluation import Verified
 
+if TYPE_CHECKING:
+    from tritspike.runtime.host.arrays import Answer
+
 __all__ = [
     "Axis",
     "Bias",
@@ -53,12 +58,14 @@ __all__ = [
     "Windows",
     "check",
     "conv2d",
+    "convert",
     "explain",
     "linear",
     "load",
     "lower",
     "on_cores",
     "onto",
+    "play",
     "pooled",
     "run",
     "same",
@@ -81,6 +88,42 @@ def lower(net: Net | Network, timing: Timing, passes: str | None = None) -> Sche
     from tritspike.compiler.lower import lower_network as lowered
 
     return lowered(net.network() if isinstance(net, Net) else net, timing, pipeline.OWN if passes is None else pipeline.named(passes))
+
+
+@dataclass(frozen=True, eq=False)
+class Converted:
+    """What others' file became. program: as `lower` makes it; report: a line a layer, exact or what was lost.
+
+    encode, logits: of a QONNX network what stays with the host: floats to spikes, the head's membranes to the file's output.
+    """
+
+    program: Scheduled
+    report: tuple[str, ...]
+    encode: Callable[[NDArray[Any]], dict[str, NDArray[Any]]] | None = None
+    logits: Callable[[NDArray[Any]], NDArray[Any]] | None = None
+
+
+def convert(path: str | Path, *, dt: float | None = None, convention: str | None = None, steps: int | None = None) -> Converted:
+    """A NIR or QONNX file as a program. dt: seconds a step; convention: "euler" or "exp" (default: as the file tells); steps: of a window.
+
+    Raises `FileError`, `CompileError` with everything that is refused.
+    """
+    from tritspike.compiler.frontend.nir import build as of_nir
+    from tritspike.compiler.frontend.qonnx.lowering import build as of_qonnx
+    from tritspike.compiler.frontend.table import require_network
+
+    if require_network(_path(path)) == "nir":
+        found = of_nir(_path(path), dt, convention, steps)
+        return Converted(lower(found.network, found.timing), tuple(found.lines()))
+    made = of_qonnx(_path(path))
+    return Converted(lower(made.network, made.timing), tuple(made.lines()), made.encode, made.logits)
+
+
+def play(program: Scheduled, spikes: Mapping[str, ArrayLike], executor: str = DEFAULT, record: bool = False) -> Answer:
+    """Samples, each from rest: (samples, steps, ...) of 0 and 1 by port. Of a stream whose token is a step a sample may have any number of them."""
+    from tritspike.runtime.host import arrays
+
+    return arrays.run(_scheduled(program), {name: np.asarray(a) for name, a in spikes.items()}, executor, How(), record)
 
 
 def run(program: Scheduled, spikes: Mapping[str, ArrayLike], executor: str = DEFAULT, record: bool = False) -> Outcome:

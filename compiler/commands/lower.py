@@ -7,7 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tritspike.compiler.commands.options import nir_arguments
 from tritspike.compiler.explain import table
+from tritspike.compiler.frontend.table import Asked
 from tritspike.compiler.lower import Lowered, lowered
 from tritspike.compiler.mapping import command as mapping_command
 from tritspike.compiler.passes.base import Pass
@@ -17,20 +19,28 @@ from tritspike.runtime import outputs
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import write_all
 from tritspike.runtime.host import file as program_file
+from tritspike.runtime.host.arrays import ArrayProgram
 from tritspike.runtime.host.encoder import HEADS
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.map_report import Report
+from tritspike.runtime.network import file as network_file
+from tritspike.runtime.network.wiring.judged import MOST_STEPS
+from tritspike.runtime.option_values import whole
 from tritspike.runtime.outputs import GRAPH, PROGRAM, Output
 from tritspike.runtime.tables import plan_table
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Its options."""
-    parser.add_argument("checkpoint", nargs="?", help="folder with config.json, model.safetensors, tokenizer.json; or its name, with `tritspike`")
+    parser.add_argument(
+        "checkpoint", nargs="?", help="folder with config.json, model.safetensors, tokenizer.json, or its name, with `tritspike`; or a NIR file"
+    )
     parser.add_argument("--profile", default="loihi2", help="name of a shipped profile, a .toml file, or auto: the smallest board (default: loihi2)")
     parser.add_argument("--out", type=Path, help="program file to write, usually .tsp")
     parser.add_argument("--length", type=int, help="most tokens a text may have (default: the checkpoint's max_length)")
     parser.add_argument("--head", choices=HEADS, default="host", help="where a language model's last product is made (default: host)")
+    nir_arguments(parser)
+    parser.add_argument("--steps", type=whole(1, MOST_STEPS), help="of a window, of a NIR file (default: a stream, whose state lives on)")
     parser.add_argument("--dump-ir", type=Path, metavar="DIR", help="write the printed graph after each pass")
     parser.add_argument("--list-passes", action="store_true", help="print the pass table and stop")
     parser.add_argument("--passes", metavar="NAMES", help="only these passes, with commas (default: all of --list-passes)")
@@ -57,7 +67,8 @@ def run(o: argparse.Namespace, out: Console) -> None:
 
 def _lower(o: argparse.Namespace, out: Console) -> None:
     """Write all, then tell all: what is said to be written is."""
-    found = lowered(o.checkpoint, o.profile, _passes(o), o.length, o.dump_ir, o.head)
+    asked = Asked(length=o.length, head=o.head, dt=o.dt, convention=o.convention, steps=o.steps)
+    found = lowered(o.checkpoint, o.profile, _passes(o), asked, o.dump_ir)
     figures = _write(found, o) if o.out is not None else None
     if o.explain:
         for note in found.notes:
@@ -93,11 +104,15 @@ def _write(found: Lowered, o: argparse.Namespace) -> Report | None:
     """The program's file; with --map the mapping's and the picture too, all or none, and their figures."""
     mapped = mapping_command.mapped(found.program, found.profile, o.rates, found.packed) if o.map else None
     beside = mapping_command.contents(*mapped, o.out) if mapped else {}
-    write_all(beside | {o.out: program_file.to_bytes(found.program)})  # the program last: where it is, so are the others
+    write_all(beside | {o.out: _bytes(found.program)})  # the program last: where it is, so are the others
     return mapped[1] if mapped else None
 
 
-def _tell(program: Program, profile: HardwareProfile, path: Path, out: Console) -> None:
+def _bytes(program: Program | ArrayProgram) -> bytes:
+    return network_file.to_bytes(program.scheduled) if isinstance(program, ArrayProgram) else program_file.to_bytes(program)
+
+
+def _tell(program: Program | ArrayProgram, profile: HardwareProfile, path: Path, out: Console) -> None:
     out.print(
         f"{path}: {program.neurons():,} neurons of {profile.neurons:,} on {profile.name}, {program.takes}, {program.scheduled.depth} steps deep",
         soft_wrap=True,

@@ -14,6 +14,7 @@ from tritspike.compiler.mapping.fit import Mapped
 from tritspike.compiler.mapping.workload import Workload
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.map_report import OfTexts, Priced, Report, Resource, Share, Traffic
+from tritspike.runtime.network.network import Stream
 from tritspike.runtime.tasks.operations import TEACHER, FloatModel, Operations, float_operations, operations, same_size
 
 _RANDOM = 10  # random placements whose mean the optimiser is compared with
@@ -64,7 +65,8 @@ def _of_texts(program: Program, workload: Workload) -> OfTexts:
     """Multiplies of 8-bit numbers on the host, for each token: its front end's and, where it has the head, that one's."""
     tokens, head = 1.0 if program.flows else float(np.mean(workload.tokens)), program.host.head
     sizes = {"front end": program.host.front.projection.size} | ({} if head is None else {"head": head.size})
-    return OfTexts(0 if program.flows else program.positions, tokens, {f"{name}, 8-bit multiplies": size * tokens for name, size in sizes.items()})
+    host, timing = {f"{name}, 8-bit multiplies": size * tokens for name, size in sizes.items()}, program.scheduled.timing
+    return OfTexts(0 if program.flows else program.positions, tokens, host, timing.slot if isinstance(timing, Stream) else 0)
 
 
 def _resource(column: np.ndarray, limit: int, cores: int) -> Resource:

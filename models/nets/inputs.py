@@ -33,22 +33,25 @@ class FromHost(Layer):
         """A population without neurons of its own."""
         if isinstance(self.timing, Stream):
             blank.writing.endless |= not self.timing.slot
-            blank.writing.rests |= self.timing.period > self.timing.steps
+            blank.writing.rests |= bool(self.timing.slot) or self.timing.period > self.timing.steps  # a slot may be longer than its text
         return There(blank.writing, blank.writing.net.input(self.name, *self.axes))
 
-    def played(self, tensor: Tensor, lengths: Tensor | None, kept: dict[Any, Any] | None = None) -> Spikes:
+    def played(self, tensor: Tensor, lengths: Tensor | None, kept: dict[Any, Any] | None = None, joined: Packing | None = None) -> Spikes:
         """(steps, samples, cells ...), or (steps, samples, tokens, cells ...) of a stream as its steps one after another. lengths: of texts, the
-        rest of which is padding."""
+        rest of which is padding; joined: of texts that are one sample of a stream, end to end."""
         stream, sizes = isinstance(self.timing, Stream), tuple(axis.size for axis in self.axes)
         if tensor.shape[2 + stream :] != sizes or (self.timing is not None and len(tensor) != self.timing.steps):
             steps = "steps" if self.timing is None else self.timing.steps
             wanted = f"({steps}, samples, {'tokens, ' if stream else ''}{', '.join(map(str, sizes))}) over {shown(self.axes)}"
             raise InputError(f"{line()}: {self.name or 'an input'}: spikes of shape {tuple(tensor.shape)}", wanted)
-        self._require_whole(tensor)
-        packing = self._packing(tensor.shape[1], lengths)
+        if joined is None:
+            self._require_whole(tensor)
+        packing = self._packing(tensor.shape[1], lengths) if joined is None else joined
         run = Run(self.timing or Windows(len(tensor)), packing, kept, self.whole)
         spikes = _steps(tensor, run) if stream else tensor.bfloat16()
-        return Spikes(spikes if packing is None else run.gathered(self._cut(spikes, packing.shape[1]), self.axes), self.axes, run)
+        if packing is None or joined is not None:
+            return Spikes(spikes, self.axes, run)
+        return Spikes(run.gathered(self._cut(spikes, packing.shape[1]), self.axes), self.axes, run)
 
     def _cut(self, spikes: Tensor, longest: int) -> Tensor:
         dim = next(n for n, axis in enumerate(self.axes) if axis.grows)

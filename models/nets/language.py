@@ -1,4 +1,4 @@
-"""The host's two ends of a language model: tokens of a stream in, and what it makes of the last layer's spikes at each token."""
+"""The host's two ends of a model through which tokens flow: tokens in, and what it makes of the last layer's spikes at each."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from tritspike.models import spiking
 from tritspike.models.nets.current import Current
 from tritspike.models.nets.inputs import FromHost
 from tritspike.models.nets.layer import Layer
+from tritspike.models.nets.packing import Batch
 from tritspike.models.nets.readout import counted, require_whole
-from tritspike.models.nets.symbols import There
+from tritspike.models.nets.symbols import Blank, There
 from tritspike.models.nets.values import Going, Spikes
 from tritspike.models.spiking import affine_of, head_product, rounded
 from tritspike.runtime import arith
@@ -37,13 +38,19 @@ class Tokens(FromHost):
         self.current.position.requires_grad_(False).zero_()  # a stream has no end, and so no positions
         self.driven: Tensor | None = None
 
-    def computed(self, x: Tensor | Going) -> Spikes:
+    takes = (Tensor, Going, Batch, Blank)
+
+    def computed(self, x: Tensor | Going | Batch) -> Spikes:
         """(samples, tokens) of numbers -> spikes over the hidden axis."""
+        if isinstance(x, Batch):
+            return self.played(self._spikes(x.ids[None], x.segments), None, joined=x)
         ids, kept = (x.of, x.kept) if isinstance(x, Going) else (x, None)
-        flat = ids.flatten()
-        self.driven = self.current(flat, torch.zeros_like(flat), torch.zeros_like(flat))
+        return self.played(self._spikes(ids, torch.zeros_like(ids).flatten()), None, kept)
+
+    def _spikes(self, ids: Tensor, segments: Tensor) -> Tensor:
+        self.driven = self.current(ids.flatten(), torch.zeros_like(segments), segments)
         spikes = spiking.lif(self.driven.expand(self.steps, -1, -1).contiguous(), self.keep, self.scale)
-        return self.played(spikes.unflatten(1, ids.shape), None, kept)
+        return spikes.unflatten(1, ids.shape)
 
     def fold(self, scale: int) -> None:
         """The tables too."""

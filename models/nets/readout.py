@@ -15,17 +15,29 @@ from tritspike.models.spiking import QUANTISERS, head_product
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Grid
+from tritspike.runtime.network.neuron import Resets
 from tritspike.runtime.network.terms import linear
 
 
 class Readout(Layer):
     """Logits: spikes of all steps by ternary weights, summed up in membranes that never fire. Linear, so that it needs no batch norm.
 
-    columns: as of `Dense`. pool: axes that are summed over; at: axes of which one cell alone is heard. In a stream each token is read.
+    columns: as of `Dense`. pool: axes that are summed over; at: axes of which one cell alone is heard. In a stream each token is read or, with
+    resets=Resets.SEQUENCE, the sum of its sequence so far.
     """
 
-    def __init__(self, columns: Axes, classes: int, weights: str = "ternary", *, pool: Sequence[str] = (), at: dict[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        columns: Axes,
+        classes: int,
+        weights: str = "ternary",
+        *,
+        pool: Sequence[str] = (),
+        at: dict[str, int] | None = None,
+        resets: Resets = Resets.WINDOW,
+    ) -> None:
         super().__init__()
+        self.resets = resets
         size = cells(axes_of(columns))
         self.columns, self.pool, self.at = columns, list(pool), dict(at or {})
         self.weight = nn.Parameter(torch.randn(classes, size) / size**0.5)
@@ -42,6 +54,11 @@ class Readout(Layer):
 
     def totals(self, x: Spikes) -> Tensor:
         """The same in synaptic units: whole numbers, exact in float32, a 64th of the membranes that a chip reads."""
+        found = self.each(x)
+        return found if self.resets is Resets.WINDOW else _summed(found, x.run)
+
+    def each(self, x: Spikes) -> Tensor:
+        """What each window, or token, adds to them."""
         require_whole(self.name, x)
         for name, cell in self.at.items():
             x = Spikes(_at(x, name, cell), _without(x.grid, name), x.run)
@@ -56,7 +73,7 @@ class Readout(Layer):
         """Neurons that are read."""
         over = self._over(_without(x.handle.grid, *self.at))
         term = linear(x.handle, integers(self.codes()), into="class", over=over, pool=self.pool, at=self.at, delay=x.delay)
-        return There(x.writing, x.writing.net.readout(self.name, term))
+        return There(x.writing, x.writing.net.readout(self.name, term, resets=self.resets))
 
     def _over(self, grid: Grid) -> list[str]:
         over = heard_along(self.columns, grid, self.pool)
@@ -83,6 +100,16 @@ def counted(spikes: Tensor, run: Run) -> Tensor:
     if not run.stream:
         return spikes.float().sum(0)
     return spikes.float().unflatten(0, (-1, run.frame)).sum(1).transpose(0, 1)
+
+
+def _summed(tokens: Tensor, run: Run) -> Tensor:
+    """(samples, tokens, ...) of each -> of all of a sequence so far; whole numbers, exact in float32 up to 2^24."""
+    sums = tokens.cumsum(1)
+    if run.begins is None:
+        return sums
+    first = run.begins.nonzero().squeeze(1)
+    before = torch.cat([torch.zeros_like(sums[:, :1]), sums], 1)[:, first]
+    return sums - before[:, run.begins.cumsum(0) - 1]
 
 
 def require_whole(name: str, x: Spikes) -> None:

@@ -10,12 +10,13 @@ enters and all the rest goes on.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numba
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tritspike.models.spiking import rounded
@@ -29,13 +30,20 @@ State = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Registers:
-    """keep: of v; keep_u, threshold: one a neuron, int64 and, in floats, float32. frame: steps of a token that are given, of `period`."""
+    """keep: of v; keep_u, threshold: one a neuron, int64 and, in floats, float32. frame: steps of a token that are given, of `period`.
+    begins: (tokens,), where u and v are cleared; of no token where they never are."""
 
     keep: int
     keep_u: Any
     threshold: Any
     frame: int
     period: int
+    begins: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+
+    @property
+    def all(self) -> tuple[Any, ...]:
+        """As kernels take them."""
+        return self.keep, self.keep_u, self.threshold, self.frame, self.period, self.begins
 
 
 def lasts(keep_u: int) -> float:
@@ -52,7 +60,7 @@ def register(total: Tensor) -> Tensor:
 
 @numba.njit(cache=True)
 def _float(
-    a: Any, bias: Any, keep: int, keep_u: Any, threshold: Any, frame: int, period: int, u: Any, v: Any, spikes: Any, excess: Any
+    a: Any, bias: Any, keep: int, keep_u: Any, threshold: Any, frame: int, period: int, begins: Any, u: Any, v: Any, spikes: Any, excess: Any
 ) -> None:  # pragma: no cover - compiled
     """a, spikes: (tokens * frame, S, N); excess: (tokens * period, S, N); bias, keep_u, threshold: (N,); u, v: (S, N), as the last step leaves
     them. excess = v / threshold - 1."""
@@ -60,6 +68,8 @@ def _float(
     lasting, unit = (keep_u / 4096).astype(np.float32), threshold.astype(np.float32)
     for step in range(excess.shape[0]):
         token, phase = step // period, step % period
+        if phase == 0 and len(begins) and begins[token]:
+            u[:], v[:] = 0, 0
         for s in range(u.shape[0]):
             us, vs, over = u[s], v[s], excess[step, s]
             if phase < frame:
@@ -81,11 +91,13 @@ def _float(
 
 @numba.njit(cache=True)
 def _integer(
-    a: Any, bias: Any, keep: int, keep_u: Any, threshold: Any, frame: int, period: int, u: Any, v: Any, spikes: Any, excess: Any
+    a: Any, bias: Any, keep: int, keep_u: Any, threshold: Any, frame: int, period: int, begins: Any, u: Any, v: Any, spikes: Any, excess: Any
 ) -> None:  # pragma: no cover - compiled
     """The same by the chip's rule, in int64."""
     for step in range(excess.shape[0]):
         token, phase = step // period, step % period
+        if phase == 0 and len(begins) and begins[token]:
+            u[:], v[:] = 0, 0
         for s in range(u.shape[0]):
             for n in range(u.shape[1]):
                 left = (abs(u[s, n]) * keep_u[n]) >> 12
@@ -101,7 +113,18 @@ def _integer(
 
 @numba.njit(cache=True)
 def _back(
-    grad: Any, excess: Any, keep: int, keep_u: Any, threshold: Any, frame: int, period: int, grad_u: Any, grad_v: Any, out: Any, bias: Any
+    grad: Any,
+    excess: Any,
+    keep: int,
+    keep_u: Any,
+    threshold: Any,
+    frame: int,
+    period: int,
+    begins: Any,
+    grad_u: Any,
+    grad_v: Any,
+    out: Any,
+    bias: Any,
 ) -> None:  # pragma: no cover - compiled
     """Backward; the reset is not differentiated. grad_u, grad_v: of u and v behind the last step, then of those before the first."""
     slope, leak = np.float32(math.pi / 2 * _SURROGATE), np.float32(keep / 4096)
@@ -124,6 +147,8 @@ def _back(
                 bias[n] += here[n]
                 gu[n] = (here[n] + gu[n]) * lasting[n]
                 gv[n] = here[n] * leak
+        if phase == 0 and len(begins) and begins[token]:
+            grad_u[:], grad_v[:] = 0, 0
 
 
 class _Scan(torch.autograd.Function):
@@ -133,10 +158,9 @@ class _Scan(torch.autograd.Function):
         state = [part.detach().reshape(flat.shape[1:]).numpy().astype(kind) for part in (u, v)]
         spikes = torch.empty(flat.shape, dtype=torch.bool)
         ctx.excess = torch.empty(len(flat) // r.frame * r.period, *flat.shape[1:])
-        registers = (r.keep, r.keep_u, r.threshold, r.frame, r.period)
         steady = bias.detach().contiguous().view(-1).numpy()
-        (_integer if integer else _float)(flat.numpy(), steady, *registers, *state, spikes.numpy(), ctx.excess.numpy())
-        ctx.registers = registers
+        (_integer if integer else _float)(flat.numpy(), steady, *r.all, *state, spikes.numpy(), ctx.excess.numpy())
+        ctx.registers = r.all
         after = [torch.from_numpy(part.astype(np.float32)).view(a.shape[1:]) for part in state]
         return spikes.bfloat16().view(a.shape), after[0], after[1]
 
@@ -160,10 +184,10 @@ def scan(synaptic: Tensor, bias: Tensor, registers: Registers, integer: bool, st
     return spikes, (after[0], after[1])
 
 
-def of_one(count: int, keep: int, keep_u: int, scale: int | None, frame: int, period: int) -> Registers:
+def of_one(count: int, keep: int, keep_u: int, scale: int | None, frame: int, period: int, begins: NDArray[np.bool_] | None = None) -> Registers:
     """Registers of `count` neurons that are alike."""
     threshold = np.full(count, 1.0, np.float32) if scale is None else np.full(count, vth(scale, keep_u) << arith.INPUT_SHIFT, np.int64)
-    return Registers(keep, np.full(count, keep_u, np.int64), threshold, frame, period)
+    return Registers(keep, np.full(count, keep_u, np.int64), threshold, frame, period, np.zeros(0, np.bool_) if begins is None else begins)
 
 
 def vth(scale: int, keep_u: int) -> int:

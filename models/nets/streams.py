@@ -32,7 +32,7 @@ class Delay(Layer):
         frame, heard = x.run.frame, x.run.hushed(x.tensor)
         before = _last(x.run, self, torch.zeros_like(heard[:frame]))
         _keep(x.run, self, heard[-frame:])
-        return replace(x, tensor=torch.cat([before, heard[:-frame]]), quiet=True)
+        return replace(x, tensor=_apart(torch.cat([before, heard[:-frame]]), x.run), quiet=True)
 
     def written(self, x: There) -> There:
         """A population over the same axes, or one that waits already."""
@@ -63,7 +63,8 @@ class Recurrent(Layer):
         inner = replace(run, kept={} if run.kept is None else run.kept)
         past = _last(run, self, _nothing(given[0], self.axes))
         found = []
-        for token in _tokens(given, inner):
+        for n, token in enumerate(_tokens(given, inner)):
+            past = past * (run.begins is None or not run.begins[n])
             spikes = self.body(*token, Spikes(past, self.axes, inner))
             _require_over(spikes, self.axes)
             found.append(spikes.tensor)
@@ -78,6 +79,14 @@ class Recurrent(Layer):
         _require_over(spikes, self.axes)
         given[0].writing.net.join(past, same(spikes.handle, delay=spikes.delay))
         return There(given[0].writing, spikes.handle, spikes.delay)
+
+
+def _apart(spikes: Tensor, run: Run) -> Tensor:
+    """What was heard of a token ago, and not of the sequence before."""
+    if run.begins is None:
+        return spikes
+    goes = (~run.begins).repeat_interleave(run.frame).to(spikes.dtype)
+    return spikes * goes.view(-1, *(1 for _ in spikes.shape[1:]))
 
 
 def _gate(name: str, x: There | Heard, grid: Grid) -> Handle:

@@ -20,6 +20,7 @@ from tritspike.runtime.checkpoint import INT32
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.network import Windows
+from tritspike.runtime.network.neuron import Resets
 
 
 class Words(FromHost):
@@ -68,10 +69,14 @@ class Classes(Readout):
         In the dtype of `bias`: float64, as `models/load.py` makes it, holds whatever a checkpoint may say.
         """
         if x.run.packing is None:
-            raise InputError(f"{self.name}: spikes that are no text's", "positions along an axis that grows")
+            raise InputError(f"{self.name}: spikes that are no text's", "positions along an axis that grows, or texts end to end")
         lengths = x.run.packing.lengths().float()
         positions = torch.ones_like(lengths) if self.first else lengths
-        return self.totals(x) * arith.ONE + positions[:, None] * self.integer_bias(x.run.timing.steps), positions
+        return self.texts(x) * arith.ONE + positions[:, None] * self.integer_bias(x.run.timing.steps), positions
+
+    def texts(self, x: Spikes) -> Tensor:
+        """(texts, classes) synaptic units."""
+        return self.totals(x)
 
     def integer_bias(self, steps: int) -> Tensor:
         """In units of 1/64 for each position that is read, of all steps together."""
@@ -84,3 +89,16 @@ class Classes(Readout):
     def said(self, steps: int) -> dict[str, Any]:
         """What the host must know."""
         return {"class_bias": self.integer_bias(steps), "first_position_only": self.first, "logit_scale": float(self.unit.detach())}
+
+
+class Verdict(Classes):
+    """The same of texts that flow through, one token after another: what all of a text's tokens add up to, as its last one is over."""
+
+    def __init__(self, columns: Axes, classes: int, weights: str = "ternary") -> None:
+        Readout.__init__(self, columns, classes, weights, resets=Resets.SEQUENCE)
+        self.first, self.bias = False, nn.Parameter(torch.zeros(classes))
+
+    def texts(self, x: Spikes) -> Tensor:
+        """(texts, classes) synaptic units."""
+        assert x.run.packing is not None
+        return x.run.packing.summed(self.each(x)[0])

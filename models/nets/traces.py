@@ -104,7 +104,7 @@ class Trace(Layer):
             threshold: Any = np.ones(len(keep_u), np.float32)
         else:
             threshold = np.repeat(np.array(self.scales, np.int64), self.each) << arith.INPUT_SHIFT
-        return scan.Registers(self.keep, keep_u, threshold, run.frame, run.timing.period)
+        return scan.Registers(self.keep, keep_u, threshold, run.frame, run.timing.period, run.beginning())
 
     def fold(self, scale: int) -> None:
         """From here on integers, at a scale of its own for each time constant: a current that lasts leaves little room for its input."""

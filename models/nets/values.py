@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tritspike.models.nets.packing import Packing
@@ -49,7 +51,7 @@ class Texts:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One call of a module. packing: of texts along the axes that grow; None where none does.
+    """One call of a module. packing: of texts along the axes that grow, or end to end as one sample of a stream; None where there are none.
 
     kept: by layers whose earlier tokens were computed by an earlier call, what lives on: u and v, or a token's spikes, samples first.
     idle: whether tensors hold the steps of a token that have no input, too.
@@ -59,6 +61,15 @@ class Run:
     packing: Packing | None = None
     kept: dict[Any, Any] | None = None
     idle: bool = True
+
+    @property
+    def begins(self) -> Tensor | None:
+        """(tokens,) where a text begins, of several that are one sample of a stream."""
+        return self.packing.positions == 0 if self.stream and self.packing is not None else None
+
+    def beginning(self) -> NDArray[np.bool_]:
+        """`begins` as kernels take it: of no token where there is one sequence."""
+        return np.zeros(0, np.bool_) if self.begins is None else self.begins.numpy()
 
     @property
     def frame(self) -> int:

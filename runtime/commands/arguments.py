@@ -15,6 +15,7 @@ from tritspike.runtime.tasks import glue
 
 if TYPE_CHECKING:
     from tritspike.runtime.executors.base import How
+    from tritspike.runtime.host.arrays import ArrayProgram
     from tritspike.runtime.host.program import Program
     from tritspike.runtime.host.text import Encoder
     from tritspike.runtime.mapping import Mapping
@@ -63,7 +64,9 @@ def run_arguments(command: argparse.ArgumentParser) -> None:
 def engine_arguments(command: argparse.ArgumentParser) -> None:
     """The executor, and what bounds it."""
     executor_argument(command)
-    command.add_argument("--threads", type=whole(1, limits.MOST_THREADS), default=limits.cores(), help="of fast (default: all cores: %(default)s)")
+    command.add_argument(
+        "--threads", type=whole(1, limits.MOST_THREADS), default=limits.cores(), help="of fast and onnx (default: all cores: %(default)s)"
+    )
     command.add_argument(
         "--memory",
         type=whole(1, 1 << 24),
@@ -98,7 +101,7 @@ def time_limit(command: argparse.ArgumentParser) -> None:
     )
 
 
-def how(o: argparse.Namespace, program: Program) -> How:
+def how(o: argparse.Namespace, program: Program | ArrayProgram) -> How:
     """As the options say; those that a command has not are as they are by default. Raises `FileError`, `InputError` for a mapping of another."""
     from tritspike.runtime.executors.base import How
 
@@ -109,7 +112,7 @@ def how(o: argparse.Namespace, program: Program) -> How:
     return How(**given, mapping=_mapping(o, program))
 
 
-def _mapping(o: argparse.Namespace, program: Program) -> Mapping | None:
+def _mapping(o: argparse.Namespace, program: Program | ArrayProgram) -> Mapping | None:
     if getattr(o, "map", None) is None:
         return None
     from tritspike.runtime import mapping

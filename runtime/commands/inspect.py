@@ -10,7 +10,8 @@ from rich.console import Console
 from tritspike.runtime.commands.arguments import opened, program_argument
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.executors.table import refusals
-from tritspike.runtime.host.program import Program
+from tritspike.runtime.host import arrays
+from tritspike.runtime.network.network import Scheduled
 from tritspike.runtime.tables import one_line, plan_table, population_table
 
 _BESIDE = Path()  # in place of a mapping's path: beside the program, by its name
@@ -33,8 +34,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(o: argparse.Namespace, out: Console) -> None:
     """The command."""
-    program = opened(o)
-    mapped = () if o.map is None else _mapping(o, program)
+    path = Path(o.program)
+    program = arrays.load(path) if arrays.claims(path) else opened(o)
+    mapped = () if o.map is None else _mapping(o, program.scheduled)
     out.print(population_table(program.scheduled))
     if o.check:
         for line in refusals(program.scheduled):
@@ -46,10 +48,10 @@ def run(o: argparse.Namespace, out: Console) -> None:
         out.print(item, soft_wrap=isinstance(item, str))
 
 
-def _mapping(o: argparse.Namespace, program: Program) -> list[object]:
+def _mapping(o: argparse.Namespace, program: Scheduled) -> list[object]:
     from tritspike.runtime import map_report, mapping
 
     path = Path(o.program).with_suffix(".map") if o.map is _BESIDE else o.map
     if not path.exists():
         raise FileError(f"{path}: no such file or directory", "lower --map writes it beside the program")
-    return list(map_report.tables(mapping.load(path, program.scheduled).report))
+    return list(map_report.tables(mapping.load(path, program).report))

@@ -9,6 +9,8 @@ COMMANDS = (
     Command(__package__, "perplexity", "score a language model on a text", "lm.tsp --data wikitext-2/wiki.test.tokens"),
     Command(__package__, "verify", "compare executors spike by spike", "sst2.tsp --executor fast,lava --random 8"),
     Command(__package__, "inspect", "print the populations, and the mapping", "sst2.tsp --map"),
+    Command(__package__, "run", "play arrays into a network of your own", "net.tsp --input spikes.npy --out answers.npz"),
+    Command(__package__, "export", "write a program as an ONNX graph", "sst2.tsp --onnx sst2.onnx --length 24"),
     Command(__package__, "compare", "hold two models against each other", "a.tsp b.tsp --task sst2 --data glue --fail-below -1"),
     Command(__package__, "deploy", "run on a board, or pack for one", "sst2.tsp --profile kapoho-point --bundle sst2.zip"),
     Command(__package__, "lava", "install Lava, or say whether it runs here", "check"),

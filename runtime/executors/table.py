@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tritspike.hw_profiles.errors import Finding, listed
 from tritspike.runtime.errors import ExecutorError, InputError
@@ -13,6 +15,9 @@ from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.network import Inputs, Scheduled, Stream
 from tritspike.runtime.network.outcome import ANSWERS, Ask, Outcome
 from tritspike.runtime.network.sequences import Sequences, apart
+
+if TYPE_CHECKING:
+    from tritspike.runtime.executors.onnx.run import Runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +90,22 @@ class _Partitioned(_Engine):
         return _chosen(ask, _apart(lambda some: board.run(mapping, some, bool(ask.record)), inputs))
 
 
+class _Onnx(_Engine):
+    @cached_property
+    def _runs(self) -> Runs:
+        from tritspike.runtime.executors.onnx.run import Runs
+
+        return Runs(self.program, self.how)
+
+    def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
+        return _apart(lambda some: self._runs.run(some, ask), inputs)
+
+    def open(self, streams: int = 1) -> Session:
+        from tritspike.runtime.executors.onnx.flowing import Flowing
+
+        return Flowing(self._runs, streams) if _flows(self.program) else super().open(streams)
+
+
 def _flows(program: Scheduled) -> bool:
     return isinstance(program.timing, Stream)
 
@@ -107,7 +128,7 @@ class _Entry:
 
     name: str
     can: Capabilities
-    engine: type[_Fast | _Reference | _Lava | _Partitioned]
+    engine: type[_Fast | _Reference | _Lava | _Partitioned | _Onnx]
     proves: bool = True
 
     def refuses(self, program: Scheduled, how: How) -> Iterable[Finding]:
@@ -134,6 +155,19 @@ class _OnLava(_Entry):
         return list(plan.findings(program))
 
 
+class _InOnnx(_Entry):
+    def _own(self, program: Scheduled, how: How) -> list[Finding]:
+        from tritspike.runtime.executors.onnx import here
+
+        return list(here.findings())
+
+    def prepare(self, program: Scheduled, how: How) -> Engine:
+        from tritspike.runtime.executors.onnx import here
+
+        here.require_here(here.RUNS)
+        return super().prepare(program, how)
+
+
 class _OnCores(_Entry):
     def _own(self, program: Scheduled, how: How) -> list[Finding]:
         if how.mapping is None:
@@ -154,6 +188,7 @@ _ENTRIES: tuple[Executor, ...] = (
     _Entry("reference", Capabilities(), _Reference, proves=False),
     _OnLava("lava", Capabilities(flows=True), _Lava),
     _OnCores("partitioned", Capabilities(cut=False), _Partitioned, proves=False),
+    _InOnnx("onnx", Capabilities(flows=True, hands_over=True), _Onnx),
 )
 EXECUTORS: dict[str, Executor] = {entry.name: entry for entry in _ENTRIES}
 DEFAULT = _ENTRIES[0].name

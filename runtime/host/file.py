@@ -46,7 +46,9 @@ def load(path: Path) -> Program:
         (FORMAT, VERSION): _read,
         (FORMAT, version2.VERSION): version2.read,
     }
-    program = network_file.opened(path, "program", readers, {network_file.FORMAT: "tritspike.net.load reads networks of one's own"})
+    program = network_file.opened(
+        path, "program", readers, {network_file.FORMAT: "a network that is given arrays: `tritspike run`, or tritspike.net.load"}
+    )
     require_sound(program, path, FileError)
     return program
 

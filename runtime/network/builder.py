@@ -104,8 +104,13 @@ class Net:
         keep = given.number(keep, f"{name}: keep", 0, arith.KEEP_ALL)
         neuron = Neuron(keep=keep, vth=arith.VTH_LIMIT, resets=resets)
         handle = self.population(name, hears, neuron)
-        self._probes.append(Probe(name=name, population=name, reads=Reads.MEMBRANE))
+        self.read(handle)
         return handle
+
+    def read(self, handle: Handle, name: str | None = None) -> None:
+        """The host reads the membranes of neurons that never fire, as each window ends."""
+        _require_handles(name or "read", handle)
+        self._probes.append(Probe(name=_named(name or handle.name), population=handle.name, reads=Reads.MEMBRANE))
 
     def count(self, handle: Handle, name: str | None = None) -> None:
         """The host reads how often each neuron fires in a window."""

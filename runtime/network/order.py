@@ -72,11 +72,30 @@ def _turned(heard: dict[str, set[str]]) -> dict[str, list[str]]:
     return found
 
 
-def latencies(network: Network) -> dict[str, int]:
-    """The longest way from a population that hears nothing, in synapses: each takes one step."""
+def latencies(network: Network, period: int = 0) -> dict[str, int]:
+    """The longest way from a population that hears nothing, in synapses: each takes one step.
+
+    period: of a stream, in which populations come late enough for what they hear of earlier tokens, too; a loop whose delay is shorter than its
+    way has no such latencies, and is left as if nobody had to wait (`gap` then is negative).
+    """
+    least: dict[str, int] = {}
+    first = found = _longest(network, least)
+    for _ in network.populations if period else ():
+        early = [s for s in network.synapses if s.delay and gap(s, found, period) < 0]
+        if not early:
+            return found
+        for s in early:
+            least[s.target] = max(least.get(s.target, 0), found[s.source] + 1 - s.delay * period)
+        found = _longest(network, least)
+    return first
+
+
+def _longest(network: Network, least: dict[str, int]) -> dict[str, int]:
+    """Of some at least so much."""
     found: dict[str, int] = {}
     for name in order(network):
         found[name] = max((found[s.source] + 1 for s in network.inputs(name) if not s.delay), default=0)
+        found[name] = max(found[name], least.get(name, 0))
     return found
 
 

@@ -143,12 +143,27 @@ def _lives(program: Scheduled, neuron: Neuron) -> int:
 def _membrane(program: Scheduled, p: Population) -> Iterator[Finding]:
     """A membrane that is read must neither reach its threshold nor saturate."""
     assert p.neuron is not None
-    high, low = program.network.input_bounds(p.name)
     steps, vth = _lives(program, p.neuron), int(numbers(p.neuron.vth).min())
     lasting = f"in {steps} steps" if steps < _LONG else "in a stream without resets"
-    for total, limit, what in ((high, vth, "fire"), (-low, arith.V_LIMIT // arith.ONE, "saturate")):
-        if total * steps > limit:
-            yield Finding(p.name, f"what spikes can gather {lasting} in a membrane that is read", total * steps, f"up to {limit}, not to {what}")
+    for most, limit, what in zip(_gathered(program, p, p.neuron, steps), (vth, arith.V_LIMIT // arith.ONE), ("fire", "saturate")):
+        if most > limit:
+            yield Finding(p.name, f"what spikes can gather {lasting} in a membrane that is read", most, f"up to {limit}, not to {what}")
+
+
+def _gathered(program: Scheduled, p: Population, neuron: Neuron, steps: int) -> tuple[int, int]:
+    """(most above 0, most below it) of a membrane after so many steps, in units: what leaks is a geometric series, of no more steps than these."""
+    high, low = program.network.input_bounds(p.name)
+    bias = np.zeros(1, np.int64) if neuron.bias is None else numbers(neuron.bias.mantissa) << neuron.bias.exponent
+    keep_u, keep = (int(numbers(register).max(initial=0)) for register in (neuron.keep_u, neuron.keep))
+    sides = ((high, int(bias.max(initial=0))), (-low, int(-bias.min(initial=0))))
+    above, below = (_lasting(_lasting(total, keep_u, steps) + -(-max(more, 0) // arith.ONE), keep, steps) for total, more in sides)
+    return above, below
+
+
+def _lasting(each: int, keep: int, steps: int) -> int:
+    """The most that so much a step adds up to where keep/4096 of it is left in a step."""
+    leaks = -(-each * arith.KEEP_ALL // (arith.KEEP_ALL - keep)) if keep < arith.KEEP_ALL else each * steps
+    return min(leaks, each * steps)
 
 
 def forgets(program: Scheduled, p: Population) -> bool:

@@ -166,7 +166,7 @@ def test_text_that_is_not_unicode(program, shell):
 
 
 def test_unknown_executor(program, shell):
-    expected = "executor 'loihi' is unknown (hint: one of fast, reference, lava, partitioned)"
+    expected = "executor 'loihi' is unknown (hint: one of fast, reference, lava, partitioned, onnx)"
     assert shell.refusal(RUNTIME, "verify", program, "--executor", "fast,loihi") == expected
 
 

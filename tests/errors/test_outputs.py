@@ -298,7 +298,7 @@ _KILLED = f"""
 import os, signal, sys
 from matplotlib import collections, figure, patches  # once for all
 from tritspike.compiler.commands import lower  # once for all
-from tritspike.compiler.commands.table import COMMANDS
+from tritspike.compiler.commands.table import LOWER
 from tritspike.compiler.mapping import command
 from tritspike.runtime.command_line import main
 
@@ -316,7 +316,7 @@ for folder in folders:
         child = os.fork()
         if not child:
             kill_at(command if name == "picture" else os, name, number)
-            main(COMMANDS, "lower.py", [checkpoint, "--map", "--out", f"{{folder}}/{{name}}{{number}}/p.tsp"], single=True)
+            main([LOWER], "lower.py", [checkpoint, "--map", "--out", f"{{folder}}/{{name}}{{number}}/p.tsp"], single=True)
             os._exit(0)
         assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
 """

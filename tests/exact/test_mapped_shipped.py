@@ -10,6 +10,7 @@ import pytest
 import random_checkpoint
 from random_network import require_same
 
+from tritspike.compiler.frontend.table import Asked
 from tritspike.compiler.lower import lower, lowered
 from tritspike.compiler.mapping import place, resources
 from tritspike.compiler.mapping.fit import fit, map_network, placed
@@ -25,7 +26,7 @@ CHECKPOINT = Path(__file__).resolve().parents[2] / "models" / "zoo" / "sst2-one-
 
 @pytest.fixture(scope="module", params=[24, 56])
 def mapped(request, glue_dir):
-    found = lowered(CHECKPOINT, "auto", length=request.param)
+    found = lowered(CHECKPOINT, "auto", asked=Asked(length=request.param))
     return found.program, placed(found.packed, measured(found.program, glue_dir).rates)
 
 

@@ -14,7 +14,7 @@ from tritspike.runtime.host import file as program_file
 from tritspike.runtime.tasks.glue import task_named
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
-FOLDERS = sorted(f for f in ZOO.iterdir() if not f.name.startswith("lm-"))
+FOLDERS = sorted(f for f in ZOO.iterdir() if not f.name.startswith("lm-") and "-stream-" not in f.name)
 _BYTES = 6 * 2**20
 
 

@@ -19,7 +19,7 @@ from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.tasks.sampling import file_windows
 
 ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
-FOLDERS = sorted(ZOO.glob("lm-*"))
+FOLDERS = sorted(f for f in ZOO.glob("lm-*") if "-stream-" not in f.name)
 _BYTES = 8 * 2**20
 _LENGTH = 20  # tokens: Lava's classes run whole matrices of every pair's coincidences
 

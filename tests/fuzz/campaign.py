@@ -19,12 +19,12 @@ from random import Random
 from fuzz import child, judge, seeds
 from fuzz.case import Change, Done, Fault, Kind, Outcome, Step
 from fuzz.keep import CASE, keep
-from fuzz.kinds import checkpoint, map, profile, program, runs, tokenizer
+from fuzz.kinds import checkpoint, interchange, map, profile, program, runs, tokenizer
 from fuzz.workers import shared
 
 from tritspike.runtime.simulator import cache
 
-KINDS: dict[str, Kind] = {k.name: k for k in (*(m.KIND for m in (program, checkpoint, tokenizer, map, profile, runs)), program.VERSION2)}
+KINDS: dict[str, Kind] = {k.name: k for k in (*(m.KIND for m in (program, checkpoint, tokenizer, map, profile, runs, interchange)), program.VERSION2)}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,16 @@ def prepare(folder: Path, names: Sequence[str]) -> None:
 def warm() -> None:
     """Load what commands load when they need it, so that no child does."""
     cache.prepare()
-    for name in ("safetensors.numpy", "matplotlib.backends.backend_svg", "matplotlib.figure", "mpl_toolkits.mplot3d", "tritspike.runtime.consoles"):
+    for name in (
+        "safetensors.numpy",
+        "h5py",
+        "onnx",
+        "scipy.sparse",
+        "matplotlib.backends.backend_svg",
+        "matplotlib.figure",
+        "mpl_toolkits.mplot3d",
+        "tritspike.runtime.consoles",
+    ):
         importlib.import_module(name)
 
 

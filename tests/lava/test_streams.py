@@ -106,7 +106,7 @@ def test_a_text_is_written_while_one_run_goes_on(folder, clean):
         written.append(list(language.generate(predict, [5, 6], 6, sampler)))
     assert written[0] == written[1] and len(written[0]) == 6
     assert isinstance(reading.session, Feeding) and reading.session.length == 7
-    with pytest.raises(InputError, match=r"needs an executor whose sessions have a state \(hint: --executor fast\)"):
+    with pytest.raises(InputError, match=r"needs an executor whose sessions have a state \(hint: --executor fast, onnx\)"):
         reading.kept()
     reading.session.close()
 

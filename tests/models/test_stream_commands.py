@@ -79,7 +79,7 @@ def test_what_needs_whole_texts_refuses_in_one_line(written, tmp_path):
         assert found.startswith(f"{source}: {how} for lm, not for sst2")
     for command in (["generate", program, "w1"], ["perplexity", program, "--data", text]):
         found = refused(*command, "--executor", "lava", "--state", tmp_path / "state")
-        assert found == "--state with --executor lava, which hands out no state (hint: --executor fast)"
+        assert found == "--state with --executor lava, which hands out no state (hint: --executor fast, onnx)"
     assert not list(tmp_path.iterdir())
 
 

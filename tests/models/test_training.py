@@ -25,7 +25,6 @@ from tritspike.models.recipe import Recipe, Schedule, varied
 from tritspike.models.spiking import binary, exact_product, lif, ternary
 from tritspike.models.spiking_bert import BertConfig, SpikingBert
 from tritspike.models.start import Start, start_from, start_regression, start_student, synapses
-from tritspike.models.teacher import Teacher
 from tritspike.models.training_set import prepare
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
@@ -33,33 +32,6 @@ from tritspike.runtime.files import read_tensors
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.tasks.glue import TASKS, Example, task_named
 from tritspike.runtime.tasks.versus.sources import Asked
-
-
-@pytest.fixture(scope="module")
-def task_data(tmp_path_factory):
-    """SST-2's layout over made-up words: a text is positive where it holds more of w0..w9 than of w10..w19."""
-    root, rng = tmp_path_factory.mktemp("glue"), np.random.default_rng(0)
-    (root / "SST-2").mkdir()
-    for name, count in (("train", 600), ("dev", 80)):
-        rows = []
-        for _ in range(count):
-            words = rng.integers(0, 20, rng.integers(8, 11))
-            rows.append(" ".join(f"w{w}" for w in words) + f"\t{int((words < 10).sum() * 2 > len(words))}")
-        (root / "SST-2" / f"{name}.tsv").write_text("sentence\tlabel\n" + "\n".join(rows) + "\n")
-    return root
-
-
-@pytest.fixture(scope="module")
-def teacher():
-    """A tiny randomly initialised BERT of two layers, as any `transformers` encoder may serve."""
-    from transformers import BertConfig, BertForSequenceClassification
-
-    torch.manual_seed(0)
-    size = len(random_checkpoint.WORDS)
-    config = BertConfig(
-        vocab_size=size, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, num_labels=2, attn_implementation="eager"
-    )
-    return Teacher(BertForSequenceClassification(config).eval(), random_checkpoint.small_tokenizer())
 
 
 def _recipe(kind="ternary", steps=60):
@@ -252,7 +224,7 @@ def test_a_steady_start_changes_no_code_and_position_is_an_amplitude(teacher):
 
 def test_regression_starts_at_the_mean():
     student = SpikingBert(BertConfig(vocabulary=9, classes=1, hidden=16, embedding_rank=4))
-    start_regression(student, torch.tensor([[2.0], [3.0]]))
+    start_regression(student.readout.bias, student.readout.unit, torch.tensor([[2.0], [3.0]]))
     assert float(student.readout.bias * student.readout.unit) == pytest.approx(2.5)
 
 

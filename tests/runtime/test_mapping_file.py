@@ -91,7 +91,7 @@ def test_a_mapping_of_an_earlier_version_is_refused_with_the_way_out(version, wr
         write_tensors(tmp_path / "old.map", arrays, {"tritspike": json.dumps(body | {"version": 1})})
     else:
         closed(tmp_path / "old.map", arrays, body | {"version": 2})
-    expected = rf"tritspike-mapping version {version}, this runtime reads (tritspike-mapping )?version 3 \(hint: lower it again with --map\)$"
+    expected = rf"tritspike-mapping version {version}, this runtime reads (tritspike-mapping )?version 4 \(hint: lower it again with --map\)$"
     with pytest.raises(FileError, match=expected):
         mapping.load(tmp_path / "old.map", program)
 
@@ -165,7 +165,7 @@ FAULTS = {
     "no forms": (entry("forms", value={}), "forms: "),
     "forms of no object": (entry("forms", value=[]), "not a whole mapping: "),
     "a profile without a name": (entry("profile", value=None), "mapping: profile is None, allowed a name"),
-    "another format": (entry("format", value="tritspike-program"), "tritspike-program version 3, this runtime reads tritspike-mapping version 3"),
+    "another format": (entry("format", value="tritspike-program"), "tritspike-program version 4, this runtime reads tritspike-mapping version 4"),
     "a report of no object": (entry("report", value=[1]), "report: report is [1], allowed entries profile, slices, "),
     "a report of little": (entry("report", value={"cores": [1, 120]}), "report: report is ['cores'], allowed entries profile, slices, "),
     "a figure that is text": (entry("report", "traffic", "messages", value="many"), "report: traffic: messages is many, allowed a finite number"),

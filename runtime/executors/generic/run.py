@@ -66,22 +66,22 @@ def _using(program: Scheduled, steps: int, plainly: bool | None) -> ModuleType:
 
 def _clocks(program: Scheduled, windows: int) -> list[Clock]:
     """Blocks of windows that have nothing to do with each other, or all of them."""
-    if not windows or not _apart(program):
+    if not windows or not apart(program):
         return [Clock(program.timing, program.depth, windows)]
     most = max(1, _STEPS // program.timing.period)
     return [Clock(program.timing, 0, min(most, windows - begin)) for begin in range(0, windows, most)]
 
 
-def _apart(program: Scheduled) -> bool:
+def apart(program: Scheduled) -> bool:
     """Whether nothing is left of one window in the next, and nothing before the first can be amiss."""
     network = program.network
     read = [network.by_name[probe.population].neuron for probe in network.probes if probe.reads is Reads.MEMBRANE]
-    if not isinstance(program.timing, Windows) or any(n is not None and not _proved_silent(n) for n in read):
+    if not isinstance(program.timing, Windows) or any(n is not None and not proved_silent(n) for n in read):
         return False
     return all(p.neuron is None or p.neuron.resets is not Resets.NEVER or forgets(program, p) for p in network.populations)
 
 
-def _proved_silent(read: Neuron) -> bool:
+def proved_silent(read: Neuron) -> bool:
     """Whether a membrane that is read is proved (`ranges.py`) to stay below its threshold: its input alone is asked there."""
     return read.bias is None and not numbers(read.keep_u).any()
 
