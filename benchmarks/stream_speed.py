@@ -136,12 +136,14 @@ def long_text(name: str) -> dict[str, float]:
     sampler = language.Sampler(encoder.program, language.Sampling(1.0, 1.0, SEED))
     marks: dict[int, tuple[float, float]] = {}
     predict, ids = language.predictor(encoder, "fast", How(threads=1)), language.whole(encoder, PROMPT).ids
-    made = 0
-    while made < LONG:  # an end of text is not taken for one
-        for token in language.generate(predict, ids, LONG - made, sampler):
-            made, ids = made + 1, [*ids[-1:], token]
+    made, end, found = 0, min(language.ends(encoder)), list(ids)
+    while made < LONG:
+        for token in language.generate(predict, found, LONG - made, sampler):
+            made += 1
+            found.append(token)
             if made in (FROM, FROM + WINDOW, LONG - WINDOW, LONG):
                 marks[made] = time.process_time(), peak_mib()
+        found.append(end)  # where a text ends another begins
     first, last = (marks[b][0] - marks[a][0] for a, b in ((FROM, FROM + WINDOW), (LONG - WINDOW, LONG)))
     return {"tokens": LONG, "last by first": round(last / first, 4), "MiB at 11,000": round(marks[FROM + WINDOW][1], 1)} | {
         "MiB at the end": round(marks[LONG][1], 1)

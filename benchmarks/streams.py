@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from language import PROMPTS, SAMPLING, decoded, distinct_pairs, note, scored
+from language import PROMPTS, SAMPLING, distinct_pairs, note, scored
 from language import RESULTS as WINDOWED
 from measure import HERE
 from zoo import ZOO, install, run_python
@@ -103,13 +103,18 @@ def greedy(encoder: Encoder) -> float:
 
 
 def continued(encoder: Encoder, teacher: CausalTeacher) -> Iterator[dict[str, Any]]:
-    """What the program writes behind each prompt, and the teacher's perplexity of both."""
+    """What the program writes behind each prompt, and the teacher's perplexity of both. Where a text ends another begins."""
+    end = min(language.ends(encoder))
     for prompt in PROMPTS:
         ids, predict = language.whole(encoder, prompt).ids, language.predictor(encoder, DEFAULT, How())
-        found = [*ids, *language.generate(predict, ids, TOKENS, Sampler(encoder.program, SAMPLING))]
+        found, sampler = list(ids), Sampler(encoder.program, SAMPLING)
+        while (left := TOKENS + len(ids) - len(found)) > 0:
+            found += language.generate(predict, found, left, sampler)
+            found += [end] * (len(found) < TOKENS + len(ids))
         length = min(teacher.model.config.n_positions, len(found) - 1)
         said = perplexity(lambda b: teacher.token_logits(teacher.outputs(b), b), Stream(np.array(found, np.int32)), length)
-        yield {"prompt": prompt, "text": decoded(encoder.tokenizer, found), "distinct-2": distinct_pairs(found[len(ids) :]), "to the teacher": said}
+        text = str(encoder.tokenizer.decode(found[language.whole(encoder, prompt).own :], skip_special_tokens=False))
+        yield {"prompt": prompt, "text": text, "distinct-2": distinct_pairs(found[len(ids) :]), "to the teacher": said}
 
 
 def markdown(report: dict[str, Any]) -> str:

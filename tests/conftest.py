@@ -28,6 +28,7 @@ def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files instead of comparing with them")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the hook that reads the groups
 def pytest_collection_modifyitems(items):
     """On several processes the tests of a file share one, for what its fixtures make; so do all files that speak of Lava, two runs of which would
     disturb each other."""
