@@ -41,7 +41,8 @@ def counts(program, activity) -> dict:
 
 
 def test_every_checkpoint_that_ships_has_a_digest():
-    assert sorted(DIGESTS) == sorted(path.parent.name for path in ZOO.glob("*/config.json"))
+    shipped = [path.parent.name for path in ZOO.glob("*/config.json")]
+    assert sorted(DIGESTS) == sorted(name for name in shipped if "-stream-" not in name)  # these came later: `test_zoo_streams.py`
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)

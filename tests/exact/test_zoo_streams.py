@@ -74,11 +74,11 @@ def test_torch_and_executors_agree_on_real_text(folder, programs, wikitext_dir):
     assert all(np.array_equal(ours.read[name], theirs.read[name]) for name in theirs.read)
 
 
-@pytest.mark.parametrize("folder", [f for f in FOLDERS if f not in LANGUAGE], ids=lambda f: f.name)
-def test_the_card_s_dev_figures_are_what_glue_prints(folder, programs, glue_dir, tmp_path):
-    card, task = json.loads((folder / "card.json").read_text()), folder.name.split("-")[0]
-    assert main(["glue", str(programs(folder)), "--task", task, "--data", str(glue_dir), "--json", str(tmp_path / "r.json")]) == 0
-    report = json.loads((tmp_path / "r.json").read_text())
-    assert {name: report[name] for name in card["dev"]} == card["dev"]
-    found = compare(folder, programs(folder), str(glue_dir))
-    assert found.all_equal and found.sentences > 0
+def test_classifiers_say_on_dev_what_their_cards_do(programs, glue_dir, tmp_path):
+    for folder in (f for f in FOLDERS if f not in LANGUAGE):
+        card, task = json.loads((folder / "card.json").read_text()), folder.name.split("-")[0]
+        assert main(["glue", str(programs(folder)), "--task", task, "--data", str(glue_dir), "--json", str(tmp_path / "r.json")]) == 0
+        report = json.loads((tmp_path / "r.json").read_text())
+        assert {name: report[name] for name in card["dev"]} == card["dev"]
+        found = compare(folder, programs(folder), str(glue_dir))
+        assert found.all_equal and found.sentences > 0
