@@ -17,14 +17,14 @@ test: .venv/.test .venv/.sanafe
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	SANAFE_PYTHON=$(CURDIR)/.venv/sanafe/bin/python $(BIN)/python -m pytest -n 2 --dist loadgroup
+	SANAFE_PYTHON=$(CURDIR)/.venv/sanafe/bin/python $(BIN)/python -m pytest
 
 # test, and what takes longer than every change may
 test-all: .venv/.test .venv/.sanafe
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	SANAFE_PYTHON=$(CURDIR)/.venv/sanafe/bin/python $(BIN)/python -m pytest -m "" -n 2 --dist loadgroup
+	SANAFE_PYTHON=$(CURDIR)/.venv/sanafe/bin/python $(BIN)/python -m pytest -m ""
 
 # 20,000 changed files from a fresh seed, 200 of another as real commands, and every property on fresh examples; an hour on two cores.
 # make fuzz FUZZ="--seed 7 --cases 500 --kind program --minutes 10": python tests/fuzz --help

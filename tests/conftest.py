@@ -28,15 +28,6 @@ def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files instead of comparing with them")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the hook that reads the groups
-def pytest_collection_modifyitems(items):
-    """On several processes the tests of a file share one, for what its fixtures make; so do all files that speak of Lava, two runs of which would
-    disturb each other."""
-    speaks = {path: "lava" in path.read_text().lower() for path in {item.path for item in items}}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("lava" if speaks[item.path] else str(item.path)))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def compiled():
     """Kernels are compiled before the first test, so that no test sees the line that says so."""
