@@ -47,7 +47,7 @@ Bools = np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """A file of a library, and what its own forward pass fired. fired: by layer of the file, (samples, steps, neurons), the last one's are counted."""
+    """A file of a library, and what its own forward pass fired. fired: by layer of the file, (samples, steps, neurons); the last is counted."""
 
     library: str
     name: str
@@ -149,8 +149,8 @@ if __name__ == "__main__":
     from measure import write
 
     remark = (
-        "scikit-learn's digits, 1,347 to train with and 450 held out, 16 steps, one seed. Each network is trained in its library and exported by it; of the "
-        "spikes that the library's own forward pass or the lowered program fires on the 450, the share that is in both, on `fast`. The last rows do "
-        "something that their NIR files do not say."
+        "scikit-learn's digits, 1,347 to train with and 450 held out, 16 steps, one seed. Each network is trained in its library and exported by it. "
+        "Shares: of the spikes that the library's own forward pass or the lowered program (or its file, run in float64) fires on the 450, those "
+        "that both fire. The last rows do something that their NIR files do not say."
     )
     write("libraries", {"libraries": {"title": "Networks of torch libraries", "remark": remark, "rows": measure(os.environ["TORCH_LIBS_PYTHON"])}})

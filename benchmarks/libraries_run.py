@@ -65,9 +65,9 @@ def snntorch() -> Iterator[Kind]:
     from snntorch import utils
     from snntorch.export_nir import export_to_nir
 
-    def kind(name: str, layers: list[nn.Module]) -> Kind:
+    def kind(name: str, layers: list[nn.Module], **more: Any) -> Kind:
         net, cells = nn.Sequential(*layers), (snn.Leaky, snn.Synaptic, snn.RLeaky)
-        return Kind(name, net, cells, lambda: export_to_nir(net, example(net), ignore_dims=[0]), lambda: utils.reset(net))
+        return Kind(name, net, cells, lambda: export_to_nir(net, example(net), ignore_dims=[0]), lambda: utils.reset(net), **more)
 
     def each(*shape: int, **shares: float) -> dict[str, Any]:
         """One number a neuron: of single ones the exporter cannot tell the shape."""
@@ -79,8 +79,11 @@ def snntorch() -> Iterator[Kind]:
     yield kind("Leaky, zero", flat(leaky))
     yield kind("Leaky, zero, convolution", pictured(leaky))
     yield kind("RLeaky, zero, reset_delay=False", [nn.Linear(64, HIDDEN), recurrent, nn.Linear(HIDDEN, 10), leaky(10)])
-    yield kind("Synaptic, zero, reset_delay=False", flat(lambda n: snn.Synaptic(**each(n, alpha=0.5), **at_once)))
-    yield kind("Synaptic, zero", flat(lambda n: snn.Synaptic(**each(n, alpha=0.5), **zero)))
+    filtered = kind("Synaptic, zero, reset_delay=False", flat(lambda n: snn.Synaptic(**each(n, alpha=0.5), **at_once)))
+    yield filtered
+    first, _, second, _ = filtered.net
+    late = (snn.Synaptic(**each(n, alpha=0.5), **zero) for n in (HIDDEN, 10))
+    yield kind("Synaptic, zero", [first, next(late), second, next(late)], rate=None)
     yield kind("Leaky, subtract (default)", flat(lambda n: snn.Leaky(**each(n))))
 
 
@@ -135,7 +138,8 @@ def norse() -> Iterator[Kind]:
 
     box = lambda *shape, **more: norse.LIFBoxCell(norse.LIFBoxParameters(**each(shape), **more))  # noqa: E731
     yield kind("LIFBoxCell", _louder(flat(box)))
-    yield kind("LIFBoxCell, convolutions, input_shape set", _louder([nn.Conv2d(1, CHANNELS, 3), box(CHANNELS, 6, 6), nn.Conv2d(CHANNELS, 10, 6), box(10, 1, 1)]), _with_shapes)
+    pictures = [nn.Conv2d(1, CHANNELS, 3), box(CHANNELS, 6, 6), nn.Conv2d(CHANNELS, 10, 6), box(10, 1, 1)]
+    yield kind("LIFBoxCell, convolutions, input_shape set", _louder(pictures), _with_shapes)
     filtered = kind("LIFCell", _louder(flat(lambda n: norse.LIFCell(norse.LIFParameters(**each((n,), tau_syn_inv=200.0))))))
     yield filtered
     yield kind("LIFCell, w_in = tau_syn/dt set", list(filtered.net), _with_w_in, rate=None)

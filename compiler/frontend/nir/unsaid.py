@@ -1,4 +1,4 @@
-"""What other writers' networks do and their NIR files do not say: such a network is lowered as the file has it, and the report says what to look at."""
+"""What other writers' networks do and their NIR files do not say: they are lowered as the file has it, and the report says what to look at."""
 
 from __future__ import annotations
 
