@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # make test TORCH_FLAGS="--index-url https://download.pytorch.org/whl/cpu" takes torch's CPU build where the index serves a GPU one
 TORCH_FLAGS ?=
+# what tests call and do not import
+OTHERS = SANAFE_PYTHON=$(CURDIR)/.venv/sanafe/bin/python TORCH_LIBS_PYTHON=$(CURDIR)/.venv/torchlibs/bin/python
 ifneq ($(wildcard ../shared/data/glue),)
 export GLUE_DIR ?= $(abspath ../shared/data/glue)
 endif
@@ -13,18 +15,18 @@ endif
 demo: .venv/.runtime
 	$(BIN)/python -m compiler.demo models/zoo/sst2-one-chip
 
-test: .venv/.test .venv/.sanafe
+test: .venv/.test .venv/.sanafe .venv/.torch-libs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	SANAFE_PYTHON=$(CURDIR)/.venv/sanafe/bin/python $(BIN)/python -m pytest
+	$(OTHERS) $(BIN)/python -m pytest
 
 # test, and what takes longer than every change may
-test-all: .venv/.test .venv/.sanafe
+test-all: .venv/.test .venv/.sanafe .venv/.torch-libs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	SANAFE_PYTHON=$(CURDIR)/.venv/sanafe/bin/python $(BIN)/python -m pytest -m ""
+	$(OTHERS) $(BIN)/python -m pytest -m ""
 
 # 20,000 changed files from a fresh seed, 200 of another as real commands, and every property on fresh examples; an hour on two cores.
 # make fuzz FUZZ="--seed 7 --cases 500 --kind program --minutes 10": python tests/fuzz --help
@@ -68,6 +70,14 @@ lint: .venv/.test
 .venv/.sanafe: .venv/.runtime
 	$(PYTHON) -m venv .venv/sanafe
 	.venv/sanafe/bin/pip install --quiet --disable-pip-version-check -c constraints.txt numpy sanafe
+	touch $@
+
+# libraries whose NIR files are read, beside the torch of .venv, which the .pth file finds. Without what they ask for: none of it is imported here.
+# Norse as source: its only wheel is 0.0.4. SpikingJelly needs Python 3.11
+.venv/.torch-libs: .venv/.test
+	$(BIN)/python -m venv .venv/torchlibs
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > $$(.venv/torchlibs/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/torch.pth
+	.venv/torchlibs/bin/pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt nir nirtorch loguru snntorch norse "spikingjelly; python_version >= '3.11'"
 	touch $@
 
 clean:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from nir_files import cell, chain, delay, end, linear, threshold, write
+from nir_files import cell, chain, conv, delay, end, linear, threshold, write
 
 from tritspike.compiler.errors import CompileError
 from tritspike.compiler.frontend.nir import build
@@ -171,3 +171,48 @@ def test_a_membrane_that_keeps_all_needs_windows(tmp_path):
     found = built(tmp_path, {"a": cell("I", 2)}, chain("in", "w", "a", "out"))
     with pytest.raises(CompileError, match="what spikes can gather in a stream without resets in a membrane that is read"):
         lower_network(found.network, found.timing)
+
+
+def pictured(tmp_path, *shape):
+    weight = np.random.default_rng(3).integers(-3, 5, (2, 1, 2, 2))
+    nodes = {"in": end("Input", *shape), "w": conv(weight), "a": cell("IF", (2, 2, 3), v_threshold=4), "out": end("Output", 2, 2, 3)}
+    return build(write(tmp_path / "net.nir", nodes, chain("in", "w", "a", "out")), 1e-3, "euler")
+
+
+def test_a_batch_of_one_is_no_axis_of_a_picture(tmp_path):
+    """Norse writes the shape of the sample that it exports with."""
+    (plain,), (batched,) = (pictured(tmp_path, *shape).floats.ways for shape in ((1, 3, 4), (1, 1, 3, 4)))
+    assert plain.weights.shape == (12, 12) and plain.weights.nnz and (plain.weights != batched.weights).nnz == 0
+    with pytest.raises(CompileError, match=r"w: what it hears is of shape \(2, 1, 3, 4\), allowed \(channels, height, width\)"):
+        pictured(tmp_path, 2, 1, 3, 4)
+
+
+def report(tmp_path, kind, metadata=None, **given):
+    nodes = {"in": end("Input", 2), "w": linear(np.eye(2)), "a": cell(kind, 2, **given), "out": end("Output", 2)}
+    if metadata:
+        nodes["in"]["metadata"] = metadata
+    options = () if metadata else (1e-3, "euler")
+    return "\n".join(build(write(tmp_path / "net.nir", nodes, chain("in", "w", "a", "out")), *options).lines())
+
+
+RESETS, TOUCHED, UNWEIGHED = "resets: a spike sets a membrane to v_reset", "a: a membrane may come to the threshold itself", "a: w_in is 1"
+
+
+@pytest.mark.parametrize(
+    "kind, given, told",
+    [
+        ("IF", {}, {RESETS, TOUCHED}),
+        ("IF", {"v_threshold": 1.5}, {RESETS}),
+        ("LIF", {"tau": 3e-3}, {RESETS}),
+        ("CubaLIF", {"tau_syn": 3e-3}, {RESETS, UNWEIGHED}),
+        ("CubaLIF", {"tau_syn": 3e-3, "w_in": 3.0}, {RESETS}),
+        ("LI", {"tau": 3e-3}, set()),
+    ],
+)
+def test_what_others_files_do_not_say_is_said(kind, given, told, tmp_path):
+    assert {line for line in (RESETS, TOUCHED, UNWEIGHED) if line in report(tmp_path, kind, **given)} == told
+
+
+def test_our_own_files_say_it(tmp_path):
+    found = report(tmp_path, "IF", {DT: 1e-3, CONVENTION: "euler"})
+    assert "a: 2 neurons, exact" in found and not any(line in found for line in (RESETS, TOUCHED, UNWEIGHED))

@@ -14,6 +14,7 @@ from tritspike.compiler.frontend.nir.matrices import Unfit, matrix, shape_behind
 from tritspike.compiler.frontend.nir.nodes import Cell, Delay, End, Floats, Graph, Node, Shape
 from tritspike.compiler.frontend.nir.ordering import ordered
 from tritspike.compiler.frontend.nir.steps import Steps
+from tritspike.compiler.frontend.nir.unsaid import unsaid
 from tritspike.hw_profiles.errors import Finding, listed
 from tritspike.runtime.network.network import Reads
 from tritspike.runtime.network.wiring.judged import MOST_NEURONS
@@ -78,6 +79,8 @@ class _Discretised:
         read = [self._output(node, layers, ways) for node in self.graph.nodes.values() if isinstance(node, End) and _is_output(node)]
         if self.findings:
             return None
+        if not self.steps.ours:
+            self.notes += unsaid(node for node in self.graph.nodes.values() if isinstance(node, Cell))
         return ordered(layers, ways, tuple(read), self.steps, tuple(self.notes))
 
     def _connected(self) -> None:

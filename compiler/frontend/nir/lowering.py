@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tritspike.compiler.errors import CompileError
 from tritspike.compiler.frontend.nir.floats import FloatNetwork, Layer, Way
 from tritspike.compiler.frontend.nir.grid import Gridded, gridded, planes
+from tritspike.compiler.frontend.nir.unsaid import touched
 from tritspike.hw_profiles.errors import Finding, listed
 from tritspike.runtime import arith
 from tritspike.runtime.network import order
@@ -77,6 +78,8 @@ class Found:
         yield f"a step is {s.dt:g} s, {s.convention}: {s.why}"
         yield from self.floats.notes
         yield from map(str, self.made)
+        if not s.ours:
+            yield from touched((m.layer, m.grid) for m in self.made)
         whole = "exact: the same spikes as the file's for every input" if self.exact else "quantised: other spikes than the file's in part"
         yield f"{sum(m.layer.size for m in self.made):,} neurons, {whole}"
 

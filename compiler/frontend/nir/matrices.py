@@ -43,7 +43,7 @@ def _require_size(node: Node, size: int, allowed: int) -> None:
 
 def _pictured(node: Convolution | Pool, heard: Shape) -> Shape:
     """(channels, height, width) or (channels, width)."""
-    wanted = 2 if node.kind == "Conv1d" else 3
+    wanted, heard = _wanted(node), _one_sample(node, heard)
     if len(heard) != wanted:
         raise Unfit(node, "what it hears", f"of shape {heard}", "(channels, height, width)" if wanted == 3 else "(channels, width)")
     if isinstance(node, Convolution):
@@ -53,6 +53,16 @@ def _pictured(node: Convolution | Pool, heard: Shape) -> Shape:
         raise Unfit(node, "a kernel", f"larger than {heard}", "no larger than what it reads")
     channels = len(node.weight) if isinstance(node, Convolution) else heard[0]
     return (channels, *spaces) if wanted == 3 else (channels, spaces[1])
+
+
+def _wanted(node: Convolution | Pool) -> int:
+    return 2 if node.kind == "Conv1d" else 3
+
+
+def _one_sample(node: Node, heard: Shape) -> Shape:
+    """Without axes of length 1 in front of a picture: Norse and snnTorch write the batch of the sample that they export with."""
+    more = max(len(heard) - _wanted(node), 0) if isinstance(node, Convolution | Pool) else 0
+    return heard[more:] if all(side == 1 for side in heard[:more]) else heard
 
 
 def _sides(heard: Shape) -> tuple[int, int]:
@@ -90,7 +100,7 @@ def matrix(node: Node, heard: Shape, out: Shape) -> tuple[sp.csr_matrix, Floats 
     if isinstance(node, Scale):
         return sp.diags(np.broadcast_to(node.scale.ravel(), (size,))).tocsr(), None
     if isinstance(node, Convolution | Pool):
-        return _taps(node, heard, out)
+        return _taps(node, _one_sample(node, heard), out)
     return sp.identity(size, format="csr"), None
 
 

@@ -13,9 +13,10 @@ from tritspike.compiler.frontend.nir.nodes import Cell, Floats, Graph
 EULER, EXP = "euler", "exp"
 CONVENTIONS = (EULER, EXP)
 DT, CONVENTION = "tritspike_dt", "tritspike_convention"  # of the metadata that our own files have
+_OURS = "as the file's metadata says"
 _CLOSE = 1e-4  # of two times that were stored as 32-bit floats, and of r, a quotient of them
 _SAME = 1e-6  # of a quotient of times that means 1
-_WRITERS = "snnTorch means dt 1e-4 and euler, Norse 1e-3 and euler, Spyx 1 and euler, Sinabs 1 and exp, SpikingJelly 1e-4 and euler"
+_WRITERS = "snnTorch and SpikingJelly mean dt 1e-4 and euler, Norse 1e-3, or 1e-6 as its 1.1.0 exports, Spyx 1 and euler, Sinabs 1 and exp"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class Steps:
     dt: float
     convention: str
     why: str
+
+    @property
+    def ours(self) -> bool:
+        """Whether the file is one of our own."""
+        return self.why == _OURS
 
     def kept(self, tau: Floats) -> Floats:
         """What is left after a step; exactly 0 where tau is dt, in euler."""
@@ -40,7 +46,7 @@ def steps_of(graph: Graph, dt: float | None, convention: str | None) -> Steps:
         return Steps(dt, convention, "as asked for")
     said, how = graph.said.get(DT), graph.said.get(CONVENTION)
     if isinstance(said, float) and 0 < said < np.inf and how in CONVENTIONS:
-        return Steps(dt or said, convention or str(how), "as the file's metadata says")
+        return Steps(dt or said, convention or str(how), _OURS)
     found = list(dict.fromkeys(s for s in _read_off(cells) if dt is None or abs(s.dt / dt - 1) < _CLOSE))
     found = [s for s in found if convention in (None, s.convention)]
     if len(found) != 1:
