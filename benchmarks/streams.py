@@ -1,11 +1,12 @@
 """The table of shipped language models whose memory is neurons, beside the windowed ones; results/streams.{json,md} hold what came out.
 
-    python benchmarks/streams.py --data WIKITEXT --teacher out/lm-teacher --made out [--ship] NAME ...
+    python benchmarks/streams.py --data WIKITEXT --teacher out/lm-teacher --made out [--glue GLUE] [--ship] NAME ...
 
 With --ship a run that is named is copied into the zoo from `--made`. The test file is read here, once for each checkpoint, in one pass from its first
 token to its last; the card then says so. Each is mapped with the spike rates of the validation file's first lines, and asked to go on for 200 tokens
 from five prompts in one session; the teacher says how likely it finds what was written, in windows of its own length. A windowed model that is named
-is mapped alone: its other figures are benchmarks/language.py's.
+is mapped alone: its other figures are benchmarks/language.py's. A classifier that is named is mapped with the rates of GLUE's dev sentences, of which
+each takes a slot; what dev said of it is benchmarks/zoo.py's.
 """
 
 from __future__ import annotations
@@ -43,9 +44,11 @@ LINES = 60  # of the validation file, whose spikes are counted
 GREEDY = 2000  # tokens whose processor time is taken
 
 
-def row(folder: Path, made: Path, data: Path, teacher: CausalTeacher) -> dict[str, Any]:
+def row(folder: Path, made: Path, data: Path, teacher: CausalTeacher, glue: Path | None) -> dict[str, Any]:
     """Everything that the table says of one checkpoint."""
-    board, program = mapped(folder, made, data)
+    if not folder.name.startswith("lm-"):
+        return classifier(folder, made, glue)
+    board, program = mapped(folder, made, _lines(made, data))
     if not program.flows:
         return {"name": folder.name, **board}
     encoder = Encoder(program)
@@ -68,13 +71,35 @@ def row(folder: Path, made: Path, data: Path, teacher: CausalTeacher) -> dict[st
     }
 
 
-def mapped(folder: Path, made: Path, data: Path) -> tuple[dict[str, Any], Program]:
-    """Cores and energy on the smallest board, and the program."""
-    some, path = made / "rates.txt", made / f"{folder.name}.tsp"
+def classifier(folder: Path, made: Path, glue: Path | None) -> dict[str, Any]:
+    """A slot's energy is its tokens', padding among them."""
+    assert glue is not None, f"{folder.name} needs --glue"
+    board, program = mapped(folder, made, glue)
+    slot, card = program.scheduled.timing.slot, json.loads((folder / "card.json").read_text())
+    energy = {f"{kind} uJ a sentence": board[f"{kind} uJ a token"] * slot for kind in ("dynamic", "static")}
+    return {
+        "name": folder.name,
+        "slot": slot,
+        "dev": card["dev"],
+        **board,
+        **energy,
+        "sentences a second on chip": board["tokens a second on chip"] / slot,
+    }
+
+
+def _lines(made: Path, data: Path) -> Path:
+    """A file of the validation file's first lines."""
+    some = made / "rates.txt"
     lines = [line.strip() for line in (data / "wiki.valid.tokens").read_text().splitlines() if line.strip()]
     some.write_text("\n".join(lines[:LINES]) + "\n")
+    return some
+
+
+def mapped(folder: Path, made: Path, rates: Path) -> tuple[dict[str, Any], Program]:
+    """Cores and energy on the smallest board, and the program."""
+    path = made / f"{folder.name}.tsp"
     command = run_python(
-        str(HERE.parent / "compiler" / "lower.py"), str(folder), "--profile", "auto", "--out", str(path), "--map", "--rates", str(some)
+        str(HERE.parent / "compiler" / "lower.py"), str(folder), "--profile", "auto", "--out", str(path), "--map", "--rates", str(rates)
     )
     program = program_file.load(path)
     report = mapping.load(path.with_suffix(".map"), program.scheduled).report
@@ -124,12 +149,23 @@ def markdown(report: dict[str, Any]) -> str:
     windowed = json.loads(WINDOWED.read_text())
     teacher, others = windowed["teacher"], {r["name"]: r for r in windowed["models"]}
     lines.append(f"| teacher, float, window {teacher['window']} | | | {teacher['per_token']:.2f} | {teacher['per_word']:.1f} | 1 | | | | | |")
-    lines += [_line({**others.get(r["name"], {}), **r}, teacher["per_word"]) for r in report["models"]]
+    lines += [_line({**others.get(r["name"], {}), **r}, teacher["per_word"]) for r in report["models"] if "dev" not in r]
+    lines += _classifiers([r for r in report["models"] if "dev" in r])
     for r in report["models"]:
         if "texts" in r:
             lines += ["", f"`{r['name']}`, temperature {SAMPLING.temperature}, top-p {SAMPLING.top_p}, seed {SAMPLING.seed}:", ""]
             lines += [f"- {x['text']!r} (distinct-2 {x['distinct-2']:.2f}, perplexity to the teacher {x['to the teacher']:.0f})" for x in r["texts"]]
     return "\n".join([*lines, ""])
+
+
+def _classifiers(rows: list[dict[str, Any]]) -> list[str]:
+    heads = ("model", "on dev", "neurons", "cores", "chips", "uJ a sentence, dynamic", "static", "sentences/s on chip")
+    lines = ["", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"] if rows else []
+    for r in rows:
+        energy = f"{r['dynamic uJ a sentence']:,.0f} | {r['static uJ a sentence']:,.0f} | {r['sentences a second on chip']:.0f}"
+        chip = f"{r['neurons']:,} | {r['cores']:,} | {r['chips']:,} | {energy}"
+        lines.append(f"| {r['name']} | {', '.join(f'{name} {value:.4f}' for name, value in r['dev'].items())} | {chip} |")
+    return lines
 
 
 def _line(r: dict[str, Any], teacher: float) -> str:
@@ -144,6 +180,7 @@ def main() -> None:
     parser.add_argument("names", nargs="+")
     for name in ("data", "teacher", "made"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--glue", type=Path)
     parser.add_argument("--ship", action="store_true")
     o = parser.parse_args()
     teacher = load_causal_teacher(str(o.teacher))
@@ -151,7 +188,7 @@ def main() -> None:
     for name in o.names:
         if o.ship:
             install(o.made / name, ZOO / name)
-        rows[name] = row(ZOO / name if (ZOO / name).exists() else o.made / name, o.made, o.data, teacher)
+        rows[name] = row(ZOO / name if (ZOO / name).exists() else o.made / name, o.made, o.data, teacher, o.glue)
         report = {"version": ts.__version__, "models": list(rows.values())}
         RESULTS.write_text(json.dumps(report, indent=1) + "\n")
         RESULTS.with_suffix(".md").write_text(markdown(report))

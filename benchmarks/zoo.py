@@ -68,7 +68,8 @@ def row(folder: Path, made: Path, data: str) -> dict[str, Any]:
     kept = ("metrics", "parameters", "bytes", "mean spike rate", "spike rates", "operations", "times less energy than")
     found = {name: {key: side[key] for key in kept} for name, side in sides.items()}
     pair = {key: chip[key] for key in ("examples", "points", "interval", "mcnemar", "agreement")}
-    return {"name": folder.name, "task": task, "weights": config["weights"], "steps": config["steps"], **found, "teacher to program": pair}
+    model = config.get("model", config)  # of a checkpoint that holds its network, beside it
+    return {"name": folder.name, "task": task, "weights": model["weights"], "steps": model["steps"], **found, "teacher to program": pair}
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
