@@ -36,7 +36,7 @@ from tritspike.runtime import arith
 from tritspike.runtime.errors import FileError, InputError
 from tritspike.runtime.files import read_json
 from tritspike.runtime.host.tokenizer import text_of, tokenizer_from
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import labelled
 from tritspike.runtime.tasks.operations import FloatModel, Operations, float_operations
 from tritspike.runtime.tasks.spike_rates import Count, Counts
 from tritspike.runtime.tasks.versus.side import Side
@@ -98,7 +98,7 @@ def _require_classifier(folder: Path) -> None:
         raise FileError(f"{folder}: {names[0]}, not a sequence classifier", "models.finetune_teacher makes one")
 
 
-def _require_order(folder: Path, names: dict[int, str], task: glue.Task) -> None:
+def _require_order(folder: Path, names: dict[int, str], task: labelled.Task) -> None:
     """`InputError` where the classes bear the task's names in another order, as MNLI's often do."""
     found = [str(names[n]).lower() for n in sorted(names)]
     if sorted(found) == sorted(task.labels) and found != list(task.labels):
@@ -117,7 +117,7 @@ def _parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def _guesses(task: glue.Task, logits: NDArray) -> NDArray[np.float64]:
+def _guesses(task: labelled.Task, logits: NDArray) -> NDArray[np.float64]:
     return (logits.argmax(1) if task.labels else logits[:, 0]).astype(np.float64)
 
 

@@ -114,7 +114,7 @@ def start_from(student: SpikingEncoder, run: Path, task: str, start: Start) -> N
     """Everything that an earlier run's float student had learned; its readout only where the task was the same. Raises `InputError`."""
     tensors, card = state.read(run / "float")
     earlier = state.part_of(tensors)
-    if (card or read_json(run / "float.json")).get("recipe", {}).get("task") != task:
+    if state.task_of(card or read_json(run / "float.json")) != task:
         earlier = {k: v for k, v in earlier.items() if not k.startswith(_OUTPUT)}
     own = student.state_dict()
     wrong = [k for k, v in earlier.items() if k not in own or own[k].shape != v.shape]
