@@ -151,7 +151,9 @@ def _unit(table: Tensor, share: Tensor) -> Tensor:
 def alone(teacher: Teacher) -> Tensor:
     """(vocabulary, hidden): the teacher's last hidden state of each token in a text of nothing else. Unlike its word table, this
     already says what the fine-tuned teacher makes of the word (after Model2Vec, github.com/MinishLab/model2vec)."""
-    size = teacher.tokenizer.get_vocab_size()
+    size, words = teacher.tokenizer.get_vocab_size(), len(teacher.model.get_input_embeddings().weight)
+    if size > words:  # transformers adds tokens that it misses, such as [MASK]
+        raise InputError(f"the teacher's tokenizer has {size} tokens, its table {words} words", "a tokenizer with all of its special tokens")
     frame = teacher.tokenizer.encode("").ids  # the special tokens around an empty text
     ids = np.concatenate([[*frame[:1], token, *frame[1:]] for token in range(size)]).astype(np.int32)
     width = len(frame) + 1

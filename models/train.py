@@ -165,8 +165,8 @@ def kind_of(recipe: Recipe) -> type[Trainer]:
 def longest(recipe: Recipe) -> int:
     """Tokens that a model reads of a text."""
     if recipe.family == STREAM:
-        return FlowConfig(vocabulary=1, classes=1, **recipe.model).slot
-    return BertConfig(vocabulary=1, classes=1, **recipe.model).max_length
+        return FlowConfig(vocabulary=1, classes=1, **recipe.model).longest
+    return BertConfig(vocabulary=1, classes=1, **recipe.model).longest
 
 
 def teacher_score(run: Trainer) -> float:
