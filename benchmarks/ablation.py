@@ -26,7 +26,7 @@ from tritspike.models.teacher import Teacher, load_teacher
 from tritspike.models.train import Trainer, source_of, teacher_score
 from tritspike.models.training_set import Material, prepare
 from tritspike.runtime.checkpoint import KINDS
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import labelled
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "ablation.json"
@@ -130,7 +130,7 @@ def main() -> None:
     torch.set_num_threads(o.threads)
     base, teacher = read_recipe(BASE), load_teacher(o.teacher)
     source = source_of(replace(base.schedule, unlabelled=SENTENCES), o.data, [Path(o.unlabelled)], Path(o.cache))
-    material = prepare(teacher, glue.task_named(base.task), source, base.model["max_length"])
+    material = prepare(teacher, labelled.task_named(base.task), source, base.model["max_length"])
     for seed in o.seeds:
         for name in o.rows:
             if (name, seed, o.steps) not in {r.key for r in read()}:

@@ -24,7 +24,7 @@ from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder, Tokens
 from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.parallel import ordered_map
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import dataset, labelled
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _BATCH = 32  # sentences that `fast` runs at once
@@ -118,7 +118,7 @@ def compared(encoder: Encoder, tokens: list[Tokens], runs: int) -> dict[str, Any
 
 def measure(lengths: tuple[int, ...] = (8, 24, 56), count: int = 32, runs: int = 3) -> dict[str, Any]:
     """The table: the last `count` of SST-2's dev sentences that a program of each length holds."""
-    texts = [str(e.text) for e in glue.read(glue.task_named("sst2"), os.environ["GLUE_DIR"], "dev")]
+    texts = [str(e.text) for e in dataset.read(labelled.task_named("sst2"), os.environ["GLUE_DIR"], "dev")]
     every = Encoder(lower(CHECKPOINT, "loihi2")).tokens(texts)
     rows = []
     for length in lengths:

@@ -24,14 +24,14 @@ from tritspike.runtime.host import batches
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.batches import How
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import dataset, labelled
 
 
 def dev() -> dict[str, Any]:
     """One process: SST-2 dev from its file to accuracy, compiled kernels loaded from their cache."""
     start = time.perf_counter()
     encoder = Encoder(lower(CHECKPOINT, "loihi2"))
-    examples = glue.read(glue.task_named("sst2"), os.environ["GLUE_DIR"], "dev")
+    examples = dataset.read(labelled.task_named("sst2"), os.environ["GLUE_DIR"], "dev")
     answers = batches.answer(encoder, [e.text for e in examples], "fast", How())
     right = sum(int(a) == int(e.label) for a, e in zip(answers.logits.argmax(1), examples))
     seconds = time.perf_counter() - start
@@ -39,7 +39,7 @@ def dev() -> dict[str, Any]:
     return {"accuracy": right / len(examples), "seconds": seconds, "peak MiB": peak_mib(), "again, s": counting[0], "counting too, s": counting[1]}
 
 
-def _again(encoder: Encoder, examples: list[glue.Example], count: bool) -> float:
+def _again(encoder: Encoder, examples: list[labelled.Example], count: bool) -> float:
     return best(lambda: batches.answer(encoder, [e.text for e in examples], "fast", How(count=count)))
 
 

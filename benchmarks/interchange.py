@@ -20,7 +20,7 @@ from tritspike.runtime.executors.onnx import model
 from tritspike.runtime.executors.table import executor
 from tritspike.runtime.host import batches
 from tritspike.runtime.host.text import Encoder, Tokens
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import dataset, labelled
 
 _LENGTHS, _SENTENCES = (8, 24, 56), 32
 
@@ -56,7 +56,7 @@ def files(scheduled: Any) -> dict[str, float]:
 def measure() -> dict[str, Any]:
     """The table: the last sentences of SST-2's dev set that a program of each length holds."""
     load = busy()
-    texts = [str(e.text) for e in glue.read(glue.task_named("sst2"), os.environ["GLUE_DIR"], "dev")]
+    texts = [str(e.text) for e in dataset.read(labelled.task_named("sst2"), os.environ["GLUE_DIR"], "dev")]
     every, rows = Encoder(lower(CHECKPOINT, "loihi2")).tokens(texts), []
     for length in _LENGTHS:
         encoder = Encoder(lower(CHECKPOINT, "loihi2", length=length))

@@ -26,7 +26,7 @@ from tritspike.runtime.executors.base import How
 from tritspike.runtime.executors.table import DEFAULT
 from tritspike.runtime.host import batches
 from tritspike.runtime.host.text import Encoder, Tokens
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import dataset, labelled
 
 torch.set_num_threads(CORES)
 _BATCHES = (32, 128)
@@ -34,7 +34,7 @@ _BATCHES = (32, 128)
 
 def sentences() -> list[str]:
     """SST-2's dev sentences."""
-    return [str(e.text) for e in glue.read(glue.task_named("sst2"), os.environ["GLUE_DIR"], "dev")]
+    return [str(e.text) for e in dataset.read(labelled.task_named("sst2"), os.environ["GLUE_DIR"], "dev")]
 
 
 def corpus(tokens: Sequence[Tokens]) -> Corpus:

@@ -35,7 +35,7 @@ from tritspike.runtime.network.inputs import played
 from tritspike.runtime.network.network import Scheduled
 from tritspike.runtime.network.outcome import Bools
 from tritspike.runtime.network.rows import Rows
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import dataset, labelled
 
 PROFILE = "loihi1"  # what SANA-FE's file describes: 8 by 4 tiles of 4 cores with 1,024 neurons
 RUNNER = Path(__file__).with_name("sanafe_run.py")
@@ -149,7 +149,7 @@ def main() -> None:
     o = parser.parse_args()
     program = program_file.load(o.program)
     encoder = Encoder(program)
-    texts = [e.text for e in glue.read(glue.task_named(program.host.task), o.data, "dev", None)]
+    texts = [e.text for e in dataset.read(labelled.task_named(program.host.task), o.data, "dev", None)]
     tokens = next(t for t in encoder.tokens(texts) if len(t[0]) == o.length)
     found = check(program.at_length(o.length), encoder.rows([tokens], o.length), os.environ["SANAFE_PYTHON"])
     for name, value in found.items():

@@ -17,7 +17,7 @@ from typing import Any
 
 from zoo import HERE, PROFILE, run_python
 
-from tritspike.runtime.tasks.glue import task_named
+from tritspike.runtime.tasks.labelled import task_named
 
 RESULTS = HERE / "results" / "seeds.json"
 

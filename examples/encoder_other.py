@@ -7,7 +7,7 @@ import torch
 
 from tritspike import net as tn
 from tritspike.models.nets import Context, Embedding, Neurons, Readout, Score, Texts, first_difference, fit, fold, outcome, trace
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import dataset, labelled
 
 STEPS, WORDS, HEADS = 3, 2000, (tn.Axis("head", 2), tn.Axis("channel", 8))
 POSITION, HIDDEN, FFN = tn.Axis("position", 12, grows=True), tn.Axis("hidden", 32), tn.Axis("ffn", 64)
@@ -31,7 +31,7 @@ class Encoder(torch.nn.Module):
 
 def read(split, known=None):
     """(numbers of each sentence's last words, labels, the numbers of words)."""
-    examples = [(e.first.split()[-POSITION.size :], int(e.label)) for e in glue.read(glue.task_named("sst2"), os.environ["GLUE_DIR"], split)]
+    examples = [(e.first.split()[-POSITION.size :], int(e.label)) for e in dataset.read(labelled.task_named("sst2"), os.environ["GLUE_DIR"], split)]
     known = known or {
         word: n + 1 for n, (word, _) in enumerate(collections.Counter(w for words, _ in examples for w in words).most_common(WORDS - 1))
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import lzma
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ from tritspike.models.nets.packing import Batch
 from tritspike.runtime.errors import DataError, InputError
 from tritspike.runtime.host.tokenizer import TextTokenizer
 from tritspike.runtime.panics import answering
-from tritspike.runtime.tasks.glue import Example, Task, read
+from tritspike.runtime.tasks.dataset import read
+from tritspike.runtime.tasks.labelled import Example, Task
 
 _WINDOW = 32  # batches
 _SHARE = 8  # at most one in so many examples is held out
@@ -31,22 +33,29 @@ def hold_out(examples: Sequence[Example], count: int, min_words: int = 1, seed: 
     """(training part, held-out slice), fixed by `seed`: `count` examples, at most an eighth of all, whose first text has `min_words` words.
 
     SST-2's training set holds every phrase of a sentence beside the sentence, and pairs share sentences, so a training example one of whose
-    texts is contained in a held-out one, or contains one, is dropped: otherwise the slice would measure memory.
+    texts is contained in a held-out one, or contains one, is in neither: otherwise the slice would measure memory. An empty text says nothing.
     """
     order = np.random.default_rng(seed).permutation(len(examples))
     most = min(count, max(1, len(examples) // _SHARE))
     long = [i for i in order if len(examples[i].first.split()) >= min_words][:most]
     chosen, held = set(long), [examples[i] for i in long]
-    texts = [t for e in held for t in e.texts]
+    texts = [t for e in held for t in e.texts if t]
     joined = "\n".join(texts)
-    rest = [e for i, e in enumerate(examples) if i not in chosen and not any(t in joined for t in e.texts)]
+    rest = [e for i, e in enumerate(examples) if i not in chosen and not any(t and t in joined for t in e.texts)]
     return [e for e in rest if not any(_contains_any(t, texts) for t in e.texts)], held
 
 
 def training_part(task: Task, data: str, held_out: int) -> tuple[list[Example], list[Example]]:
-    """`hold_out` of a task's train file, the same for teachers and students: every choice is made on this slice. SST-2 alone trains on
-    phrases and is judged by sentences, so its slice holds these."""
-    return hold_out(read(task, data, "train"), held_out, _WHOLE if task.name == "sst2" else 1)
+    """`hold_out` of a task's train file, the same for teachers and students: every choice is made on this slice. Says what is in neither part."""
+    found = read(task, data, "train")
+    train, held = hold_out(found, held_out, task.held_out_words)
+    left = len(found) - len(train) - len(held)
+    if left:
+        said = f"{len(found)} training examples, {len(held)} held out to judge by, {left} left out that share text with these"
+        print(f"{task.name}: {said}", file=sys.stderr, flush=True)
+    if not train or not held:
+        raise DataError(f"{task.name}: {len(found)} training examples, {len(train)} to train on and {len(held)} to judge by", "more examples")
+    return train, held
 
 
 def _contains_any(text: str, parts: Sequence[str]) -> bool:

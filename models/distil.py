@@ -14,7 +14,7 @@ from tritspike.models.nets.packing import Batch
 from tritspike.models.nets.values import Spikes
 from tritspike.models.spiking_bert import SpikingBert, SpikingEncoder
 from tritspike.models.teacher import Teacher
-from tritspike.runtime.tasks.glue import Task
+from tritspike.runtime.tasks.labelled import Task
 
 
 @dataclass(frozen=True, kw_only=True)

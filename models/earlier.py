@@ -20,7 +20,7 @@ def begin_from(student: nn.Module, run: Path, task: str, loosened: float) -> Non
     """Everything but, where the task was another, what answers. loosened: as of `Start`. Raises `InputError` for a model of other sizes."""
     tensors, card = state.read(run / "float")
     earlier, own = state.part_of(tensors), student.state_dict()
-    if (card or read_json(run / "float.json")).get("recipe", {}).get("task") != task:
+    if state.task_of(card or read_json(run / "float.json")) != task:
         earlier = {name: tensor for name, tensor in earlier.items() if not name.startswith(_OUTPUT)}
     wrong = [name for name, tensor in earlier.items() if name not in own or own[name].shape != tensor.shape]
     wrong += [name for name in own if name not in earlier and not name.startswith(_OUTPUT)]

@@ -25,7 +25,7 @@ from tritspike.runtime.host.text import Encoder, Tokens
 from tritspike.runtime.network.outcome import Ask, Outcome
 from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.network.sequences import Sequences
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import dataset, labelled
 from tritspike.runtime.tasks.sampling import file_start, file_windows
 
 _BATCH = 16
@@ -121,7 +121,8 @@ def _verdict(student: Flow) -> Verdict:
 
 
 def _dev_set(encoder: Encoder, data: str, limit: int | None) -> list[Tokens]:
-    examples = glue.read(glue.task_named(encoder.program.host.task), data, "dev", limit)
+    host = encoder.program.host
+    examples = dataset.read(*labelled.of_program(host.task, host.labels, data, "the program"), "dev", limit)
     return encoder.tokens([e.text for e in examples])
 
 

@@ -1,4 +1,4 @@
-"""Fine-tune a float teacher on a GLUE task: `python -m models.finetune_teacher --base DIR --task sst2 --data DIR --out DIR`.
+"""Fine-tune a float teacher on labelled texts: `python -m models.finetune_teacher --base DIR --task sst2|OWN.toml [--data DIR] --out DIR`.
 
 Several `--rate`s are tried one after another. The checkpoint kept is the best, of all rates and all checks, on a slice held out of *train*;
 dev is scored once, at the end. Each rate's own best stays in OUT/rate-R, and a rate that is there already is not trained again.
@@ -27,7 +27,8 @@ from tritspike.models.teacher import Teacher, load_teacher
 from tritspike.models.teacher_options import FineTuning
 from tritspike.runtime.errors import FileError, InputError
 from tritspike.runtime.files import read_json, write_atomic
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import dataset, labelled
+from tritspike.runtime.tasks.labelled import Example, Task
 
 _NOT_THE_RUN = ("out", "dev", "rates")  # options that one rate's training does not depend on
 _WARM_UP = 0.06  # share of the steps with a rising rate; BERT's fine-tuning recipe
@@ -36,14 +37,15 @@ _WARM_UP = 0.06  # share of the steps with a rising rate; BERT's fine-tuning rec
 def finetune(options: FineTuning, command: str) -> dict[str, float]:
     """Train at every rate, keep the best on the held-out slice, score dev once, write `card.json`.
     Returns dev's metrics, or the slice's without dev."""
-    task = glue.task_named(options.task)
-    train, held = training_part(task, options.data, options.held_out)
+    task = labelled.task_named(options.task)
+    data = labelled.place(task, options.data)
+    train, held = training_part(task, data, options.held_out)
     cards = [_try(rate, task, train, held, options) for rate in options.rates]
     with decoding(options.out, "set of cards of rates", FileError):
         best = max(cards, key=lambda card: max(card["held_out_curve"]))
     teacher = load_teacher(str(_folder(options, best["rate"])))
     teacher.save(Path(options.out))
-    metrics = evaluate(teacher, task, glue.read(task, options.data) if options.dev else held, options.max_length)
+    metrics = evaluate(teacher, task, dataset.read(task, data) if options.dev else held, options.max_length)
     card = {
         "command": command,
         "options": vars(options),
@@ -60,7 +62,7 @@ def _folder(o: FineTuning, rate: float) -> Path:
     return Path(o.out) / f"rate-{rate:g}"
 
 
-def _try(rate: float, task: glue.Task, train: list[glue.Example], held: list[glue.Example], o: FineTuning) -> dict[str, Any]:
+def _try(rate: float, task: Task, train: list[Example], held: list[Example], o: FineTuning) -> dict[str, Any]:
     """The card of one rate's run, whose best is saved beside it. Cards that are there already must be of the same options."""
     path, said = _folder(o, rate) / "card.json", {k: v for k, v in vars(o).items() if k not in _NOT_THE_RUN}
     if path.exists():
@@ -76,7 +78,7 @@ def _try(rate: float, task: glue.Task, train: list[glue.Example], held: list[glu
     return card
 
 
-def _train(teacher: Teacher, task: glue.Task, train: list[glue.Example], held: list[glue.Example], o: FineTuning, rate: float) -> list[float]:
+def _train(teacher: Teacher, task: Task, train: list[Example], held: list[Example], o: FineTuning, rate: float) -> list[float]:
     corpus = encode(teacher.tokenizer, [e.text for e in train], o.max_length)
     labels = torch.tensor([e.label for e in train])
     steps = max(1, int(o.epochs * len(corpus) / o.batch))
@@ -95,14 +97,14 @@ def _train(teacher: Teacher, task: glue.Task, train: list[glue.Example], held: l
     return curve
 
 
-def _check(teacher: Teacher, task: glue.Task, held: list[glue.Example], o: FineTuning, rate: float, curve: list[float]) -> None:
+def _check(teacher: Teacher, task: Task, held: list[Example], o: FineTuning, rate: float, curve: list[float]) -> None:
     curve.append(evaluate(teacher, task, held, o.max_length)[task.metrics[0]])
     print(f"held-out {task.metrics[0]} {curve[-1]:.4f}", file=sys.stderr, flush=True)
     if curve[-1] == max(curve):
         teacher.save(_folder(o, rate))
 
 
-def _update(teacher: Teacher, task: glue.Task, corpus: Corpus, rows: np.ndarray, labels: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
+def _update(teacher: Teacher, task: Task, corpus: Corpus, rows: np.ndarray, labels: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
     teacher.model.train()
     batch = pack(corpus, rows)
     with torch.autocast("cpu", torch.bfloat16):  # products 2-3 times as fast as float32; the weights stay float32
@@ -114,19 +116,19 @@ def _update(teacher: Teacher, task: glue.Task, corpus: Corpus, rows: np.ndarray,
     optimiser.step()
 
 
-def task_loss(task: glue.Task, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def task_loss(task: Task, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Cross-entropy for classes, squared error for regression."""
     if task.labels:
         return torch.nn.functional.cross_entropy(logits, labels.long())
     return torch.nn.functional.mse_loss(logits[:, 0], labels)
 
 
-def predictions(task: glue.Task, logits: np.ndarray) -> list[float]:
+def predictions(task: Task, logits: np.ndarray) -> list[float]:
     """Class index of the largest logit, or the number itself for regression."""
     return [float(p) for p in (logits.argmax(1) if task.labels else logits[:, 0])]
 
 
-def evaluate(teacher: Teacher, task: glue.Task, examples: list[glue.Example], max_length: int) -> dict[str, float]:
+def evaluate(teacher: Teacher, task: Task, examples: list[Example], max_length: int) -> dict[str, float]:
     """The task's metrics of the teacher on `examples`."""
     logits = teacher.logits(encode(teacher.tokenizer, [e.text for e in examples], max_length), "evaluate")
-    return glue.score(task, predictions(task, logits), [e.label for e in examples])
+    return labelled.score(task, predictions(task, logits), [e.label for e in examples])

@@ -76,6 +76,11 @@ class FlowConfig:
             keep_of(tokens, self.timing.period)
 
     @property
+    def longest(self) -> int:
+        """Tokens of a text that is classified."""
+        return self.slot
+
+    @property
     def timing(self) -> Stream:
         """A stream without end, or of slots."""
         return Stream(self.steps, self.period or self.steps + (0 if self.classes else self.depth), self.slot)
@@ -140,7 +145,11 @@ class Flow(nn.Module):
 
     def forward(self, x: Any) -> Any:
         """(samples, tokens, vocabulary), or (texts, classes)."""
+        return self.answer(self.encoded(x))
+
+    def encoded(self, x: Any) -> Any:
+        """What the last layer fires."""
         x = self.x(x)
         for block in self.layer:
             x = block(x)
-        return self.answer(x)
+        return x

@@ -66,6 +66,15 @@ def load_student(folder: Path) -> SpikingBert:
     return _of(folder, SpikingBert)
 
 
+def load_classifier(folder: Path) -> SpikingBert | Flow:
+    """Of any family. Raises `InputError` for a language model."""
+    found = load(folder)
+    if not isinstance(answer_of(found), Classes):
+        raise InputError(f"{folder}: {_KINDS[type(found)]}", "a classifier")
+    classifier: SpikingBert | Flow = found
+    return classifier
+
+
 def load_language_model(folder: Path) -> SpikingLM:
     """One that reads a window at once."""
     return _of(folder, SpikingLM)

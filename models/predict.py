@@ -26,8 +26,11 @@ from torch import nn
 from tritspike.hw_profiles.errors import decoding
 from tritspike.models import state
 from tritspike.models.data import Corpus, encode, length_sorted_batches, pack
-from tritspike.models.load import load_student
+from tritspike.models.export import answer_of
+from tritspike.models.flow import Flow, FlowConfig
+from tritspike.models.load import FAMILIES, load_classifier
 from tritspike.models.nets.listening import firing
+from tritspike.models.nets.texts import Classes
 from tritspike.models.nets.values import Spikes
 from tritspike.models.recipe import recipe_from
 from tritspike.models.spiking_bert import BertConfig, SpikingBert
@@ -36,12 +39,13 @@ from tritspike.runtime import arith
 from tritspike.runtime.errors import FileError, InputError
 from tritspike.runtime.files import read_json
 from tritspike.runtime.host.tokenizer import text_of, tokenizer_from
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import labelled
 from tritspike.runtime.tasks.operations import FloatModel, Operations, float_operations
 from tritspike.runtime.tasks.spike_rates import Count, Counts
 from tritspike.runtime.tasks.versus.side import Side
 from tritspike.runtime.tasks.versus.sources import CHECKPOINT, FLOAT_STUDENT, TEACHER, Asked, digest, files_of, kind_of, require_answerable
 
+Student = SpikingBert | Flow
 _BATCH = 32
 _TEACHER_LENGTH = 128  # tokens; what a teacher reads of a text, whatever its student does
 _FAULTS = (KeyError, TypeError, ValueError, RuntimeError)  # what torch and our own readers raise over tensors of other names or shapes
@@ -98,7 +102,7 @@ def _require_classifier(folder: Path) -> None:
         raise FileError(f"{folder}: {names[0]}, not a sequence classifier", "models.finetune_teacher makes one")
 
 
-def _require_order(folder: Path, names: dict[int, str], task: glue.Task) -> None:
+def _require_order(folder: Path, names: dict[int, str], task: labelled.Task) -> None:
     """`InputError` where the classes bear the task's names in another order, as MNLI's often do."""
     found = [str(names[n]).lower() for n in sorted(names)]
     if sorted(found) == sorted(task.labels) and found != list(task.labels):
@@ -117,19 +121,19 @@ def _parameters(model: nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
 
-def _guesses(task: glue.Task, logits: NDArray) -> NDArray[np.float64]:
+def _guesses(task: labelled.Task, logits: NDArray) -> NDArray[np.float64]:
     return (logits.argmax(1) if task.labels else logits[:, 0]).astype(np.float64)
 
 
 def _checkpoint(folder: Path, asked: Asked) -> Side:
-    student = load_student(folder)
+    student = load_classifier(folder)
     ran = _run(student, _corpus(folder / "tokenizer.json", asked, student.config))
     return _side(folder, CHECKPOINT, student, ran, ran.totals if asked.task.labels else _scores(ran, student))
 
 
-def _scores(ran: _Ran, student: SpikingBert) -> NDArray[np.float64]:
+def _scores(ran: _Ran, student: Student) -> NDArray[np.float64]:
     """As `Program.scores` has them, in float64."""
-    unit = float(student.readout.unit.detach())
+    unit = float(answer_of(student).unit)
     return ran.totals * (unit / (arith.ONE * student.config.steps)) / ran.positions[:, None]
 
 
@@ -139,28 +143,29 @@ def _float_student(path: Path, asked: Asked) -> Side:
     return _side(path, FLOAT_STUDENT, student, ran, _scores(ran, student))
 
 
-def _load_float(path: Path) -> SpikingBert:
+def _load_float(path: Path) -> Student:
     raw = read_json(path)
     try:
-        sizes = recipe_from(raw["recipe"]).model
-        student = SpikingBert(BertConfig(vocabulary=raw["vocabulary"], classes=raw["classes"], **sizes))
+        recipe = recipe_from(raw["recipe"])
+        student: Student = FAMILIES[recipe.family]({"vocabulary": raw["vocabulary"], "classes": raw["classes"], **recipe.model})  # type: ignore[assignment]
         tensors, card = state.read(path)
         if card not in (None, raw):
             raise FileError(f"{path}: not the card of the weights beside it", "go on with the training, which writes it again")
         student.load_state_dict(state.part_of(tensors))
     except _FAULTS as error:
         raise FileError(f"{path}: its recipe does not give the student beside it: {_line(error)}") from None
-    return student.eval()
+    student.eval()
+    return student
 
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _corpus(path: Path, asked: Asked, config: BertConfig) -> Corpus:
+def _corpus(path: Path, asked: Asked, config: BertConfig | FlowConfig) -> Corpus:
     tokenizer = tokenizer_from(text_of(path), str(path))
     tokenizer.require_usable(config.vocabulary)
-    return encode(tokenizer, [e.text for e in asked.examples], config.max_length)
+    return encode(tokenizer, [e.text for e in asked.examples], config.longest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,12 +179,14 @@ class _Ran:
 
 
 @torch.no_grad()
-def _run(student: SpikingBert, corpus: Corpus) -> _Ran:
+def _run(student: Student, corpus: Corpus) -> _Ran:
+    answer = answer_of(student)
+    assert isinstance(answer, Classes)
     totals, positions = np.zeros((len(corpus), student.config.classes)), np.zeros(len(corpus))
     counted: dict[str, tuple[int, int]] = {}
     for rows in length_sorted_batches(corpus, _BATCH):
         with firing(student) as seen:
-            found = student.readout.answered(student.encoded(pack(corpus, rows)))
+            found = answer.answered(student.encoded(pack(corpus, rows)))
         totals[rows], positions[rows] = (part.numpy() for part in found)
         _count(counted, seen)
     return _Ran(totals, positions, np.diff(corpus.starts), {name: Count(*pair) for name, pair in counted.items()})
@@ -191,7 +198,7 @@ def _count(counted: dict[str, tuple[int, int]], seen: dict[str, Spikes]) -> None
         counted[name] = before[0] + int(fires.sum()), before[1] + fires.numel()
 
 
-def _side(source: Path, kind: str, student: SpikingBert, ran: _Ran, scores: NDArray[np.float64]) -> Side:
+def _side(source: Path, kind: str, student: Student, ran: _Ran, scores: NDArray[np.float64]) -> Side:
     return Side(
         source=str(source),
         kind=kind,

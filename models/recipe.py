@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -18,6 +18,7 @@ from tritspike.models.start import Start
 from tritspike.runtime.checkpoint import FORMAT, VERSION, config_from_json
 from tritspike.runtime.errors import CheckpointError, FileError, InputError
 from tritspike.runtime.files import read_bytes
+from tritspike.runtime.tasks.labelled import SUFFIX
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -77,10 +78,11 @@ class Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Parse and check a recipe. Raises `FileError` on whatever a file can hold that is none."""
+    """Parse and check a recipe; a task's own file is looked for beside it. Raises `FileError` on whatever a file can hold that is none."""
     content = read_bytes(path)
     with decoding(path, "training recipe", FileError):
-        return recipe_from(tomllib.loads(content.decode()))
+        found = recipe_from(tomllib.loads(content.decode()))
+    return replace(found, task=str(path.parent / found.task)) if found.task.endswith(SUFFIX) else found
 
 
 def recipe_from(raw: dict[str, Any]) -> Recipe:

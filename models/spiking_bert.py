@@ -52,6 +52,11 @@ class BertConfig:
     keep: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 3072))
 
     @property
+    def longest(self) -> int:
+        """Tokens of a text."""
+        return self.max_length
+
+    @property
     def timing(self) -> Windows:
         """A window a text."""
         return Windows(self.steps)

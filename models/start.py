@@ -114,7 +114,7 @@ def start_from(student: SpikingEncoder, run: Path, task: str, start: Start) -> N
     """Everything that an earlier run's float student had learned; its readout only where the task was the same. Raises `InputError`."""
     tensors, card = state.read(run / "float")
     earlier = state.part_of(tensors)
-    if (card or read_json(run / "float.json")).get("recipe", {}).get("task") != task:
+    if state.task_of(card or read_json(run / "float.json")) != task:
         earlier = {k: v for k, v in earlier.items() if not k.startswith(_OUTPUT)}
     own = student.state_dict()
     wrong = [k for k, v in earlier.items() if k not in own or own[k].shape != v.shape]
@@ -151,7 +151,9 @@ def _unit(table: Tensor, share: Tensor) -> Tensor:
 def alone(teacher: Teacher) -> Tensor:
     """(vocabulary, hidden): the teacher's last hidden state of each token in a text of nothing else. Unlike its word table, this
     already says what the fine-tuned teacher makes of the word (after Model2Vec, github.com/MinishLab/model2vec)."""
-    size = teacher.tokenizer.get_vocab_size()
+    size, words = teacher.tokenizer.get_vocab_size(), len(teacher.model.get_input_embeddings().weight)
+    if size > words:  # transformers adds tokens that it misses, such as [MASK]
+        raise InputError(f"the teacher's tokenizer has {size} tokens, its table {words} words", "a tokenizer with all of its special tokens")
     frame = teacher.tokenizer.encode("").ids  # the special tokens around an empty text
     ids = np.concatenate([[*frame[:1], token, *frame[1:]] for token in range(size)]).astype(np.int32)
     width = len(frame) + 1

@@ -38,6 +38,12 @@ def read(path: Path) -> tuple[Tensors, dict[str, Any] | None]:
     return {k: torch.from_numpy(v.copy()) for k, v in arrays.items()}, card
 
 
+def task_of(card: dict[str, Any]) -> str | None:
+    """What a run's card says that it was trained for; older ones say it in their recipe alone."""
+    found = card.get("task", (card.get("recipe") or {}).get("task"))
+    return None if found is None else str(found)
+
+
 def part_of(tensors: Tensors, part: str = "student") -> Tensors:
     """One part's, by its own names."""
     return {k[len(part) + 1 :]: v for k, v in tensors.items() if k.startswith(f"{part}.")}

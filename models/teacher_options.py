@@ -10,11 +10,11 @@ from tritspike.runtime.option_values import real, whole
 
 @dataclass(frozen=True)
 class FineTuning:
-    """Of a teacher on a GLUE task; the whole of it goes into the card."""
+    """Of a teacher on labelled texts; the whole of it goes into the card. data: None where an own task's lie beside its file."""
 
     base: str
     task: str
-    data: str
+    data: str | None
     out: str
     epochs: float = 1.0
     rates: tuple[float, ...] = (5e-5,)

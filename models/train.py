@@ -40,7 +40,7 @@ from tritspike.models.start import start_from, start_regression, start_student
 from tritspike.models.teacher import Teacher, load_teacher
 from tritspike.models.training_set import Material, Source, prepare
 from tritspike.runtime.files import make_folder, read_json, write_atomic
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import dataset, labelled
 
 
 class Trainer(Phases):
@@ -51,16 +51,16 @@ class Trainer(Phases):
     def __init__(self, recipe: Recipe, teacher: Teacher, material: Material, out: Path, earlier: Path | None = None) -> None:
         super().__init__(recipe, out)
         assert isinstance(recipe.loss, LossWeights)
-        self.task, self.material, self.set = glue.task_named(recipe.task), material, material.training
+        self.task, self.material, self.set = labelled.task_named(recipe.task), material, material.training
         model = BertConfig(vocabulary=teacher.tokenizer.get_vocab_size(), classes=max(1, len(self.task.labels)), **recipe.model)
         self.student = SpikingBert(model)
         start_student(self.student, teacher, self.set.corpus.ids, recipe.start)
         if not self.task.labels:
             start_regression(*self.answering(), self.set.soft)
         if earlier is not None:
-            start_from(self.student, earlier, recipe.task, recipe.start)
+            start_from(self.student, earlier, self.task.name, recipe.start)
         self.distiller = Distiller(self.student, teacher, self.task, recipe.loss)
-        self.card |= {"vocabulary": model.vocabulary, "classes": model.classes}
+        self.card |= {"task": self.task.name, "vocabulary": model.vocabulary, "classes": model.classes}
 
     def loss(self, name: str, step: int) -> Tensor:
         """Of a batch drawn from the task's texts and the others."""
@@ -103,7 +103,7 @@ class Trainer(Phases):
         return [held] if self.recipe.loss.labels else [held, (self.set.corpus.part(0, own), self.set.labels[:own].tolist())]
 
     def _judge(self, guess: np.ndarray, labels: list[float]) -> float:
-        return glue.score(self.task, [float(g) for g in guess], labels)[self.task.metrics[0]]
+        return labelled.score(self.task, [float(g) for g in guess], labels)[self.task.metrics[0]]
 
     def check(self) -> float:
         """The task's first metric on the held-out slice."""
@@ -121,12 +121,12 @@ class Trainer(Phases):
 
     def export(self, tokenizer: Tokenizer) -> None:
         """The checkpoint."""
-        export(self.student, tokenizer, self.recipe.task, self.out, self.card, self.task.labels)
+        export(self.student, tokenizer, self.task.name, self.out, self.card, self.task.answers)
 
     def score(self, corpus: Corpus, labels: list[float]) -> dict[str, float]:
         """Metrics of the student as it is now."""
         guess = predictions(self.task, measure.logits(self.student, corpus))
-        return {k: round(v, 6) for k, v in glue.score(self.task, guess, labels).items()}
+        return {k: round(v, 6) for k, v in labelled.score(self.task, guess, labels).items()}
 
 
 def train(
@@ -135,14 +135,14 @@ def train(
     """The whole run; returns the card that it also writes. `dev` False leaves dev unscored: a search must not look at it.
     earlier: a run whose float student this one starts from."""
     make_folder(out)
-    teacher, task = load_teacher(teacher_source), glue.task_named(recipe.task)
+    teacher, task = load_teacher(teacher_source), labelled.task_named(recipe.task)
     max_length = longest(recipe)
     write_atomic(out / "tokenizer.json", copy.deepcopy(teacher.tokenizer).to_str().encode())
     run = kind_of(recipe)(recipe, teacher, prepare(teacher, task, source, max_length), out, earlier)
     run.float_phase()
     run.integer_phase()
     if dev:
-        examples = glue.read(task, source.data)
+        examples = dataset.read(task, source.data)
         run.card["dev"] = run.score(encode(teacher.tokenizer, [e.text for e in examples], max_length), [e.label for e in examples])
     run.card |= {
         "command": command,
@@ -165,14 +165,14 @@ def kind_of(recipe: Recipe) -> type[Trainer]:
 def longest(recipe: Recipe) -> int:
     """Tokens that a model reads of a text."""
     if recipe.family == STREAM:
-        return FlowConfig(vocabulary=1, classes=1, **recipe.model).slot
-    return BertConfig(vocabulary=1, classes=1, **recipe.model).max_length
+        return FlowConfig(vocabulary=1, classes=1, **recipe.model).longest
+    return BertConfig(vocabulary=1, classes=1, **recipe.model).longest
 
 
 def teacher_score(run: Trainer) -> float:
     """Its metric on the slice that the student is judged by."""
     guess = predictions(run.task, run.material.held_soft)
-    return glue.score(run.task, guess, run.material.held_labels)[run.task.metrics[0]]
+    return labelled.score(run.task, guess, run.material.held_labels)[run.task.metrics[0]]
 
 
 def _teacher_card(folder: Path) -> dict[str, Any] | None:

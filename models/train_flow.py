@@ -26,7 +26,7 @@ from tritspike.models.teacher import Teacher
 from tritspike.models.train import Trainer, embedding_note
 from tritspike.models.training_set import Material
 from tritspike.runtime.errors import InputError
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import labelled
 
 _TAUGHT = ("logits", "labels", "rate")  # of the terms of `LossWeights`, those that are there without attention and windows
 
@@ -40,16 +40,16 @@ class FlowTrainer(Trainer):
         Phases.__init__(self, recipe, out)
         assert isinstance(recipe.loss, LossWeights)
         require_taught(recipe.loss)
-        self.task, self.material, self.set = glue.task_named(recipe.task), material, material.training
+        self.task, self.material, self.set = labelled.task_named(recipe.task), material, material.training
         model = FlowConfig(vocabulary=teacher.tokenizer.get_vocab_size(), classes=max(1, len(self.task.labels)), **recipe.model)
         self.student = Flow(model)
         start_words(self.student.x.current, teacher, self.set.corpus.ids, recipe.start.embedding)
         if not self.task.labels:
             start_regression(*self.answering(), self.set.soft)
         if earlier is not None:
-            begin_from(self.student, earlier, recipe.task, recipe.start.loosened)
+            begin_from(self.student, earlier, self.task.name, recipe.start.loosened)
         self.distiller = Judged(self.task, recipe.loss)
-        self.card |= {"vocabulary": model.vocabulary, "classes": model.classes}
+        self.card |= {"task": self.task.name, "vocabulary": model.vocabulary, "classes": model.classes}
 
     def loss(self, name: str, step: int) -> Tensor:
         """Of a batch drawn from the task's texts and the others."""
@@ -75,13 +75,13 @@ class FlowTrainer(Trainer):
 
     def export(self, tokenizer: Tokenizer) -> None:
         """The checkpoint."""
-        export(self.student, tokenizer, self.recipe.task, self.out, self.card, self.task.labels)
+        export(self.student, tokenizer, self.task.name, self.out, self.card, self.task.answers)
 
 
 class Judged(nn.Module):
     """The loss of one batch: the teacher's logits, labels, and a price on spikes."""
 
-    def __init__(self, task: glue.Task, weights: LossWeights) -> None:
+    def __init__(self, task: labelled.Task, weights: LossWeights) -> None:
         super().__init__()
         self.task, self.weights = task, weights
 

@@ -21,7 +21,7 @@ from tritspike.models.teacher import Teacher
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import make_folder, read_tensors, write_tensors
 from tritspike.runtime.host.text import Text
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import labelled
 
 _PART = 25_000  # texts
 _POOL = 20_000  # sentences that pairs are made of
@@ -80,7 +80,7 @@ class Material:
     held_soft: NDArray[np.float32]
 
 
-def prepare(teacher: Teacher, task: glue.Task, source: Source, max_length: int) -> Material:
+def prepare(teacher: Teacher, task: labelled.Task, source: Source, max_length: int) -> Material:
     """Read, slice, tokenise, label."""
     train, held = training_part(task, source.data, source.held_out)
     training = build(teacher, train, extra_texts(task, train, source), max_length, source.probes)
@@ -89,7 +89,7 @@ def prepare(teacher: Teacher, task: glue.Task, source: Source, max_length: int) 
     return Material(training, corpus, [e.label for e in held], teacher_logits(corpus, teacher, source.cache).numpy())
 
 
-def extra_texts(task: glue.Task, train: Sequence[glue.Example], source: Source) -> list[Text]:
+def extra_texts(task: labelled.Task, train: Sequence[labelled.Example], source: Source) -> list[Text]:
     """Texts without labels, of the task's kind (sentences or pairs): the unlabelled files', then what is made of the task's own."""
     paired = len(task.columns) == 2
     count = min(source.unlabelled, _POOL) if paired else source.unlabelled
@@ -102,7 +102,7 @@ def extra_texts(task: glue.Task, train: Sequence[glue.Example], source: Source) 
     return [*pool, *edited_copies(own, source.augmented, _CHOICE)]
 
 
-def build(teacher: Teacher, train: Sequence[glue.Example], extra: Sequence[Text], max_length: int, probes: int) -> TrainingSet:
+def build(teacher: Teacher, train: Sequence[labelled.Example], extra: Sequence[Text], max_length: int, probes: int) -> TrainingSet:
     """Tokenise; soft labels are empty until `teacher_logits`. Of the texts `extra`, `probes` (at most a tenth) stay unseen."""
     corpus = encode(teacher.tokenizer, [*(e.text for e in train), *extra], max_length)
     labels = torch.tensor([e.label for e in train] + [math.nan] * len(extra))

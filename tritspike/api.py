@@ -15,6 +15,7 @@ from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Text
 from tritspike.runtime.limits import MEMORY, cores
 from tritspike.runtime.tasks.evaluation import Evaluation, Verified
+from tritspike.runtime.tasks.labelled import Example, Task
 
 if TYPE_CHECKING:
     from tritspike.hw_profiles.profile import HardwareProfile
@@ -84,20 +85,33 @@ def evaluate(
     limit: int | None = None,
     executor: str | None = None,
 ) -> Evaluation:
-    """A task's metrics. data: a folder in the GLUE layout, "hub", or (text, label) pairs, a label by number or name.
+    """A task's metrics. data: a folder in the GLUE layout, an own task's .toml, "hub", or (text, label) pairs, a label by number or name.
 
-    task: of the program, where it is not given. Raises `DataError`, `InputError`.
+    task: by name or .toml; that of the program, where it is not given. Raises `DataError`, `InputError`.
     """
-    from tritspike.runtime.tasks import evaluation, glue
+    from tritspike.runtime.tasks import evaluation
 
     model = _model(source)
     evaluation.require_classifier(model.program, model.name)
-    found = glue.task_named(task or model.program.host.task)
-    glue.require_task(found, model.program.host.task, Path(model.name))
-    examples = glue.read(found, data, split, limit) if isinstance(data, str | Path) else glue.examples(found, data)[:limit]
+    found, examples = _examples(model, data, task, split, limit)
     if not examples:
         raise InputError("no examples to score")
     return evaluation.evaluate(model.encoder, found, examples, executor or model.executor, model.how)
+
+
+def _examples(
+    model: Model, data: str | Path | Iterable[tuple[Text, float | str]], task: str | None, split: str, limit: int | None
+) -> tuple[Task, list[Example]]:
+    """(the task, its examples) of what `evaluate` takes."""
+    from tritspike.runtime.tasks import dataset, labelled
+
+    host, own = model.program.host, isinstance(data, str | Path) and str(data).endswith(labelled.SUFFIX)
+    word = task or (str(data) if own else None)
+    found = labelled.task_named(word) if word else labelled.of_labels(host.task, host.labels)
+    labelled.require_task(found, host.task, model.name, labels=host.labels if found.file else None)
+    if not isinstance(data, str | Path):
+        return found, labelled.examples(found, data)[:limit]
+    return found, dataset.read(found, labelled.place(found, None if own else str(data)), split, limit)
 
 
 @overload

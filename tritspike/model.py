@@ -74,7 +74,7 @@ class Model:
     @property
     def labels(self) -> tuple[str, ...]:
         """By name, in the order of the logits; empty for regression and for a language model."""
-        from tritspike.runtime.tasks.glue import label_names
+        from tritspike.runtime.tasks.labelled import label_names
 
         return tuple(label_names(self.program.host.task, self.program.host.labels))
 

@@ -14,7 +14,7 @@ from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.tokenizer import Text
 from tritspike.runtime.network.network import Inputs, Scheduled
 from tritspike.runtime.network.outcome import Activity
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import dataset, labelled
 
 _TEXTS = 64  # as many as `verify` compares by default; rates settle well before
 
@@ -72,9 +72,10 @@ def activity_of(program: Program, texts: Sequence[Text]) -> tuple[Activity, list
 
 def texts_of(program: Program, path: Path) -> tuple[list[Text], str]:
     """(texts, what they are called). Raises `DataError`."""
-    if path.is_dir():
-        task = glue.task_named(program.host.task)
-        return [e.text for e in glue.read(task, str(path), "dev", _TEXTS)], f"the dev set of {task.name}"
+    if path.is_dir() or path.suffix == labelled.SUFFIX:
+        host = program.host
+        task, data = labelled.of_program(host.task, host.labels, str(path), "--rates")
+        return [e.text for e in dataset.read(task, data, "dev", _TEXTS)], f"the dev set of {task.name}"
     try:
         lines = [line for line in read_regular(path).decode().splitlines() if line.strip()]
     except OSError as error:
@@ -83,6 +84,6 @@ def texts_of(program: Program, path: Path) -> tuple[list[Text], str]:
         raise DataError(f"{path}: cannot be read as texts, one a line: not UTF-8: {error.reason} at byte {error.start}") from None
     if not lines:
         raise DataError(f"{path}: holds no text")
-    if glue.texts_of(program.host.task) == 2:
+    if labelled.texts_of(program.host.task) == 2:
         return [(first, second) if tab else first for first, tab, second in (line.partition("\t") for line in lines)], path.name
     return list(lines), path.name

@@ -1,4 +1,4 @@
-"""`finetune-teacher`: a float teacher on a GLUE task."""
+"""`finetune-teacher`: a float teacher on a GLUE task, or on one's own."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from rich.console import Console
 from tritspike.models.options import RATE
 from tritspike.models.teacher_options import FINE_TUNING_NUMBERS, FineTuning
 from tritspike.runtime.outputs import require_other_folder
+from tritspike.runtime.tasks import labelled
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Its options."""
-    for name, text in (("base", "the pretrained encoder: folder or hub name"), ("task", "of GLUE"), ("data", "GLUE folder"), ("out", "folder")):
+    for name, text in (("base", "the pretrained encoder: folder or hub name"), ("task", labelled.ARGUMENT), ("out", "folder")):
         parser.add_argument(f"--{name}", required=True, help=text)
+    parser.add_argument("--data", help="GLUE folder, or an own task's if its files are not beside it; or 'hub'")
     parser.add_argument("--rate", dest="rates", type=RATE, nargs="+", default=list(FineTuning.rates), help="each is tried; the best is kept")
     for name, kind in FINE_TUNING_NUMBERS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=getattr(FineTuning, name), help="(default: %(default)s)")

@@ -10,14 +10,14 @@ from rich.console import Console
 from tritspike.models.options import COUNT
 from tritspike.runtime import outputs
 from tritspike.runtime.outputs import ANSWERS, Output
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import labelled
 from tritspike.runtime.tasks.versus.sources import Asked, files_of
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Its options."""
     parser.add_argument("source", type=Path, help="a teacher's folder, a checkpoint folder, or float.json of a training's output folder")
-    for name, text in (("task", ", ".join(glue.TASKS)), ("data", "GLUE folder")):
+    for name, text in (("task", labelled.ARGUMENT), ("data", "folder of its files, or 'hub'")):
         parser.add_argument(f"--{name}", required=True, help=text)
     parser.add_argument("--split", choices=["dev", "train"], default="dev", help="(default: dev)")
     parser.add_argument("--limit", type=COUNT, help="the first so many examples")
@@ -29,6 +29,6 @@ def run(o: argparse.Namespace, out: Console) -> None:
     from tritspike.models.predict import predict
     from tritspike.runtime.tasks.versus import side as side_file
 
-    asked = Asked(glue.task_named(o.task), o.data, o.split, o.limit)
+    asked = Asked(labelled.task_named(o.task), o.data, o.split, o.limit)
     outputs.require([Output(o.out, ANSWERS)], [o.source, *files_of(o.source), asked.file])
     side_file.save(predict(o.source, asked), o.out)

@@ -13,7 +13,7 @@ COMMANDS = (
     Command(
         __package__,
         "finetune-teacher",
-        "fine-tune a float teacher on a GLUE task",
+        "fine-tune a float teacher on labelled texts",
         "--base minilm --task sst2 --data glue --out out/teachers/sst2",
     ),
     Command(

@@ -9,12 +9,14 @@ from rich.console import Console
 
 from tritspike.models.options import THREADS
 from tritspike.runtime.outputs import require_other_folder
+from tritspike.runtime.tasks import labelled
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Its options."""
-    for name, text in (("config", "the recipe, TOML"), ("teacher", "folder or hub name"), ("data", "GLUE folder, or WikiText's"), ("out", "folder")):
+    for name, text in (("config", "the recipe, TOML"), ("teacher", "folder or hub name"), ("out", "folder")):
         parser.add_argument(f"--{name}", required=True, help=text)
+    parser.add_argument("--data", help="GLUE folder, or WikiText's; of an own task's files if they are not beside it; or 'hub'")
     parser.add_argument("--unlabelled", type=Path, nargs="+", default=[], help="text files, plain or .xz, one text a line")
     parser.add_argument("--from", dest="earlier", type=Path, help="folder of an earlier run, whose float student this one starts from")
     parser.add_argument("--cache", type=Path, help="folder of the teacher's logits, which runs may share; OUT/cache where not given")
@@ -33,11 +35,14 @@ def run(o: argparse.Namespace, out: Console) -> None:
     torch.set_num_threads(o.threads)
     recipe, folder = varied(read_recipe(Path(o.config)), o.set), Path(o.out)
     require_other_folder(folder, [Path(o.teacher), o.earlier])
+    if recipe.task == LANGUAGE and o.data is None:
+        o.refuse("the following arguments are required: --data")
     if recipe.task == LANGUAGE:
         card = train_language.train(recipe, o.teacher, Path(o.data), o.unlabelled, folder, o.command, o.dev, o.earlier)
         shown = [f"{name} perplexity {card[name]:.3f}" for name in ("valid", "test") if name in card]
     else:
-        source = train.source_of(recipe.schedule, o.data, o.unlabelled, o.cache or folder / "cache")
+        data = labelled.place(labelled.task_named(recipe.task), o.data)
+        source = train.source_of(recipe.schedule, data, o.unlabelled, o.cache or folder / "cache")
         card = train.train(recipe, o.teacher, source, folder, o.command, o.dev, o.earlier)
         shown = [f"{name} {value:.4f}" for name, value in card.get("dev", {"held-out": card["held_out_integer"]}).items()]
     out.print(" ".join(shown), soft_wrap=True)

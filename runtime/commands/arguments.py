@@ -11,7 +11,7 @@ from tritspike.runtime import limits
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.executors.lava import TIME_LIMIT
 from tritspike.runtime.option_values import real, whole
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import labelled
 
 if TYPE_CHECKING:
     from tritspike.runtime.executors.base import How
@@ -121,9 +121,9 @@ def _mapping(o: argparse.Namespace, program: Program | ArrayProgram) -> Mapping 
 
 
 def example_arguments(command: argparse.ArgumentParser, required: bool) -> None:
-    """A split of a GLUE task, and where a report goes."""
-    command.add_argument("--task", required=required, help=", ".join(glue.TASKS))
-    command.add_argument("--data", required=required, help="folder in the GLUE layout, or 'hub'")
+    """A split of a task, and where a report goes."""
+    command.add_argument("--task", required=required, help=labelled.ARGUMENT)
+    command.add_argument("--data", help="folder in the GLUE layout, or of an own task's files if they are not beside it; or 'hub'")
     command.add_argument("--split", choices=["dev", "train"], default="dev", help="(default: dev)")
     command.add_argument("--limit", type=whole(1, MOST), help="the first so many examples")
     command.add_argument("--json", type=Path, metavar="OUT", help="write a report")
@@ -132,7 +132,7 @@ def example_arguments(command: argparse.ArgumentParser, required: bool) -> None:
 def sample_arguments(command: argparse.ArgumentParser) -> None:
     """Which texts are run to compare spikes."""
     source = command.add_mutually_exclusive_group()
-    source.add_argument("--data", help="GLUE folder: sentences of the program's own task; for a language model a text file")
+    source.add_argument("--data", help="GLUE folder, or an own task's .toml: texts of the program's task; for a language model a text file")
     source.add_argument("--random", type=whole(1, MOST_HELD), default=8, metavar="N", help="random token sequences (default: 8)")
     command.add_argument("--limit", type=whole(1, MOST_HELD), help="at most so many, or of a stream's --data so many tokens (default: 64)")
     command.add_argument("--seed", type=SEED, default=0, help="of --random (default: 0)")

@@ -23,7 +23,7 @@ from tritspike.runtime.host.texts import Layout
 from tritspike.runtime.host.told import told_warnings
 from tritspike.runtime.option_values import whole
 from tritspike.runtime.outputs import LABELLED, REPORT, Output
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import labelled
 from tritspike.runtime.tasks.evaluation import pairs, require_classifier
 
 _STDIN = "-"
@@ -153,7 +153,7 @@ def _require_labels(o: argparse.Namespace, program: Program) -> None:
 
 
 def _layout(o: argparse.Namespace, program: Program) -> Layout:
-    in_pairs = o.pairs or o.pair_column is not None or glue.texts_of(program.host.task) == 2
+    in_pairs = o.pairs or o.pair_column is not None or labelled.texts_of(program.host.task) == 2
     return Layout(format=_format(o), pairs=in_pairs, text=o.text_column, pair=o.pair_column)
 
 

@@ -17,7 +17,7 @@ from tritspike.runtime.host.told import told_warnings
 from tritspike.runtime.option_values import real, whole
 from tritspike.runtime.outputs import HISTORY, REPORT, Output
 from tritspike.runtime.streams import say
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import labelled
 from tritspike.runtime.tasks.versus import runs
 from tritspike.runtime.tasks.versus.comparison import Comparison, compare, report
 from tritspike.runtime.tasks.versus.run import run as run_side
@@ -26,6 +26,7 @@ from tritspike.runtime.tasks.versus.sources import Asked, files_of, require_answ
 from tritspike.runtime.tasks.versus.statistics import RESAMPLES
 from tritspike.runtime.tasks.versus.tables import history_table, tables
 
+_MISSING = "{} is missing: A B --task T --data DIR, or --history, are needed"
 WORSE = 4  # exit code where B falls further behind A than --fail-below allows
 
 
@@ -67,10 +68,13 @@ def run(o: argparse.Namespace, out: Console) -> int:
 
 
 def _asked(o: argparse.Namespace) -> Asked:
-    missing = [name for name, value in (("A", o.a), ("B", o.b), ("--task", o.task), ("--data", o.data)) if value is None]
+    missing = [name for name, value in (("A", o.a), ("B", o.b), ("--task", o.task)) if value is None]
     if missing:
-        o.refuse(f"{missing[0]} is missing: A B --task T --data DIR, or --history, are needed")
-    return Asked(glue.task_named(o.task), o.data, o.split, o.limit)
+        o.refuse(_MISSING.format(missing[0]))
+    task = labelled.task_named(o.task)
+    if o.data is None and task.file is None:
+        o.refuse(_MISSING.format("--data"))
+    return Asked(task, labelled.place(task, o.data), o.split, o.limit)
 
 
 def _compared(asked: Asked, first: Path, second: Path, o: argparse.Namespace) -> Comparison:

@@ -1,4 +1,4 @@
-"""`glue`: score a program on a GLUE split."""
+"""`glue`: score a program on a split of a GLUE task, or of one's own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.host.told import told_warnings
 from tritspike.runtime.network.outcome import Activity
 from tritspike.runtime.outputs import REPORT, Output
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import dataset, labelled
 from tritspike.runtime.tasks.evaluation import Evaluation, evaluate, require_classifier
 
 
@@ -33,12 +33,15 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(o: argparse.Namespace, out: Console) -> None:
     """The command."""
-    task = glue.task_named(o.task)
-    outputs.require([Output(o.json, REPORT)], [Path(o.program), glue.file_of(task, o.data, o.split)])
+    task = labelled.task_named(o.task)
+    if o.data is None and task.file is None:
+        o.refuse("the following arguments are required: --data")
+    data = labelled.place(task, o.data)
+    outputs.require([Output(o.json, REPORT)], [Path(o.program), dataset.file_of(task, data, o.split)])
     program = opened(o)
     require_classifier(program, o.program)
-    glue.require_task(task, program.host.task, o.program)
-    examples = glue.read(task, o.data, o.split, o.limit)
+    labelled.require_task(task, program.host.task, o.program, labels=program.host.labels)
+    examples = dataset.read(task, data, o.split, o.limit)
     with progress(f"{task.name} on {o.executor}", len(examples)) as step, told_warnings():
         found = evaluate(Encoder(program), task, examples, o.executor, how(o, program), step)
     out.print(f"{task.name} {o.split}{str(found).removeprefix(task.name)}", soft_wrap=True)

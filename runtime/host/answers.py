@@ -14,7 +14,7 @@ from tritspike.runtime.host import batches
 from tritspike.runtime.host.batches import Batch
 from tritspike.runtime.host.text import Encoder, Text, Tokens
 from tritspike.runtime.tasks.evaluation import shares
-from tritspike.runtime.tasks.glue import label_names
+from tritspike.runtime.tasks.labelled import label_names
 
 Ranked = tuple[tuple[str, float], ...]
 

@@ -22,7 +22,7 @@ from tritspike.runtime.network.network import Stream
 from tritspike.runtime.network.rows import Rows
 from tritspike.runtime.network.sequences import Sequences
 from tritspike.runtime.simulator import chosen, plain
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import labelled
 
 Tokens = tuple[list[int], list[int]]  # ids, segments
 _LONGER = "lower the checkpoint with a larger --length"
@@ -105,7 +105,7 @@ class Encoder:
 
 def _require_kind(task: str, texts: Sequence[Text], before: int) -> None:
     """`InputError` at the first text that is single for a task of pairs, or a pair for one of single texts; tasks not in our table take both."""
-    wanted = glue.texts_of(task)
+    wanted = labelled.texts_of(task)
     for n, text in enumerate(texts, before + 1):
         found = 1 if isinstance(text, str) else 2
         if wanted is not None and found != wanted:

@@ -31,6 +31,7 @@ _OWN_NAMES = ("text", "sentence")  # of the column with the texts, where nobody 
 _MARK = b"\xef\xbb\xbf"
 
 Lines = Iterator[tuple[int, str]]
+Rows = Iterator[tuple[int, list[str]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,13 +115,13 @@ def _halves(line: str, where: str) -> tuple[str, str]:
 # tables
 
 
-def _tsv_rows(lines: Lines, name: str) -> Iterator[tuple[int, list[str]]]:
+def _tsv_rows(lines: Lines, name: str) -> Rows:
     for number, line in lines:
         if bare := _bare(line):
             yield number, [_bounded(field, f"{name}:{number}") for field in bare.split("\t")]
 
 
-def _csv_rows(lines: Lines, name: str) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(lines: Lines, name: str) -> Rows:
     csv.field_size_limit(_LONGEST)  # the module's, of the whole process
     rows = csv.reader((line for _, line in lines), strict=True)
     while True:
@@ -135,15 +136,48 @@ def _csv_rows(lines: Lines, name: str) -> Iterator[tuple[int, list[str]]]:
             yield number, row
 
 
-def _table(rows: Iterator[tuple[int, list[str]]], name: str, layout: Layout) -> Iterator[Text]:
+def _table(rows: Rows, name: str, layout: Layout) -> Iterator[Text]:
+    number, names = _header(rows, name)
+    at = [names.index(column) for column in _columns(names, f"{name}:{number}", "column", layout)]
+    for _, row in _whole(rows, name, len(names), layout.format):
+        yield row[at[0]] if len(at) == 1 else (row[at[0]], row[at[1]])
+
+
+def _header(rows: Rows, name: str) -> tuple[int, list[str]]:
     number, names = next(rows, (0, []))
     if not names:
         raise DataError(f"{name}: the file is empty", "its first line names its columns")
-    at = [names.index(column) for column in _columns(names, f"{name}:{number}", "column", layout)]
+    return number, names
+
+
+def _whole(rows: Rows, name: str, columns: int, kind: str) -> Rows:
     for number, row in rows:
-        if len(row) != len(names):
-            raise DataError(f"{name}:{number}: {len(row)} columns, the header has {len(names)}", _ragged(layout.format))
-        yield row[at[0]] if len(at) == 1 else (row[at[0]], row[at[1]])
+        if len(row) != columns:
+            raise DataError(f"{name}:{number}: {len(row)} columns, the header has {columns}", _ragged(kind))
+        yield number, row
+
+
+def records(stream: BinaryIO, name: str, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line, row by column) of a csv, tsv or jsonl: of a table strings, of JSON what it holds. Raises `DataError` as `read`."""
+    lines = _lines(stream, name)
+    if kind == JSONL:
+        for number, line in lines:
+            if line.strip():
+                yield number, _object(_value(line, f"{name}:{number}"), f"{name}:{number}")
+        return
+    rows = _csv_rows(lines, name) if kind == CSV else _tsv_rows(lines, name)
+    number, names = _header(rows, name)
+    twice = [column for column in names if names.count(column) > 1]
+    if twice:
+        raise DataError(f"{name}:{number}: two columns {twice[0]!r}; there are {_shown(names)}")
+    for number, row in _whole(rows, name, len(names), kind):
+        yield number, dict(zip(names, row))
+
+
+def _object(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise DataError(f"{where}: a JSON {_JSON_KINDS[type(value)]}, not an object")
+    return value
 
 
 def _ragged(kind: str) -> str:
@@ -187,7 +221,7 @@ def _json(lines: Lines, name: str, layout: Layout) -> Iterator[Text]:
     for number, line in lines:
         if line.strip():
             where = f"{name}:{number}"
-            found = [_json_text(value, where) for value in _json_values(_value(line, where), where, layout)]
+            found = [text_of(value, where) for value in _json_values(_value(line, where), where, layout)]
             yield found[0] if len(found) == 1 else (found[0], found[1])
 
 
@@ -210,7 +244,8 @@ def _json_values(value: Any, where: str, layout: Layout) -> list[Any]:
 _JSON_KINDS = {dict: "object", list: "array", str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
 
 
-def _json_text(value: Any, where: str) -> str:
+def text_of(value: Any, where: str) -> str:
+    """A text as JSON or a table has it. Raises `DataError` for what is none."""
     if not isinstance(value, str):
         raise DataError(f"{where}: the text is a JSON {_JSON_KINDS[type(value)]}, must be a string")
     if "\0" in value:

@@ -17,8 +17,8 @@ from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder, Text, Tokens
 from tritspike.runtime.network.outcome import Ask
-from tritspike.runtime.tasks import glue
-from tritspike.runtime.tasks.glue import Example, Task
+from tritspike.runtime.tasks import labelled
+from tritspike.runtime.tasks.labelled import Example, Task
 
 _CHUNK = 32  # samples compared at once: every spike of every population is held for each executor
 
@@ -47,7 +47,7 @@ def evaluate(
     answers = batches.answer(encoder, [e.text for e in examples], executor, how, step)
     seconds = time.perf_counter() - start
     found = tuple(encoder.program.guesses(answers.logits, answers.lengths).tolist())
-    metrics = {name: round(value, 6) for name, value in glue.score(task, found, [e.label for e in examples]).items()}
+    metrics = {name: round(value, 6) for name, value in labelled.score(task, found, [e.label for e in examples]).items()}
     return Evaluation(task=task.name, executor=executor, metrics=metrics, predictions=found, answers=answers, seconds=seconds)
 
 

@@ -13,7 +13,7 @@ from tritspike.runtime.errors import DataError
 from tritspike.runtime.host import language
 from tritspike.runtime.host.text import Encoder, Tokens
 from tritspike.runtime.host.told import told_warnings
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import dataset, labelled
 
 _RANDOM = 16  # most tokens of a random sequence where a text has no end
 
@@ -23,7 +23,9 @@ def chosen_tokens(encoder: Encoder, o: argparse.Namespace) -> list[Tokens]:
     if o.data is not None and encoder.program.each:
         return (file_start if encoder.program.flows else file_windows)(encoder, Path(o.data), o.limit)
     if o.data is not None:
-        examples = glue.read(glue.task_named(encoder.program.host.task), o.data, "dev", o.limit or 64)
+        host = encoder.program.host
+        task, data = labelled.of_program(host.task, host.labels, o.data, o.program)
+        examples = dataset.read(task, data, "dev", o.limit or 64)
         with told_warnings():
             return encoder.tokens([e.text for e in examples])
     return random_tokens(encoder, o.limit or o.random, o.seed)

@@ -17,7 +17,7 @@ from safetensors.numpy import save
 from tritspike.compiler.lower import lower
 from tritspike.runtime.errors import FileError, SourceError
 from tritspike.runtime.host import file as program_file
-from tritspike.runtime.tasks.glue import task_named
+from tritspike.runtime.tasks.labelled import task_named
 from tritspike.runtime.tasks.versus import run, runs, side
 from tritspike.runtime.tasks.versus.sources import FORMAT, Asked, kind_of
 

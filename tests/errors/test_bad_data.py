@@ -17,7 +17,7 @@ from tritspike.runtime.host import file as program_file
 from tritspike.runtime.tasks import sampling
 from tritspike.runtime.tasks.versus import sources
 
-TASKS = "sst2, cola, mrpc, stsb, rte, wnli, qnli, qqp, mnli"
+TASKS = "cola, mnli, mrpc, qnli, qqp, rte, sst2, stsb, wnli, or a task's own .toml file"
 SST2 = "sentence\tlabel\nw1 w2\t1\nw3\t0\n"
 
 

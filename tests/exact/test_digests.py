@@ -22,7 +22,7 @@ from tritspike.runtime.host import batches, language
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network.outcome import Ask
 from tritspike.runtime.tables import HOST, LIF, kind
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import dataset, labelled
 
 DIGESTS = json.loads((Path(__file__).parent / "digests.json").read_text())
 CLASSIFIERS = [name for name in DIGESTS if not name.startswith("lm-")]
@@ -47,7 +47,7 @@ def test_every_checkpoint_that_ships_has_a_digest():
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_a_classifier_on_its_dev_set(name, glue_dir):
     program = lower(ZOO / name, "hala-point")
-    examples = glue.read(glue.task_named(program.host.task), str(glue_dir), "dev", None)
+    examples = dataset.read(labelled.task_named(program.host.task), str(glue_dir), "dev", None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some texts are cut
         found = batches.answer(Encoder(program), [e.text for e in examples], DEFAULT, How(count=True))

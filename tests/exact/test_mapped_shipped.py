@@ -19,7 +19,7 @@ from tritspike.hw_profiles.profile import load
 from tritspike.runtime.executors import partitioned as board
 from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import dataset, labelled
 
 CHECKPOINT = Path(__file__).resolve().parents[2] / "models" / "zoo" / "sst2-one-chip"
 
@@ -60,7 +60,7 @@ def test_traffic_against_random_and_against_program_order(mapped):
 def test_core_by_core_gives_the_plain_run_on_16_real_sentences(mapped, glue_dir):
     program, found = mapped
     encoder = Encoder(program)
-    texts = [e.text for e in glue.read(glue.task_named("sst2"), str(glue_dir), "dev", None)]
+    texts = [e.text for e in dataset.read(labelled.task_named("sst2"), str(glue_dir), "dev", None)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # texts that are cut are not among those taken
         tokens = [t for t in encoder.tokens(texts) if len(t[0]) < program.positions][:16]

@@ -11,7 +11,7 @@ from shipped import WINDOWED
 from tritspike.compiler.lower import lower
 from tritspike.models.equality import compare
 from tritspike.runtime.host import file as program_file
-from tritspike.runtime.tasks.glue import task_named
+from tritspike.runtime.tasks.labelled import task_named
 
 FOLDERS = [folder for folder in WINDOWED if not folder.name.startswith("lm-")]
 _BYTES = 6 * 2**20

@@ -9,7 +9,7 @@ from tritspike.models.augment import Mixture, edited, edited_copies, made_pairs
 from tritspike.models.recipe import Schedule
 from tritspike.models.train import source_of
 from tritspike.models.training_set import Source, extra_texts
-from tritspike.runtime.tasks.glue import Example, task_named
+from tritspike.runtime.tasks.labelled import Example, task_named
 
 SENTENCES = [f"the {a} {b} {c} {d} ." for a in ("red", "old", "big") for b in ("dog", "car") for c in ("sees", "hits") for d in ("me", "you", "it")]
 WORDS = {word for sentence in SENTENCES for word in sentence.split()}

@@ -141,7 +141,7 @@ def test_a_teacher_s_pickle_is_not_read(bert, tmp_path):
 
 def test_a_teacher_that_takes_shorter_texts_only_is_one_line(bert, tmp_path):
     """16 positions, and texts of more tokens."""
-    from tritspike.runtime.tasks.glue import task_named
+    from tritspike.runtime.tasks.labelled import task_named
     from tritspike.runtime.tasks.versus.sources import Asked
 
     bert.save(tmp_path / "t")
@@ -156,7 +156,7 @@ def test_a_teacher_that_takes_shorter_texts_only_is_one_line(bert, tmp_path):
 def test_a_float_student_whose_card_says_anything_is_one_line(change, tmp_path):
     from tritspike.models import state
     from tritspike.models.spiking_bert import BertConfig, SpikingBert
-    from tritspike.runtime.tasks.glue import task_named
+    from tritspike.runtime.tasks.labelled import task_named
     from tritspike.runtime.tasks.versus.sources import Asked
 
     card = {"recipe": {"task": "sst2", "model": {"hidden": 16}}, "vocabulary": 40, "classes": 2} | change

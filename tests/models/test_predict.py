@@ -22,7 +22,7 @@ from tritspike.models.spiking_bert import BertConfig, SpikingBert
 from tritspike.models.teacher import Teacher, load_teacher
 from tritspike.runtime.errors import CheckpointError, FileError, InputError, SourceError
 from tritspike.runtime.host import file as program_file
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import labelled
 from tritspike.runtime.tasks.operations import FloatModel, float_operations
 from tritspike.runtime.tasks.versus import side as side_file
 from tritspike.runtime.tasks.versus.run import run_child, run_program
@@ -46,7 +46,7 @@ def data(tmp_path_factory) -> Path:
 
 
 def asked(data: Path, task: str = "sst2", limit: int | None = None) -> Asked:
-    return Asked(glue.task_named(task), str(data), "dev", limit)
+    return Asked(labelled.task_named(task), str(data), "dev", limit)
 
 
 REGRESSION = dict(task="stsb", labels=[], classes=1)

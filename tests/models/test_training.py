@@ -30,7 +30,8 @@ from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.files import read_tensors
 from tritspike.runtime.host import file as program_file
-from tritspike.runtime.tasks.glue import TASKS, Example, task_named
+from tritspike.runtime.tasks import labelled
+from tritspike.runtime.tasks.labelled import Example, task_named
 from tritspike.runtime.tasks.versus.sources import Asked
 
 
@@ -121,7 +122,8 @@ def test_classes_are_shifted_for_f1_and_matthews_and_where_no_label_was_learned_
 ):
     earlier, _ = trained
     material = prepare(teacher, task_named("sst2"), _source(task_data, earlier), 12)
-    monkeypatch.setitem(TASKS, "sst2", replace(task_named("sst2"), metrics=(metric,)))
+    judged = replace(task_named("sst2"), metrics=(metric,))
+    monkeypatch.setattr(labelled, "task_named", lambda name: judged)
     run = training.Trainer(varied(_recipe(), [f"loss.labels={labels}"]), teacher, material, tmp_path, earlier)
     with torch.no_grad():
         run.student.readout.bias[1] += 50 / run.student.readout.unit

@@ -25,7 +25,7 @@ from tritspike.runtime.host.answer_lines import CSV, JSONL, TEXT, form
 from tritspike.runtime.host.answers import Answer
 from tritspike.runtime.host.batches import How
 from tritspike.runtime.host.text import Encoder
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import labelled
 
 SMALL = dict(layers=1, hidden=4, heads=1, head_dim=2, ffn=2, steps=2, max_length=9)
 
@@ -128,17 +128,17 @@ def test_regression_is_a_number(tmp_path, shell):
 # names
 
 
-@pytest.mark.parametrize("name", glue.TASKS)
+@pytest.mark.parametrize("name", labelled.NAMES)
 def test_every_label_of_glue_has_a_name(name):
-    task = glue.TASKS[name]
-    found = glue.label_names(name, task.labels)
+    task = labelled.task_named(name)
+    found = labelled.label_names(name, task.labels)
     assert len(set(found)) == len(task.labels) and not {"0", "1"} & set(found)
-    assert glue.label_names(name, task.labels[::-1]) == found[::-1]
+    assert labelled.label_names(name, task.labels[::-1]) == found[::-1]
 
 
 def test_other_tasks_keep_theirs():
-    assert glue.label_names("reviews", ["0", "good"]) == ("0", "good")
-    assert glue.label_names("sst2", ["0", "good"]) == ("negative", "good")
+    assert labelled.label_names("reviews", ["0", "good"]) == ("0", "good")
+    assert labelled.label_names("sst2", ["0", "good"]) == ("negative", "good")
 
 
 # what they become

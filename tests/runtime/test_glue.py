@@ -9,7 +9,10 @@ from types import ModuleType
 import pytest
 
 from tritspike.runtime.errors import DataError
-from tritspike.runtime.tasks.glue import TASKS, Example, Task, read, score
+from tritspike.runtime.tasks.dataset import read
+from tritspike.runtime.tasks.labelled import NAMES, Example, Task, score, task_named
+
+TASKS = {name: task_named(name) for name in NAMES}
 
 # by task: the header of the official archive, its rows, and what they say
 LAYOUTS: dict[str, tuple[str | None, list[str], list[Example]]] = {
@@ -121,7 +124,7 @@ def test_label_numbers_are_the_places_of_their_names():
 
 
 def _task(*metrics: str) -> Task:
-    return Task("made-up", "", (), "", ("0", "1"), metrics)
+    return Task(name="made-up", columns=(), label_column="", labels=("0", "1"), metrics=metrics)
 
 
 # 3 true positives, 1 false positive, 2 false negatives, 2 true negatives
@@ -213,8 +216,8 @@ def test_without_the_hub_package_it_says_what_to_install(monkeypatch):
 @pytest.mark.parametrize("name, count", [("sst2", 872), ("mrpc", 408), ("cola", 1043), ("stsb", 1500), ("rte", 277), ("wnli", 71), ("qnli", 5463)])
 def test_the_real_dev_sets_have_as_many_examples_as_published(name, count, glue_dir):
     task = TASKS[name]
-    if not (glue_dir / task.folder / "dev.tsv").exists():
-        pytest.skip(f"{task.folder}/dev.tsv is not here")
+    if not (glue_dir / task.dev).exists():
+        pytest.skip(f"{task.dev} is not here")
     examples = read(task, glue_dir)
     assert len(examples) == count
     assert all(e.first and (e.second is None) == (len(task.columns) == 1) for e in examples)

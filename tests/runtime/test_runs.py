@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tritspike.runtime.errors import FileError
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import labelled
 from tritspike.runtime.tasks.spike_rates import Count
 from tritspike.runtime.tasks.versus import comparison, runs
 from tritspike.runtime.tasks.versus.side import Side
@@ -32,7 +32,7 @@ def side(name: str, guesses: list[float], **changes) -> Side:
 
 
 def compared(task: str = "sst2", b=(0, 1, 0, 1, 1, 1), truth=TRUTH) -> comparison.Comparison:
-    asked = Asked(glue.task_named(task), "data", "dev")
+    asked = Asked(labelled.task_named(task), "data", "dev")
     operations = {"accumulates": 3.0, "multiplies": 0.0, "arithmetic pJ": 2.7, "with movement pJ": 9.0}
     right = side("right", [float(t) for t in truth], kind="program", operations=operations)
     return comparison.compare(asked, truth, Digest("data/dev.tsv", 9, "ef" * 32), right, side("other", list(b)), 50, 3)
@@ -101,7 +101,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
 
 
 def test_points_are_free_of_rounding_errors():
-    asked = Asked(glue.task_named("sst2"), "data", "dev")
+    asked = Asked(labelled.task_named("sst2"), "data", "dev")
     truth, a, b = np.zeros(100), np.zeros(100), np.zeros(100)
     a[:16], b[:17] = 1, 1
     found = comparison.compare(asked, truth, Digest("d", 0, ""), side("a", a), side("b", b), 10, 0)

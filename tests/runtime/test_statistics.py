@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import labelled
 from tritspike.runtime.tasks.versus import statistics
 from tritspike.runtime.tasks.versus.statistics import METRICS, agreement, difference, interval, mcnemar
 
@@ -31,7 +31,7 @@ def test_every_metric_is_the_benchmark_s_on_every_resample(metric):
     drawn = np.random.default_rng(3).integers(0, 60, (20, 60))
     weights = np.stack([np.bincount(row, minlength=60) for row in drawn]).astype(float)
     found = METRICS[metric](truth, guess)(weights)
-    wanted = [glue.score(glue.TASKS[TASK_OF[metric]], guess[row], truth[row])[metric] for row in drawn]
+    wanted = [labelled.score(labelled.task_named(TASK_OF[metric]), guess[row], truth[row])[metric] for row in drawn]
     assert np.allclose(found, wanted, rtol=0, atol=1e-12)
 
 
@@ -40,10 +40,10 @@ def test_the_interval_is_scipy_s(metric, monkeypatch):
     """The same draws from the same seed, in several blocks here, and the same quantiles; the metric there is glue's, one resample at a time."""
     monkeypatch.setattr(statistics, "_CELLS", 7 * 80)
     truth, a, b = answers(metric, 80, seed=1)
-    task = glue.TASKS[TASK_OF[metric]]
+    task = labelled.task_named(TASK_OF[metric])
 
     def one(truth, a, b):
-        return glue.score(task, b, truth)[metric] - glue.score(task, a, truth)[metric]
+        return labelled.score(task, b, truth)[metric] - labelled.score(task, a, truth)[metric]
 
     options = dict(paired=True, vectorized=False, n_resamples=200, method="percentile", confidence_level=0.95)
     wanted = stats.bootstrap((truth, a, b), one, random_state=np.random.default_rng(5), **options).confidence_interval

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import labelled
 from tritspike.runtime.tasks.versus import statistics
 from tritspike.runtime.tasks.versus.side import Side
 from tritspike.runtime.tasks.versus.sources import TEACHER, Asked, Digest
@@ -46,7 +46,7 @@ class Comparison:
 def compare(asked: Asked, truth: Sequence[float], data: Digest, a: Side, b: Side, resamples: int, seed: int) -> Comparison:
     """Score both sides, and hold them against each other example by example."""
     task = asked.task
-    metrics = glue.score(task, a.guesses.tolist(), truth), glue.score(task, b.guesses.tolist(), truth)
+    metrics = labelled.score(task, a.guesses.tolist(), truth), labelled.score(task, b.guesses.tolist(), truth)
     first = task.metrics[0]
     spread = statistics.interval(statistics.difference(first, truth, a.guesses, b.guesses), len(truth), resamples, seed)
     return Comparison(

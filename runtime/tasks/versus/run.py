@@ -94,7 +94,7 @@ def run_child(source: Path, asked: Asked) -> Side:
     path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     with keep("tritspike-compare-", os.environ | {"PYTHONPATH": path}, SourceError) as kept:
         out = kept.folder / "side.safetensors"
-        options = ["--task", asked.task.name, "--data", asked.data, "--split", asked.split, "--out", str(out)]
+        options = ["--task", asked.task.word, "--data", asked.data, "--split", asked.split, "--out", str(out)]
         options += [] if asked.limit is None else ["--limit", str(asked.limit)]
         code = kept.run([sys.executable, "-m", _MODULE, str(source), *options])
         if code:

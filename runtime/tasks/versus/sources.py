@@ -22,7 +22,7 @@ from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import read_json
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host import trained
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import dataset, labelled
 
 PROGRAM, CHECKPOINT, TEACHER, FLOAT_STUDENT = "program", "checkpoint", "teacher", "float student"
 _TEACHER_FILES = (".json", ".safetensors", ".txt", ".model")
@@ -41,29 +41,29 @@ class Digest:
 
 @dataclass(frozen=True)
 class Asked:
-    """The examples that both sides answer. `data`: a GLUE folder or "hub"."""
+    """The examples that both sides answer. `data`: the folder of the task's files, or "hub"."""
 
-    task: glue.Task
+    task: labelled.Task
     data: str
     split: str = "dev"
     limit: int | None = None
 
     @cached_property
-    def examples(self) -> list[glue.Example]:
+    def examples(self) -> list[labelled.Example]:
         """In file order, read once. Raises `DataError`."""
-        return glue.read(self.task, self.data, self.split, self.limit)
+        return dataset.read(self.task, self.data, self.split, self.limit)
 
     @property
     def file(self) -> Path:
         """The data file, where it is not the hub's."""
-        return glue.file_of(self.task, self.data, self.split)
+        return dataset.file_of(self.task, self.data, self.split)
 
     def digest(self) -> Digest:
         """Of the whole data file; of the examples where they are the hub's."""
-        if self.data != glue.HUB:
+        if self.data != labelled.HUB:
             return digest(self.file)
         rows = json.dumps([asdict(e) for e in self.examples]).encode()
-        return Digest(f"{glue.HUB}: {self.task.name} {self.split}", len(rows), hashlib.sha256(rows).hexdigest())
+        return Digest(f"{labelled.HUB}: {self.task.name} {self.split}", len(rows), hashlib.sha256(rows).hexdigest())
 
 
 def kind_of(source: Path) -> str:
@@ -105,11 +105,13 @@ def require_answerable(source: Path, asked: Asked) -> None:
         _require_file(path)
     kind = kind_of(source)
     if kind == PROGRAM:
-        glue.require_task(asked.task, program_file.load(source).host.task, source)
+        host = program_file.load(source).host
+        labelled.require_task(asked.task, host.task, source, labels=host.labels)
     elif kind == CHECKPOINT:
-        glue.require_task(asked.task, _trained_for(source), source, "trained")
+        labelled.require_task(asked.task, _trained_for(source), source, "trained")
     elif kind == FLOAT_STUDENT:
-        glue.require_task(asked.task, str(read_json(source)["recipe"].get("task")), source, "trained")
+        raw = read_json(source)
+        labelled.require_task(asked.task, str(raw.get("task", raw["recipe"].get("task"))), source, "trained")
 
 
 def _trained_for(folder: Path) -> str:
