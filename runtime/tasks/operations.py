@@ -11,7 +11,7 @@ from tritspike.runtime.executors.fast import facts
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Pairs
-from tritspike.runtime.network.network import Population, Scheduled
+from tritspike.runtime.network.network import Population, Scheduled, Stream
 from tritspike.runtime.network.outcome import Activity
 from tritspike.runtime.network.ranges import forgets
 
@@ -92,9 +92,13 @@ def synaptic_events(program: Program, activity: Activity) -> float:
 
 
 def program_operations(program: Program, activity: Activity) -> Operations:
-    """The same of a program, from events that were counted at its compiled length; a head on the host is priced as the chip's synapses."""
-    updates, leaky = sum(neuron_updates(program.scheduled).values()), leaky_updates(program.scheduled)
-    return operations(synaptic_events(program, activity), updates, leaky)
+    """The same of a text, from events that were counted at the compiled length; a head on the host is priced as the chip's synapses.
+
+    A text that flows through takes a slot of tokens, padding among them.
+    """
+    timing, updates, leaky = program.scheduled.timing, sum(neuron_updates(program.scheduled).values()), leaky_updates(program.scheduled)
+    tokens = timing.slot or 1 if isinstance(timing, Stream) else 1
+    return operations(synaptic_events(program, activity) * tokens, updates * tokens, leaky * tokens)
 
 
 def float_operations(model: FloatModel, tokens: Sequence[int]) -> Operations:
