@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from tritspike.compiler.errors import CompileError
 from tritspike.compiler.frontend.nir.floats import FloatNetwork, Layer, Way
-from tritspike.compiler.frontend.nir.grid import Gridded, gridded, planes
+from tritspike.compiler.frontend.nir.grid import Gridded, gridded
+from tritspike.compiler.frontend.nir.planes import planes
 from tritspike.hw_profiles.errors import Finding, listed
 from tritspike.runtime import arith
 from tritspike.runtime.network import order
@@ -117,7 +118,8 @@ class _Lowering:
         self.floats, self.timing, self.made = floats, timing, list[Made]()
         self.populations: list[Population] = []
         self.synapses: list[Synapse] = []
-        registers = any(a.steady is not None for a in floats.layers)
+        self.grids = {a.name: gridded(a, [w.weights for w in floats.into(a.name)]) for a in floats.layers if not a.plays}
+        registers = any(g.steady is not None for g in self.grids.values())
         self.resets = Resets.WINDOW if isinstance(timing, Windows) else Resets.SEQUENCE if registers else Resets.NEVER
 
     def network(self) -> Network:
@@ -146,8 +148,7 @@ class _Lowering:
         if layer.plays:
             self.populations.append(Population(name=layer.name, grid=_grid(layer)))
             return
-        ways = self.floats.into(layer.name)
-        found = gridded(layer, [w.weights for w in ways])
+        ways, found = self.floats.into(layer.name), self.grids[layer.name]
         self.populations.append(Population(name=layer.name, grid=_grid(layer), neuron=_neuron(layer, found, self.resets)))
         counts = [self._way(way, weights) for way, weights in zip(ways, found.weights)]
         if found.steady_u is not None:
