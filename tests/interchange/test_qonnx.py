@@ -21,11 +21,12 @@ def compared(found, samples=500, executors=("fast", "reference"), seed=0, wide=1
     """The head's integers and the logits; how many different integers there were."""
     x = np.random.default_rng(seed).uniform(-wide, wide, (samples, *found.graph.shape[1:])).astype(np.float32)
     program, last = lower_network(found.network, found.timing), found.products[-1]
-    unit = last.levels.step / last.whole[0]
     theirs = evaluate(found.graph, x, last.op.gives)
     for executor in executors:
         ours = arrays.run(program, found.encode(x), executor, How()).read["head"]
-        assert (found.sums(ours) * unit * last.gain == theirs).all() and (found.logits(ours) == evaluate(found.graph, x)).all()
+        assert (found.sums(ours) * last.unit * last.gain == theirs.reshape(len(x), -1)).all() and (
+            found.logits(ours) == evaluate(found.graph, x)
+        ).all()
     return len(np.unique(theirs))
 
 
