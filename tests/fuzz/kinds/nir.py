@@ -76,7 +76,8 @@ def _revalued(rng: Random, value: np.ndarray, kind: str) -> np.ndarray:
     if kind == "shape":
         return rng.choice([value.ravel(), value[None], value[:0], np.concatenate([value, value]), np.zeros((1, 1))])
     if kind == "dtype":
-        return value.astype(rng.choice(["i1", "u8", "f2", "f8", "c16", "?"]))
+        with np.errstate(all="ignore"):
+            return value.astype(rng.choice(["i1", "u8", "f2", "f8", "c16", "?"]))
     out = value.astype(np.float64)
     out.flat[rng.randrange(max(out.size, 1)) : None if rng.random() < 0.3 else rng.randrange(out.size + 1)] = rng.choice(VALUES)
     return out
