@@ -83,6 +83,7 @@ def agreement(name: str, both: Beside, data: Path) -> dict[str, Any]:
     recorded = [np.load(data / f"{file}.npy").mean() for file in RECORDED[name]]
     return {
         "file": f"{name}.nir",
+        "neurons": sum(layer.size for layer in both.found.floats.layers if not layer.plays),
         "hidden": f"{shares[:, 0].mean():.4f} ({shares[:, 0].std(ddof=1):.4f})",
         "output": f"{shares[:, 1].mean():.4f} ({shares[:, 1].std(ddof=1):.4f})",
         "hidden rate: ours, float64, recorded": f"{rate(ours):.4f}, {rate(both.theirs):.4f}, {' and '.join(f'{r:.4f}' for r in recorded)}",
@@ -93,7 +94,8 @@ def agreement(name: str, both: Beside, data: Path) -> dict[str, Any]:
 
 def lost(name: str, both: Beside) -> list[dict[str, Any]]:
     """Float64 runs in which one kind of number alone is rounded as ours are."""
-    kinds = {"weights": _weights(both.found), "decays": _decays(both.found), "biases, as if they were weights": _biases(both.found)}
+    kinds = {"weights": _weights(both.found), "weights, on a grid twice as fine": _weights(both.found, 2), "decays": _decays(both.found)}
+    kinds["biases, as if they were weights"] = _biases(both.found)
     rows = []
     for kind, changed in kinds.items():
         hidden, output = both.with_parts(changed)
@@ -101,10 +103,10 @@ def lost(name: str, both: Beside) -> list[dict[str, Any]]:
     return rows
 
 
-def _weights(found: Found) -> FloatNetwork:
+def _weights(found: Found, finer: int = 1) -> FloatNetwork:
     grids, ways = {m.layer.name: m.grid for m in found.made}, []
     for way in found.floats.ways:
-        weights, units = way.weights.copy(), np.repeat(grids[way.target].units, np.diff(way.weights.indptr))
+        weights, units = way.weights.copy(), finer * np.repeat(grids[way.target].units, np.diff(way.weights.indptr))
         weights.data = np.rint(weights.data * units) / units
         ways.append(replace(way, weights=weights))
     return replace(found.floats, ways=tuple(ways))

@@ -37,9 +37,10 @@ def test_published_networks_give_the_files_integers(name, populations, qonnx_dir
     assert compared(found, 4000, ("fast",), wide=1.0) > 40 and compared(found, 20, ("reference",), wide=1.0) > 10
 
 
-def test_a_published_network_on_lava(qonnx_dir):
+@pytest.mark.parametrize("name", ["TFC_1W1A", "TFC_2W2A"])
+def test_a_published_network_on_lava(name, qonnx_dir):
     pytest.importorskip("lava.magma")
-    assert compared(build(qonnx_dir / "TFC_1W1A.onnx"), 4, ("lava",), wide=1.0) > 5
+    assert compared(build(qonnx_dir / f"{name}.onnx"), 40, ("lava",), wide=1.0) > 20
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,10 @@ def test_what_a_chip_cannot_be_is_refused_by_name(tmp_path):
     assert "what it reads of activations is n, n" in refusal(model(path, plain, more=wave))
     assert "its scale is 0.0, allowed more than 0" in refusal(model(path, plain, scale=0))
     assert "its zero point is 0.30" in refusal(model(path, plain, extra={"zero": np.float32(0.3)}))
+    for far in (257, 1e30):
+        assert f"its zero point is {float(np.float32(far))}, allowed whole, or half of a whole number, in -256..256" in refusal(
+            model(path, plain, extra={"zero": np.float32(far)})
+        )
     assert "numbers is not finite" in refusal(model(path, plain, extra={"W": np.full((6, 5), np.nan, np.float32)}))
     assert "what follows it is not finite" in refusal(model(path, plain, extra={"v": np.full(5, -1, np.float32)}))
     extra = {"scale": np.float32([1, 2, 3, 4, 5, 6])}

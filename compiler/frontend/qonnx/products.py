@@ -25,6 +25,7 @@ Array = NDArray[Any]
 Ints = NDArray[np.int64]
 INPUT = "input"
 _MOST_LEVELS = 15  # above the lowest: a population each
+_FARTHEST = 256  # zero point: the levels of 8 bits
 
 
 def refusal(where: str, what: str, found: object, allowed: object) -> CompileError:
@@ -100,13 +101,13 @@ def levels_of(chain: Sequence[Op], constants: Mapping[str, Array]) -> Levels:
     found = [constants[name] for name in op.reads[1:] if name]
     if any(a.size != 1 for a in found):
         raise refusal(op.name, "its scale", "an array", "one number: it must not vary along the axis that the next product sums over")
-    if not found[0].item() > 0:
-        raise refusal(op.name, "its scale", found[0].item(), "more than 0")
+    if not 0 < found[0].item() < np.inf:
+        raise refusal(op.name, "its scale", found[0].item(), "more than 0, and finite")
     if op.kind == "BipolarQuant":
         return Levels(low=-found[0].item(), step=2 * found[0].item(), count=1)
     scale, zero, low, high = levels(found, op.attributes)
-    if 2 * zero.item() != round(2 * zero.item()):
-        raise refusal(op.name, "its zero point", zero.item(), "whole, or half of a whole number")
+    if not abs(zero.item()) <= _FARTHEST or 2 * zero.item() != round(2 * zero.item()):
+        raise refusal(op.name, "its zero point", zero.item(), f"whole, or half of a whole number, in -{_FARTHEST}..{_FARTHEST}")
     if not 1 <= high - low <= _MOST_LEVELS:
         raise refusal(op.name, "levels", high - low + 1, f"2..{_MOST_LEVELS + 1}: each but one is a population")
     return Levels(low=(low - zero.item()) * scale.item(), step=scale.item(), count=high - low)
