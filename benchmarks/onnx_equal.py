@@ -30,7 +30,8 @@ _WHOLE = ("sst2-ternary",)
 
 def spikes(folder: Path, length: int) -> dict[str, Any]:
     """One program on random texts: (neuron, step) cells of all populations, readings, and how many of either differ."""
-    program = lower(folder, "hala-point", length=length)
+    program = lower(folder, "hala-point")
+    program = program if program.flows else lower(folder, "hala-point", length=length)
     encoder = Encoder(program)
     rows = encoder.rows(random_tokens(encoder, _TEXTS, length), length)
     theirs, ours = (batches.run(program, rows, name, How(threads=1), Ask(record=True)) for name in ("fast", "onnx"))

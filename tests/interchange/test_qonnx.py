@@ -5,29 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tritspike.compiler.errors import CompileError
-from tritspike.compiler.frontend.qonnx.lowering import build, evaluate
-from tritspike.compiler.lower import lower_network
+from tritspike.compiler.frontend.qonnx.lowering import build
 from tritspike.runtime.errors import FileError
-from tritspike.runtime.executors.base import How
-from tritspike.runtime.host import arrays
 
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper
+from qonnx_compared import compared, refusal
 from qonnx_files import model, ternary
-
-
-def compared(found, samples=500, executors=("fast", "reference"), seed=0, wide=1.5) -> int:
-    """The head's integers and the logits; how many different integers there were."""
-    x = np.random.default_rng(seed).uniform(-wide, wide, (samples, *found.graph.shape[1:])).astype(np.float32)
-    program, last = lower_network(found.network, found.timing), found.products[-1]
-    theirs = evaluate(found.graph, x, last.op.gives)
-    for executor in executors:
-        ours = arrays.run(program, found.encode(x), executor, How()).read["head"]
-        assert (found.sums(ours) * last.unit * last.gain == theirs.reshape(len(x), -1)).all() and (
-            found.logits(ours) == evaluate(found.graph, x)
-        ).all()
-    return len(np.unique(theirs))
 
 
 @pytest.mark.parametrize("name, populations", [("TFC_1W1A", 5), ("TFC_2W2A", 9)])
@@ -68,12 +52,6 @@ def test_it_says_where_the_file_s_own_sums_round(tmp_path):
     plain = (ternary(1, 6, 5), ternary(2, 5, 3))
     assert "round" not in build(model(tmp_path / "m.onnx", plain, scale=0.25)).lines()[-1]
     assert "where float32 does not round the file's own sums (first, second)" in build(model(tmp_path / "m.onnx", plain, scale=0.1)).lines()[-1]
-
-
-def refusal(path, error=CompileError) -> str:
-    with pytest.raises(error) as found:
-        build(path)
-    return str(found.value)
 
 
 def test_what_a_chip_cannot_be_is_refused_by_name(tmp_path):

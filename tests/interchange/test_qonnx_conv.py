@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_qonnx import compared, refusal
 
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
+from qonnx_compared import compared, refusal
 from qonnx_files import model, pictures
 
 from tritspike.compiler.frontend.qonnx import convolution

@@ -27,7 +27,7 @@ def evaluated(found: list[Array], a: Mapping[str, Any]) -> Array:
     wide = _padded(wide, node.padding or (0, 0))
     kernel, taps = node.weight.shape[2:], weight.reshape(node.weight.shape)
     reach = tuple(d * (k - 1) + 1 for d, k in zip(node.dilation, kernel))
-    windows = np.lib.stride_tricks.sliding_window_view(wide, reach, (2, 3))
+    windows = np.lib.stride_tricks.sliding_window_view(wide, reach, axis=(2, 3))  # type: ignore[call-overload]  # its stub takes one axis
     windows = windows[:, :, :: node.stride[0], :: node.stride[1], :: node.dilation[0], :: node.dilation[1]]
     parts = zip(np.split(windows, node.groups, 1), np.split(taps, node.groups))
     out = np.concatenate([np.einsum("ncyxij,ocij->noyx", w, t, optimize=True) for w, t in parts], 1)
