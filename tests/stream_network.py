@@ -20,7 +20,7 @@ from tritspike.runtime.network.neuron import RELAY, Resets, Values
 from tritspike.runtime.network.ranges import require_ranges
 from tritspike.runtime.network.rows import ACTIVE, CONTINUES, IDLE
 from tritspike.runtime.network.sequences import Sequences
-from tritspike.runtime.network.terms import linear, onto, same, sparse
+from tritspike.runtime.network.terms import linear, onto, same, sparse, summed
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Kind:
 
     window: how many earlier tokens are heard; gate: whether through a gate. biases: of either sign, or none that fires by itself.
     answer: what is read: counts, a readout of sequences ("sum") or of tokens ("each"). mask: its weight is 127 << mask; 5 outweighs all there is.
+    pairs: whether layers have keys and values whose pairs leave traces, which queries bring back.
     """
 
     seed: int
@@ -41,6 +42,7 @@ class Kind:
     biases: str
     answer: str
     mask: int = 5
+    pairs: bool = False
 
 
 def kind(seed: int, **fixed) -> Kind:
@@ -57,7 +59,7 @@ def kind(seed: int, **fixed) -> Kind:
         biases=str(rng.choice(["negative", "both"])),
         answer=str(rng.choice(["count", "sum", "each"])),
     )
-    drawn = replace(drawn, gate=bool(drawn.slot) or bool(rng.random() < 0.3))
+    drawn = replace(drawn, gate=bool(drawn.slot) or bool(rng.random() < 0.3), pairs=bool(rng.random() < 0.4))
     return replace(drawn, **fixed)
 
 
@@ -116,10 +118,24 @@ class _Maker:
         trace = self.trace(f"{name}.trace", event)
         wide, gain = (Axis("hidden", self.hidden),), self.gain((Axis("hidden", self.hidden),))
         past = [self.dense(h, wide, gain, delay=d) for h, d in self.past(f"{name}", x)]
-        hidden = self.fires(f"{name}.hidden", [self.dense(x, wide, gain), *past, self.dense(trace, wide, gain)], vth=60)
+        found = [self.dense(self.recalled(name, x), wide, gain)] if self.of.pairs else []
+        hidden = self.fires(f"{name}.hidden", [self.dense(x, wide, gain), *past, *found, self.dense(trace, wide, gain)], vth=60)
         gain = self.gain(x.grid)
         heard = [self.dense(hidden, x.grid, gain), self.dense(trace, x.grid, gain), same(x, int(self.rng.integers(1, 127)))]
         return self.fires(f"{name}.z", heard, vth=60)
+
+    def recalled(self, name: str, x):
+        """What a query that meets pairs of keys and values of earlier tokens brings back of these."""
+        key, value = Axis("group", self.groups), Axis("value", int(self.rng.integers(2, 7)))
+        sides = [self.fires(f"{name}.{side}", [self.dense(x, (a,), self.gain((a,)))], vth=20) for side, a in zip("qkv", (key, key, value))]
+        met = self.met(f"{name}.met", sides[1], sides[2])
+        found = self.met(f"{name}.found", sides[0], self.trace(f"{name}.state", met))
+        return self.fires(f"{name}.recalled", [summed(found, ("group",)).weighing(int(self.rng.integers(10, 90)))], vth=60)
+
+    def met(self, name: str, left, right):
+        """A neuron for each pair."""
+        grid = (*left.grid, *(axis for axis in right.grid if axis not in left.grid))
+        return self.net.population(name, onto(left, grid) + onto(right, grid), RELAY)
 
     def past(self, name: str, x):
         """(population, tokens ago), through gates where there are any."""
@@ -144,7 +160,8 @@ class _Maker:
 
     def fires(self, name: str, heard, vth: int):
         """Neurons that are reset with each token, and silent where the mask spikes."""
-        bias = self.rng.integers(-600, 600 if self.of.biases == "both" else 1, grids.shape(heard[0].grid)) * 8
+        grid = heard[0].grid
+        bias = self.rng.integers(-600, 600 if self.of.biases == "both" else 1, grids.shape(grid)) * 8
         total = sum(heard[1:], heard[0] + onto(self.idle, heard[0].grid, -(127 >> max(-self.of.mask, 0))).scaled(max(self.of.mask, 0)))
         return self.net.lif(name, total, keep=3072, vth=int(self.rng.integers(vth // 2, vth * 2)), bias=bias)
 

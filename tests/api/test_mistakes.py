@@ -127,7 +127,7 @@ def test_files_of_the_other_kind_say_who_reads_them(folder, tmp_path):
     net.count(net.lif("a", tn.same(x), keep=0, vth=0))
     tn.save(tn.lower(net, tn.Windows(3)), tmp_path / "n.tsn")
     ts.load(folder).save(tmp_path / "p.tsp")
-    with pytest.raises(FileError, match=r"\(hint: tritspike\.net\.load reads networks"):
+    with pytest.raises(FileError, match=r"\(hint: .*tritspike\.net\.load"):
         ts.load(tmp_path / "n.tsn")
     with pytest.raises(FileError, match=r"\(hint: tritspike\.load reads programs"):
         tn.load(tmp_path / "p.tsp")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import mapping_check
@@ -14,6 +13,7 @@ import random_checkpoint
 import random_network
 import small_board
 import text_program
+from shipped import ZOO
 from small_board import SMALL, chip
 
 from tritspike.compiler.errors import CompileError, DoesNotFit
@@ -35,8 +35,6 @@ from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.network import Population, Windows
 from tritspike.runtime.network.neuron import RELAY, Values
 from tritspike.runtime.network.terms import onto, same, sparse, summed
-
-ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shipped import WINDOWED, ZOO
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime.executors.base import How
@@ -23,7 +24,6 @@ from tritspike.runtime.network.outcome import Ask
 from tritspike.runtime.tables import HOST, LIF, kind
 from tritspike.runtime.tasks import glue
 
-ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 DIGESTS = json.loads((Path(__file__).parent / "digests.json").read_text())
 CLASSIFIERS = [name for name in DIGESTS if not name.startswith("lm-")]
 
@@ -41,8 +41,7 @@ def counts(program, activity) -> dict:
 
 
 def test_every_checkpoint_that_ships_has_a_digest():
-    shipped = [path.parent.name for path in ZOO.glob("*/config.json")]
-    assert sorted(DIGESTS) == sorted(name for name in shipped if "-stream-" not in name)  # these came later: `test_zoo_streams.py`
+    assert sorted(DIGESTS) == [folder.name for folder in WINDOWED]  # streams came later: `test_zoo_streams.py`
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from command import runtime_main as main
+from shipped import ZOO
 
 from tritspike.compiler.lower import lower
 from tritspike.models.equality import compare
 from tritspike.runtime.host import file as program_file
 
-ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 CHECKPOINT = ZOO / "sst2-one-chip"
 
 

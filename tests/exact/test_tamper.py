@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import random_checkpoint
 from agreement import RUNS, found
+from shipped import ZOO
 from tampering import tampered
 
 from tritspike.compiler.lower import lower
@@ -28,7 +29,6 @@ from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network.rows import Rows
 
-ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
 SMALL = {
     "single": dict(layers=1, window=2, hidden=10, heads=2, head_dim=3, ffn=7, steps=3, max_length=4),
     "pair": dict(layers=1, readout="first", hidden=9, heads=1, head_dim=9, ffn=6, steps=4, max_length=5, weights="binary"),

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from command import runtime_main as main
+from shipped import WINDOWED
 
 from tritspike.compiler.lower import lower
 from tritspike.models.equality import compare
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.tasks.glue import task_named
 
-ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
-FOLDERS = sorted(f for f in ZOO.iterdir() if not f.name.startswith("lm-") and "-stream-" not in f.name)
+FOLDERS = [folder for folder in WINDOWED if not folder.name.startswith("lm-")]
 _BYTES = 6 * 2**20
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from agreement import all_agree, found
 from command import runtime_main as main
+from shipped import WINDOWED
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime.executors.fast.growing import Growing
@@ -18,8 +18,7 @@ from tritspike.runtime.host.program import TOKENS
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.tasks.sampling import file_windows
 
-ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
-FOLDERS = sorted(f for f in ZOO.glob("lm-*") if "-stream-" not in f.name)
+FOLDERS = [folder for folder in WINDOWED if folder.name.startswith("lm-")]
 _BYTES = 8 * 2**20
 _LENGTH = 20  # tokens: Lava's classes run whole matrices of every pair's coincidences
 

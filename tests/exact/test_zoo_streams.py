@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command import runtime_main as main
+from shipped import STREAMS
 
 from tritspike.compiler.lower import lower
 from tritspike.models.equality import compare
@@ -19,9 +20,7 @@ from tritspike.runtime.host.trained import model_of
 from tritspike.runtime.network.outcome import Ask
 from tritspike.runtime.tasks.sampling import file_start
 
-ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo"
-FOLDERS = sorted(f for f in ZOO.iterdir() if "-stream-" in f.name)
-LANGUAGE = [f for f in FOLDERS if f.name.startswith("lm-")]
+LANGUAGE = [f for f in STREAMS if f.name.startswith("lm-")]
 _BYTES = 16 * 2**20
 _TOKENS = 60  # that the reference plays
 
@@ -44,7 +43,7 @@ def test_some_ship():
     assert LANGUAGE
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+@pytest.mark.parametrize("folder", STREAMS, ids=lambda f: f.name)
 def test_it_is_small_and_named_for_what_it_is(folder):
     assert sum(f.stat().st_size for f in folder.iterdir()) <= _BYTES
     model, task = model_of(folder), json.loads((folder / "config.json").read_text())["task"]
@@ -75,7 +74,7 @@ def test_torch_and_executors_agree_on_real_text(folder, programs, wikitext_dir):
 
 
 def test_classifiers_say_on_dev_what_their_cards_do(programs, glue_dir, tmp_path):
-    for folder in (f for f in FOLDERS if f not in LANGUAGE):
+    for folder in (f for f in STREAMS if f not in LANGUAGE):
         card, task = json.loads((folder / "card.json").read_text()), folder.name.split("-")[0]
         assert main(["glue", str(programs(folder)), "--task", task, "--data", str(glue_dir), "--json", str(tmp_path / "r.json")]) == 0
         report = json.loads((tmp_path / "r.json").read_text())

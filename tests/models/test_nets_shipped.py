@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from shipped import WINDOWED
 from traced import network, require_checkpoint
 
 from tritspike import net as tn
@@ -16,16 +16,17 @@ from tritspike.models.load import load
 from tritspike.models.nets import first_difference, outcome
 from tritspike.runtime.host.checkpoint import read_checkpoint
 
-ZOO = sorted(path.parent for path in (Path(__file__).resolve().parents[2] / "models" / "zoo").glob("*/config.json"))
 LENGTH = 5
 
 
-@pytest.mark.parametrize("folder", ZOO, ids=lambda path: path.name)
+@pytest.mark.parametrize("folder", WINDOWED, ids=lambda path: path.name)
 def test_what_is_traced_is_the_compiler_s_network_of_the_checkpoint(folder):
     require_checkpoint(load(folder), folder, LENGTH)
 
 
-@pytest.mark.parametrize("folder", [path for path in ZOO if path.name in ("sst2-one-chip", "lm-ternary", "rte-binary")], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "folder", [path for path in WINDOWED if path.name in ("sst2-one-chip", "lm-ternary", "rte-binary")], ids=lambda path: path.name
+)
 def test_its_integers_are_those_of_the_compiler_s_network(folder):
     ck, model, rng = read_checkpoint(folder), load(folder), np.random.default_rng(0)
     model.x.axes = (replace(model.x.axes[0], size=LENGTH), model.x.axes[1])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import random_checkpoint
 from agreement import executors_agree
+from shipped import WINDOWED
 
 from tritspike.compiler.lower import lower
 from tritspike.compiler.mapping.fit import map_network
@@ -19,7 +18,6 @@ from tritspike.runtime.executors.fast.plan import plan
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder
 
-ZOO = sorted(path.parent for path in (Path(__file__).resolve().parents[2] / "models" / "zoo").glob("*/config.json"))
 KINDS = [("mean", "host"), ("first", "host"), ("each", "host"), ("each", "chip")]
 
 
@@ -50,7 +48,7 @@ def test_the_shortest_texts(length, readout, head, tmp_path):
     assert executors_agree(program, rows).logits.shape == (read, classes)
 
 
-@pytest.mark.parametrize("folder", ZOO, ids=lambda path: path.name)
+@pytest.mark.parametrize("folder", WINDOWED, ids=lambda path: path.name)
 def test_the_memory_that_shipped_programs_are_given_is_what_they_hold(folder):
     """Rows of a batch share the budget, and one text at least is in it."""
     program = lower(folder, "hala-point", length=16).scheduled

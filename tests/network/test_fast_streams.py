@@ -63,6 +63,14 @@ def test_which_rule_took_what_is_shown():
     )
 
 
+def test_pairs_are_taken_too():
+    program = stream_network.drawn(2)
+    rules = {t.population: t.rule for t in plan(program)[1]}
+    found = [rules[f"layer.0.{name}"] for name in ("q", "met", "state", "found", "recalled")]
+    assert found == ["shared-linear", "meet-rows", "lasting-trace", "meet-rows", "shared-linear"]
+    assert sum(stream_network.kind(seed).pairs for seed in SEEDS) == 20
+
+
 def test_many_streams_without_end_are_each_by_itself():
     for seed in [seed for seed in SEEDS if stream_network.kind(seed).slot == 0][:8]:
         program = stream_network.drawn(seed)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import random_checkpoint
 from command import RUNTIME, Shell, spawn
+from shipped import ZOO
 
 from tritspike.compiler.lower import lower
 from tritspike.runtime.checkpoint import pack_codes, unpack_codes
@@ -18,7 +19,7 @@ from tritspike.runtime.files import read_json, read_tensors, write_tensors
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.tasks.versus import runs
 
-ZOO = Path(__file__).resolve().parents[2] / "models" / "zoo" / "sst2-one-chip"
+CHECKPOINT = ZOO / "sst2-one-chip"
 
 
 @pytest.fixture()
@@ -117,7 +118,7 @@ def test_regression_has_correlations_and_no_mcnemar(tmp_path, shell):
 
 def worsened(folder: Path) -> Path:
     """The shipped checkpoint with half of both layers' FFN codes flipped: the residuals carry it a good part of the way even so."""
-    shutil.copytree(ZOO, folder)
+    shutil.copytree(CHECKPOINT, folder)
     config, (arrays, _) = read_json(folder / "config.json"), read_tensors(folder / "model.safetensors")
     rng = np.random.default_rng(0)
     for name, columns in ((f"layer.{n}.{part}", config[width]) for n in (0, 1) for part, width in (("hidden", "hidden"), ("output", "ffn"))):
@@ -131,7 +132,7 @@ def worsened(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def good_and_bad(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gate")
-    for name, checkpoint in (("good", ZOO), ("bad", worsened(folder / "bad"))):
+    for name, checkpoint in (("good", CHECKPOINT), ("bad", worsened(folder / "bad"))):
         program_file.save(lower(checkpoint, "loihi2"), folder / f"{name}.tsp")
     return folder
 
@@ -152,7 +153,7 @@ def test_the_gate_stops_a_checkpoint_that_is_worse(good_and_bad, glue_dir):
 def test_the_gate_lets_an_equal_one_pass(good_and_bad, glue_dir):
     code, out, err = spawn(RUNTIME, *gate(good_and_bad, "good", glue_dir, -1))
     assert (code, err) == (0, "") and "accuracy, B - A: +0.00 points" in out
-    card = json.loads((ZOO / "card.json").read_text())
+    card = json.loads((CHECKPOINT / "card.json").read_text())
     assert runs.history(good_and_bad / "runs.db")[0].b_score == pytest.approx(card["dev"]["accuracy"], abs=1e-6)
 
 

@@ -14,7 +14,7 @@ from tritspike.runtime import arith, bits
 from tritspike.runtime.executors import reference
 from tritspike.runtime.executors.fast.rows import Ints, Place
 from tritspike.runtime.executors.fast.stages import Linear, Reader
-from tritspike.runtime.executors.fast.traces import Beside, Tap, Traces
+from tritspike.runtime.executors.fast.traces import Beside, Meet, Tap, Traces
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.inputs import Spikes
 from tritspike.runtime.network.network import Network, Population, Scheduled, Stream, Synapse
@@ -23,7 +23,7 @@ from tritspike.runtime.network.outcome import Bools
 from tritspike.runtime.network.rows import IDLE
 from tritspike.runtime.network.sequences import TIMED
 
-Stage = Beside | Linear | Traces
+Stage = Beside | Linear | Meet | Traces
 
 
 @dataclass(frozen=True)

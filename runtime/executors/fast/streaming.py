@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from tritspike.runtime import arith, bits
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.executors.fast.flow import Flow, flow
+from tritspike.runtime.executors.fast.flowing import Stage
 from tritspike.runtime.executors.fast.rows import Buffers, Ints, Place
 from tritspike.runtime.executors.fast.stages import Counts, Linear
 from tritspike.runtime.executors.fast.taken import GENERIC
-from tritspike.runtime.executors.fast.traces import Beside, Running, Tap, Traces, running
+from tritspike.runtime.executors.fast.traces import Beside, Meet, Running, Tap, Traces, running
 from tritspike.runtime.limits import MOST_STREAMS
 from tritspike.runtime.network.network import Scheduled
 from tritspike.runtime.network.sequences import TIMED, require_words
@@ -138,13 +139,15 @@ class _Part:
     def _buffer(self, name: str, words: int) -> bits.Words:
         return np.zeros((self.streams * self.count, self.flow.steps(name), words), np.uint64)
 
-    def _add(self, stage: Beside | Linear | Traces) -> None:
+    def _add(self, stage: Stage) -> None:
         for name, (words,) in stage.writes(0).items():
             self.buffers[name] = self._buffer(name, words)
         if isinstance(stage, Beside):
             self._lay(stage)
         elif isinstance(stage, Linear):
             self.calls.append(stage.prepared(self.buffers, self.using))
+        elif isinstance(stage, Meet):
+            self.calls.append(partial(stage.meet, self.buffers))
         else:
             u, v = (self.session.kept[f"{stage.buffer}.{what}"] for what in "uv")
             last = chosen.lasting(self.using).last

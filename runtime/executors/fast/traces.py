@@ -14,6 +14,7 @@ from tritspike.runtime.executors.fast.stages import Counts, Lanes
 from tritspike.runtime.simulator import chosen
 
 State = NDArray[np.int32]
+_UNPACKED = 64  # rows whose spikes are unpacked at once
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -101,6 +102,46 @@ class Beside:
             early = np.flatnonzero(position < tap.ago)
             part[early] = 0 if tap.before is None else tap.before[position[early]]
             at += tap.words
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """Neurons of a place, pair by pair."""
+
+    place: Place
+    pick: Ints
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Meet:
+    """Pairs that fire where both of their neurons do, in steps with input."""
+
+    sides: tuple[Side, Side]
+    steps: int
+    buffer: str
+
+    def reads(self) -> tuple[Place, ...]:
+        """Both sides'."""
+        return tuple(side.place for side in self.sides)
+
+    def writes(self, longest: int) -> dict[str, tuple[int, ...]]:
+        """A bit a pair."""
+        return {self.buffer: (bits.words(len(self.sides[0].pick)),)}
+
+    def run(self, rows: Packed, buffers: Buffers, using: ModuleType, begin: int = 0) -> None:
+        """Of every row."""
+        self.meet(buffers)
+
+    def meet(self, buffers: Buffers) -> None:
+        """A block of rows at a time: unpacked, spikes take eight times their room."""
+        out = buffers[self.buffer]
+        for at in range(0, len(out), _UNPACKED):
+            first, second = (self._fired(side, buffers, at) for side in self.sides)
+            out[at : at + _UNPACKED] = bits.pack(first & second)
+
+    def _fired(self, side: Side, buffers: Buffers, at: int) -> NDArray[np.bool_]:
+        words = buffers[side.place.buffer][at : at + _UNPACKED, : self.steps, side.place.first :]
+        return bits.unpack(words, side.place.width)[..., side.pick]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

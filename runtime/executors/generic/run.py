@@ -21,7 +21,7 @@ from tritspike.runtime.network import order
 from tritspike.runtime.network.inputs import played
 from tritspike.runtime.network.memory import require_at_once
 from tritspike.runtime.network.network import Inputs, Population, Probe, Reads, Scheduled, Synapse, Windows
-from tritspike.runtime.network.neuron import Neuron, Resets, numbers
+from tritspike.runtime.network.neuron import Resets
 from tritspike.runtime.network.outcome import Outcome
 from tritspike.runtime.network.ranges import forgets, require_ranges
 from tritspike.runtime.network.soundness import require_sound
@@ -73,17 +73,11 @@ def _clocks(program: Scheduled, windows: int) -> list[Clock]:
 
 
 def apart(program: Scheduled) -> bool:
-    """Whether nothing is left of one window in the next, and nothing before the first can be amiss."""
-    network = program.network
-    read = [network.by_name[probe.population].neuron for probe in network.probes if probe.reads is Reads.MEMBRANE]
-    if not isinstance(program.timing, Windows) or any(n is not None and not proved_silent(n) for n in read):
-        return False
-    return all(p.neuron is None or p.neuron.resets is not Resets.NEVER or forgets(program, p) for p in network.populations)
-
-
-def proved_silent(read: Neuron) -> bool:
-    """Whether a membrane that is read is proved (`ranges.py`) to stay below its threshold: its input alone is asked there."""
-    return read.bias is None and not numbers(read.keep_u).any()
+    """Whether nothing is left of one window in the next."""
+    populations = program.network.populations
+    return isinstance(program.timing, Windows) and all(
+        p.neuron is None or p.neuron.resets is not Resets.NEVER or forgets(program, p) for p in populations
+    )
 
 
 def _joined(found: list[Outcome]) -> Outcome:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tritspike.runtime import arith, bits
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.executors.onnx.build import STEP
-from tritspike.runtime.executors.onnx.run import Runs, require_unread
+from tritspike.runtime.executors.onnx.run import Runs
 from tritspike.runtime.limits import MOST_STREAMS
 from tritspike.runtime.network.network import Port, Stream
 from tritspike.runtime.network.outcome import Bools, Ints
@@ -104,9 +104,8 @@ class Flowing:
 
     def _read(self, lines: Mapping[str, Bools], count: int) -> dict[str, Ints]:
         """(streams, tokens, neurons) by probe."""
-        period, begun = self.timing.period, self.length * self.timing.period
+        period = self.timing.period
         self.kept, found = self.loop.go(self.kept, {name: line.reshape(count * period, *line.shape[2:]) for name, line in lines.items()})
-        require_unread(self.program, found, begun)
         _, later = self.loop.go(self.kept, {name: np.zeros((self.behind, *line.shape[2:]), np.bool_) for name, line in lines.items()})
         read = {}
         for probe in self.program.network.probes:

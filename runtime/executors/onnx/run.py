@@ -13,14 +13,13 @@ from functools import cached_property
 import numpy as np
 
 from tritspike.runtime.executors.base import How
-from tritspike.runtime.executors.generic.run import apart, proved_silent
+from tritspike.runtime.executors.generic.run import apart
 from tritspike.runtime.executors.onnx.loop import Found, Loop, require_room
 from tritspike.runtime.network.inputs import played
-from tritspike.runtime.network.network import Inputs, Reads, Scheduled
+from tritspike.runtime.network.network import Inputs, Scheduled
 from tritspike.runtime.network.outcome import ANSWERS, Ask, Bools, Ints, Outcome
 from tritspike.runtime.network.ranges import require_ranges
 from tritspike.runtime.network.soundness import require_sound
-from tritspike.runtime.network.state import require_read
 
 _CELLS = 1 << 20  # neurons of all streams at once: beyond, one step's numbers are no longer near
 _FILLING = 2  # as many times the network's depth are steps that have input, at least
@@ -36,16 +35,13 @@ class Runs:
         self.program, self.how, self._loops = program, how, dict[frozenset[str], Loop]()
 
     def loop(self, record: frozenset[str] = frozenset()) -> Loop:
-        """The session that records these, made once; and those whose membranes are read, where that they never fire is not proved."""
-        network = self.program.network
-        read = {probe.population for probe in network.probes if probe.reads is Reads.MEMBRANE}
-        record |= {name for name in read if (neuron := network.by_name[name].neuron) is not None and not proved_silent(neuron)}
+        """The session that records these, made once."""
         if record not in self._loops:
             self._loops[record] = Loop(self.program, self.how, record)
         return self._loops[record]
 
     def run(self, inputs: Inputs, ask: Ask = ANSWERS) -> Outcome:
-        """All windows. Raises `RangeError` where a neuron fires whose membrane is read."""
+        """All windows."""
         wanted = [p.name for p in self.program.network.populations if ask.wants(p.name)]
         loop = self.loop(frozenset(wanted))
         windows = _Windows(self.program, inputs, wanted)
@@ -53,17 +49,8 @@ class Runs:
         state = loop.rest(windows.streams)
         for begin, lines in windows.parts():
             state, found = loop.go(state, lines)
-            require_unread(self.program, found, begin)
             windows.take(begin, found)
         return windows.outcome(ask)
-
-
-def require_unread(program: Scheduled, found: Found, begin: int = 0) -> None:
-    """Raises `RangeError` where a neuron fires, or leaves its register, whose membrane is read."""
-    for probe in program.network.probes:
-        if probe.reads is Reads.MEMBRANE and probe.population in found.spikes:
-            for step, (spikes, membranes) in enumerate(zip(found.spikes[probe.population], found.read[probe.name]), begin + 1):
-                require_read(probe.population, spikes, membranes, step)
 
 
 @dataclass(eq=False)
