@@ -19,12 +19,12 @@ from random import Random
 from fuzz import child, judge, seeds
 from fuzz.case import Change, Done, Fault, Kind, Outcome, Step
 from fuzz.keep import CASE, keep
-from fuzz.kinds import checkpoint, interchange, map, profile, program, runs, tokenizer
+from fuzz.kinds import checkpoint, map, nir, profile, program, qonnx, runs, tokenizer
 from fuzz.workers import shared
 
 from tritspike.runtime.simulator import cache
 
-KINDS: dict[str, Kind] = {k.name: k for k in (*(m.KIND for m in (program, checkpoint, tokenizer, map, profile, runs, interchange)), program.VERSION2)}
+KINDS: dict[str, Kind] = {k.name: k for k in (*(m.KIND for m in (program, checkpoint, tokenizer, map, profile, runs, nir, qonnx)), program.VERSION2)}
 
 
 @dataclass(frozen=True)

@@ -216,3 +216,22 @@ def test_what_others_files_do_not_say_is_said(kind, given, told, tmp_path):
 def test_our_own_files_say_it(tmp_path):
     found = report(tmp_path, "IF", {DT: 1e-3, CONVENTION: "euler"})
     assert "a: 2 neurons, exact" in found and not any(line in found for line in (RESETS, TOUCHED, UNWEIGHED))
+
+
+def test_a_filtered_bias_settles_where_it_should_however_coarse_its_grid(tmp_path):
+    """A weight of 1,000 leaves 10 units in a threshold: on that grid these biases are one number, and each would fire as often."""
+    biases = np.array([0.1, 0.108, 0.113, 0.118, 0.122])
+    wide = {"w": linear(np.full((5, 2), 1000.0), biases), "a": cell("CubaLIF", 5, tau_mem=3e-3, tau_syn=2e-3, r=9.0), "out": end("Output", 5)}
+    found = built(tmp_path, wide, chain("in", "w", "a", "out"))
+    assert found.made[0].grid.vth[0] == 10 and len(set(found.made[0].grid.steady_u)) == 1
+    quiet = {"in": np.zeros((1, 400, 2), bool)}
+    ours = arrays.run(lower_network(found.network, found.timing), quiet, "reference", How(), record=True).spikes["a"]
+    assert run_floats(found.floats, quiet)["a"].sum((0, 1)).tolist() == [0, 0, 36, 49, 66]
+    assert ours.sum((0, 1)).tolist() == [0, 0, 33, 49, 57]
+
+
+def test_a_bias_whose_filters_never_settle_is_left_as_it_is(tmp_path):
+    """What rounding took from it would, as a constant, fire by itself."""
+    wide = {"w": linear(np.full((2, 2), 1000.0), [0.7, 0.9]), "a": cell("CubaLIF", 2, tau_mem=3.0, tau_syn=2.0, r=9.0), "out": end("Output", 2)}
+    grid = built(tmp_path, wide, chain("in", "w", "a", "out")).made[0].grid
+    assert grid.steady is None and grid.steady_u is not None

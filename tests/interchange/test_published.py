@@ -18,7 +18,7 @@ REFUSED = {
     "lif_norse": r"the file does not tell \(1: tau 0.0025 s, r 1\)",
     "rockpool_braille": "the file does not tell .*lif2: tau 2.222 s, r 0.55",
 }
-SHARES = {"braille_noDelay_bias_zero": 0.93, "braille_noDelay_noBias_subtract": 0.96}  # of spikes, at least
+SHARES = {"braille_noDelay_bias_zero": 0.95, "braille_noDelay_noBias_subtract": 0.96}  # of spikes, at least
 _SEEDS, _RATE = 10, 0.08
 
 
@@ -55,9 +55,10 @@ def test_most_spikes_are_those_of_the_float_run(name, nir_dir):
     assert np.mean(shares, 0)[0] >= SHARES[name]
 
 
-def test_lava_gives_the_same(nir_dir):
+@pytest.mark.parametrize("name", SHARES)
+def test_lava_gives_the_same(name, nir_dir):
     pytest.importorskip("lava.magma")
-    found = build(nir_dir / "braille_noDelay_bias_zero.nir")
+    found = build(nir_dir / f"{name}.nir")
     program = lower_network(found.network, found.timing)
     given = random_input(found.floats, 1, 60, 0.2)
     ours, lava = (arrays.run(program, given, name, How(), record=True) for name in ("fast", "lava"))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tritspike.compiler.errors import CompileError
 from tritspike.compiler.frontend.nir.floats import Layer
 from tritspike.compiler.frontend.nir.nodes import Floats
+from tritspike.compiler.frontend.nir.planes import MOST, overflow
 from tritspike.hw_profiles.errors import Finding
 from tritspike.runtime import arith
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 Ints = NDArray[np.int64]
-MOST = (arith.WEIGHT_LIMIT << arith.EXPONENT_LIMIT) + arith.WEIGHT_LIMIT  # of both planes together, where any weight below can be said
 _ROOM = 0.999  # of a limit, for what rounding adds
 _TRIES = 20
 _NEAR = 1e-9  # of a whole number, for what 64-bit floats lose of a quotient
@@ -148,23 +148,9 @@ def _beyond(found: Gridded) -> str | None:
         return "a bias that needs more bits than its register has"
     if found.steady_u is not None and np.abs(found.steady_u).max() > MOST:
         return "a bias that needs more bits than two weights have"
-    if _overflow(found.weights, found.steady_u, found.keep_u) > 1:
+    if overflow(found.weights, found.steady_u, found.keep_u) > 1:
         return "more input than an accumulator holds"
     return None
-
-
-def _overflow(weights: Sequence[sp.csr_matrix], steady_u: Ints | None, keep_u: Ints) -> float:
-    """What spikes can bring, as a share of what a current holds: of each plane the neuron with the most, as the proof of ranges counts."""
-    import scipy.sparse as sp
-
-    some = [*weights, *([] if steady_u is None else [sp.csr_matrix(steady_u[:, None])])]
-    parts = [(plane, exponent) for w in some for plane, exponent in planes(w)]
-    most = 0
-    for side in (1, -1):
-        each = [int(np.asarray((side * plane).maximum(0).sum(1)).max(initial=0)) << exponent for plane, exponent in parts]
-        most = max(most, sum(each))
-    leaves = arith.KEEP_ALL - int(keep_u.max(initial=0))
-    return most / max((arith.A_LIMIT - 1) * leaves // arith.KEEP_ALL, 1)
 
 
 def _sums(weights: Sequence[sp.csr_matrix]) -> Floats:
@@ -208,7 +194,7 @@ def _rounded(layer: Layer, weights: Sequence[sp.csr_matrix], why_not: str) -> Gr
     most = _scales(layer, weights, keep_u, keep)
     for _ in range(_TRIES):
         found = _scaled(layer, weights, most, keep, keep_u, why_not)
-        over = _overflow(found.weights, found.steady_u, keep_u)
+        over = overflow(found.weights, found.steady_u, keep_u)
         if over <= 1:
             break
         most = most * (_ROOM / over)
@@ -219,19 +205,37 @@ def _scaled(layer: Layer, weights: Sequence[sp.csr_matrix], most: Floats, keep: 
     """most: (neurons,) units in one of the file's."""
     units, vth = _units(layer, most)
     made = tuple(_whole(w, units) for w in weights)
-    steady = None if layer.steady is None else _on_bias_grid(layer.steady * units * arith.ONE)
+    steady_u = None if layer.steady_u is None else _nearest(layer.steady_u * units)
+    steady = _with_remainder(layer, units, vth, steady_u, keep, keep_u)
     decays = max(float(np.abs(k / arith.KEEP_ALL - f).max(initial=0)) for k, f in ((keep, layer.keep), (keep_u, layer.keep_u)))
     return Gridded(
         weights=made,
         keep=keep,
         keep_u=keep_u,
         vth=None if vth is None else vth.astype(np.int64),
-        steady_u=None if layer.steady_u is None else np.rint(layer.steady_u * units).astype(np.int64),
-        steady=steady,
+        steady_u=steady_u,
+        steady=None if steady is None else _on_bias_grid(steady * arith.ONE),
         units=units,
         lost=(_lost(weights, units), decays, 0.0 if vth is None else _lost_threshold(layer, units, vth)),
         why_not=why_not,
     )
+
+
+def _with_remainder(layer: Layer, units: Floats, vth: Floats | None, steady_u: Ints | None, keep: Ints, keep_u: Ints) -> Floats | None:
+    """(neurons,) units that a step adds to v: what the file says, and what rounding took from where a filtered bias settles.
+
+    A unit of u is 64 of v's register, and a bias is there in every step: its rounding would move all neurons by as much for ever. Left out where it
+    would fire by itself, as it would where filters are so slow that nothing settles.
+    """
+    own = None if layer.steady is None else layer.steady * units
+    if steady_u is None or vth is None or layer.steady_u is None:
+        return own
+    stays = [np.maximum(1 - k / arith.KEEP_ALL, 1e-9) for k in (keep, keep_u)]
+    rest = layer.steady_u * units / np.maximum(1 - layer.keep_u, 1e-9) - steady_u / stays[1]
+    rest = np.where(np.abs(rest) <= vth * stays[0], rest, 0.0)
+    if not np.rint(rest * arith.ONE).any():
+        return own
+    return rest if own is None else own + rest
 
 
 def _units(layer: Layer, most: Floats) -> tuple[Floats, Floats | None]:
@@ -297,23 +301,3 @@ def _lost_threshold(layer: Layer, units: Floats, vth: Floats) -> float:
     assert layer.threshold is not None
     error = np.abs(vth / units - layer.threshold)
     return float((error / np.where(layer.threshold > 0, layer.threshold, 1)).max())
-
-
-def planes(weights: sp.csr_matrix) -> tuple[tuple[sp.csr_matrix, int], ...]:
-    """(mantissas, exponent): one plane where 8 bits at some exponent hold all, else a coarse and a fine one."""
-    largest = int(np.abs(weights.data).max(initial=0))
-    bits = int(np.bitwise_or.reduce(np.abs(weights.data), initial=0))
-    for exponent in range(arith.EXPONENT_LIMIT + 1):
-        if largest <= arith.WEIGHT_LIMIT << exponent and not bits & ((1 << exponent) - 1):
-            return ((_shifted(weights, weights.data >> exponent), exponent),)
-    step = 1 << arith.EXPONENT_LIMIT
-    coarse = np.trunc(weights.data / step).astype(np.int64)  # both planes of one sign, so that what they bring at most adds up
-    return (_shifted(weights, coarse), arith.EXPONENT_LIMIT), (_shifted(weights, weights.data - coarse * step), 0)
-
-
-def _shifted(weights: sp.csr_matrix, data: Ints) -> sp.csr_matrix:
-    import scipy.sparse as sp
-
-    found = sp.csr_matrix((data, weights.indices, weights.indptr), shape=weights.shape, copy=True)
-    found.eliminate_zeros()
-    return found

@@ -11,24 +11,23 @@ from numpy.typing import NDArray
 
 from tritspike.compiler.errors import CompileError
 from tritspike.compiler.frontend.nir.floats import FloatNetwork, Layer, Way
-from tritspike.compiler.frontend.nir.grid import Gridded, gridded, planes
+from tritspike.compiler.frontend.nir.grid import Gridded, gridded
+from tritspike.compiler.frontend.nir.planes import planes
 from tritspike.compiler.frontend.nir.unsaid import touched
+from tritspike.compiler.frontend.weighed import AXIS, line, weighed
 from tritspike.hw_profiles.errors import Finding, listed
 from tritspike.runtime import arith
 from tritspike.runtime.network import order
-from tritspike.runtime.network.grid import Axis, Grid
 from tritspike.runtime.network.network import Network, Population, Port, Probe, Stream, Synapse, Timing, Windows
 from tritspike.runtime.network.neuron import Bias, Neuron, Register, Resets, Values
 from tritspike.runtime.network.rows import ACTIVE, PADDING
 from tritspike.runtime.network.sequences import TIMED
-from tritspike.runtime.network.terms import Handle, Term, linear, sparse
+from tritspike.runtime.network.terms import Handle
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
-AXIS = "features"  # of every population: its neurons in the order of the file
 STEADY = "steady"  # what spikes in every step
-_DENSE = 0.3  # of a matrix's weights that are not zero: from there on a matrix takes less room than a list
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -120,7 +119,8 @@ class _Lowering:
         self.floats, self.timing, self.made = floats, timing, list[Made]()
         self.populations: list[Population] = []
         self.synapses: list[Synapse] = []
-        registers = any(a.steady is not None for a in floats.layers)
+        self.grids = {a.name: gridded(a, [w.weights for w in floats.into(a.name)]) for a in floats.layers if not a.plays}
+        registers = any(g.steady is not None for g in self.grids.values())
         self.resets = Resets.WINDOW if isinstance(timing, Windows) else Resets.SEQUENCE if registers else Resets.NEVER
 
     def network(self) -> Network:
@@ -143,15 +143,14 @@ class _Lowering:
         if any(a.name == STEADY for a in self.floats.layers):
             raise CompileError(listed([Finding(STEADY, "name of a node", STEADY, "another: it is that of what spikes in every step")]))
         neuron = None if isinstance(self.timing, Stream) else Neuron(keep=0, vth=0, bias=Bias(arith.ONE), resets=Resets.WINDOW)
-        self.populations.append(Population(name=STEADY, grid=(Axis(AXIS, 1),), neuron=neuron))
+        self.populations.append(Population(name=STEADY, grid=line(1), neuron=neuron))
 
     def _layer(self, layer: Layer) -> None:
         if layer.plays:
-            self.populations.append(Population(name=layer.name, grid=_grid(layer)))
+            self.populations.append(Population(name=layer.name, grid=line(layer.size)))
             return
-        ways = self.floats.into(layer.name)
-        found = gridded(layer, [w.weights for w in ways])
-        self.populations.append(Population(name=layer.name, grid=_grid(layer), neuron=_neuron(layer, found, self.resets)))
+        ways, found = self.floats.into(layer.name), self.grids[layer.name]
+        self.populations.append(Population(name=layer.name, grid=line(layer.size), neuron=_neuron(layer, found, self.resets)))
         counts = [self._way(way, weights) for way, weights in zip(ways, found.weights)]
         if found.steady_u is not None:
             counts.append(self._constant(layer, found.steady_u))
@@ -160,12 +159,12 @@ class _Lowering:
     def _way(self, way: Way, weights: sp.csr_matrix) -> int:
         source = next(a for a in self.floats.layers if a.name == way.source)
         target = next(a for a in self.floats.layers if a.name == way.target)
-        return self._synapse(Handle(way.source, _grid(source)), Handle(way.target, _grid(target)), weights, way.delay)
+        return self._synapse(Handle(way.source, line(source.size)), Handle(way.target, line(target.size)), weights, way.delay)
 
     def _constant(self, layer: Layer, numbers: NDArray[np.int64]) -> int:
         import scipy.sparse as sp
 
-        return self._synapse(Handle(STEADY, (Axis(AXIS, 1),)), Handle(layer.name, _grid(layer)), sp.csr_matrix(numbers[:, None]), 0)
+        return self._synapse(Handle(STEADY, line(1)), Handle(layer.name, line(layer.size)), sp.csr_matrix(numbers[:, None]), 0)
 
     def _synapse(self, source: Handle, target: Handle, weights: sp.csr_matrix, delay: int) -> int:
         """In as many planes as it takes; how many these are."""
@@ -173,25 +172,14 @@ class _Lowering:
         for w, exponent in found:
             number = sum(s.target == target.name for s in self.synapses)
             name = f"{target.name}<{source.name}" + (f"#{number}" if number else "")
-            wiring = _term(source, target.grid, w).wiring
+            wiring = weighed(source, w).wiring
             self.synapses.append(Synapse(name=name, source=source.name, target=target.name, wiring=wiring, exponent=exponent, delay=delay))
         return max(len(found), 1)
-
-
-def _grid(layer: Layer) -> Grid:
-    return (Axis(AXIS, layer.size),)
 
 
 def _free(name: str) -> str:
     """What a port plays, which is not one of the names that the timing plays."""
     return f"{name}." if name in (*TIMED, PADDING) else name
-
-
-def _term(source: Handle, grid: Grid, weights: sp.csr_matrix) -> Term:
-    if weights.nnz > _DENSE * weights.shape[0] * weights.shape[1]:
-        return linear(source, weights.toarray(), into=AXIS)
-    at = weights.tocoo()
-    return sparse(source, at.row, at.col, at.data, grid)
 
 
 def _neuron(layer: Layer, found: Gridded, resets: Resets) -> Neuron:

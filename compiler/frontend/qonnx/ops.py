@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tritspike.compiler.frontend.qonnx import convolution
+
 Array = NDArray[Any]
 Attributes = Mapping[str, Any]
 Operator = Callable[[list[Array], Attributes], Array]
@@ -92,7 +94,8 @@ EACH: dict[str, Operator] = {  # one number at a time, or a channel with its own
     "IntQuant": _quant,
     "BipolarQuant": _bipolar,
 }
-PRODUCTS: dict[str, Operator] = {"MatMul": lambda f, a: f[0] @ f[1], "Gemm": _gemm}
+CONV = "Conv"
+PRODUCTS: dict[str, Operator] = {"MatMul": lambda f, a: f[0] @ f[1], "Gemm": _gemm, CONV: convolution.evaluated}
 SHAPING: dict[str, Operator] = {
     "Reshape": _reshape,
     "Flatten": _flatten,

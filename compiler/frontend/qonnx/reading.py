@@ -25,6 +25,7 @@ _START = b"\x08"  # of every ONNX file: the number of its first field, the versi
 _DOMAINS = ("", "ai.onnx", "qonnx.custom_ops.general", "onnx.brevitas")
 _MOST_NODES = 10_000
 _MOST_NUMBERS = 1 << 27
+_MOST_INPUT = 1 << 24  # of a sample
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -98,8 +99,8 @@ def _findings(graph: onnx.GraphProto) -> Iterator[Finding]:
         yield Finding("the graph", "inputs and outputs", f"{len(inputs)} and {len(graph.output)}", "one of each")
     for given in inputs:
         dims = [d.dim_value for d in given.type.tensor_type.shape.dim]
-        if len(dims) < 2 or min(dims[1:], default=0) < 1 or np.prod(np.array(dims[1:], np.float64)) > _MOST_NUMBERS:
-            yield Finding(given.name, "shape", dims, "a batch, and sizes that are there: no dynamic ones")
+        if len(dims) < 2 or min(dims[1:], default=0) < 1 or np.prod(np.array(dims[1:], np.float64)) > _MOST_INPUT:
+            yield Finding(given.name, "shape", dims, f"a batch, and sizes that are there, {_MOST_INPUT:,} numbers at most: no dynamic ones")
 
 
 def _graph(graph: onnx.GraphProto) -> OnnxGraph:

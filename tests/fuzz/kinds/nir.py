@@ -1,4 +1,4 @@
-"""Files that others' tools wrote: NIR and ONNX networks, and arrays to be played; fields and bytes changed."""
+"""NIR networks that others' tools wrote, and arrays to be played; datasets and bytes changed."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ from random import Random
 import h5py
 import nir_files
 import numpy as np
-import onnx
-import qonnx_files
 from fuzz import containers
 from fuzz.case import LOWER, RUNTIME, Change, Kind, Step
 from nir_files import DT, cell, chain, conv, delay, end, linear, pool
-from qonnx_files import ternary
 
 NET, X, PROGRAM = "net.nir", "x.npy", "net.tsp"  # of whatever content
-ONNX = "qonnx"
 _TELL = ("--dt", str(DT), "--convention", "euler")
-_VALUES = (np.nan, np.inf, -1.0, 0.0, 1e30, 1e-30, 1e300, 0.5, 2.0, 1e6)
+VALUES = (np.nan, np.inf, -1.0, 0.0, 1e30, 1e-30, 1e300, 0.5, 2.0, 1e6)
 
 
 def _networks() -> dict[str, tuple[dict, list]]:
@@ -46,11 +42,6 @@ def seeds(folder: Path) -> None:
         nir_files.write(folder / name / NET, nodes, edges)
         shape = nodes["in"]["shape"]
         np.save(folder / name / X, np.random.default_rng(1).random((2, 5, *shape)) < 0.5)
-    (folder / ONNX).mkdir()
-    qonnx_files.model(folder / ONNX / NET, (ternary(1, 6, 5), ternary(2, 5, 3)), bits=2, signed=0, narrow=1)
-    planes = {f"input.{k}": np.random.default_rng(k).random((4, 1, 6)) < 0.5 for k in (1, 2)}
-    np.savez(folder / ONNX / "x.npz", **planes)
-    (folder / ONNX / "x.npz").rename(folder / ONNX / X)
 
 
 def change(rng: Random, folder: Path) -> Change:
@@ -58,41 +49,8 @@ def change(rng: Random, folder: Path) -> Change:
     kind = rng.random()
     if kind < 0.25:
         return Change(containers.file_changed(rng, folder / rng.choice([NET, X])))
-    if (folder / "shape").read_text() == ONNX:
-        return Change(_onnx_changed(rng, folder / NET))
     with h5py.File(folder / NET, "r+") as file:
         return Change("; ".join(_changed(rng, file) for _ in range(rng.choice([1, 1, 1, 2]))))
-
-
-def _onnx_changed(rng: Random, path: Path) -> str:
-    model = onnx.load_from_string(path.read_bytes())
-    nodes, tensors = model.graph.node, model.graph.initializer
-    node, tensor, kind = (
-        rng.choice(nodes),
-        rng.choice(tensors),
-        rng.choice(["operator", "edge", "value", "value", "dims", "dtype", "attribute", "drop", "shape"]),
-    )
-    if kind == "operator":
-        node.op_type = rng.choice(["Softmax", "MatMul", "Relu", "Quant", "BipolarQuant", "Reshape", "Pow", "Div", "Shape", "Concat", "Gemm"])
-    elif kind == "edge":
-        node.input[rng.randrange(len(node.input))] = rng.choice([*(n.output[0] for n in nodes), *(t.name for t in tensors), "", "nobody"])
-    elif kind == "value":
-        found = np.array(onnx.numpy_helper.to_array(tensor), np.float32)
-        with np.errstate(over="ignore"):
-            found.flat[rng.randrange(found.size)] = rng.choice([*_VALUES, 3.0, -2.0])
-        tensor.CopyFrom(onnx.numpy_helper.from_array(found, tensor.name))
-    elif kind == "dims":
-        tensor.dims[:] = rng.choice([[1 << 40], [-1], [], [2, 3], [0]])
-    elif kind == "dtype":
-        tensor.data_type = rng.choice([0, 1, 7, 8, 16, 99])
-    elif kind == "attribute" and node.attribute:
-        rng.choice(node.attribute).type = rng.choice([1, 2, 3, 4, 7])
-    elif kind == "drop":
-        del (nodes if rng.random() < 0.5 else tensors)[rng.randrange(5)]
-    else:
-        model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = rng.choice([0, -1, 5, 7, 1 << 40])
-    path.write_bytes(model.SerializeToString())
-    return f"{node.name} {tensor.name}: {kind}"
 
 
 def _changed(rng: Random, file: h5py.File) -> str:
@@ -118,19 +76,24 @@ def _revalued(rng: Random, value: np.ndarray, kind: str) -> np.ndarray:
     if kind == "shape":
         return rng.choice([value.ravel(), value[None], value[:0], np.concatenate([value, value]), np.zeros((1, 1))])
     if kind == "dtype":
-        return value.astype(rng.choice(["i1", "u8", "f2", "f8", "c16", "?"]))
+        with np.errstate(all="ignore"):
+            return value.astype(rng.choice(["i1", "u8", "f2", "f8", "c16", "?"]))
     out = value.astype(np.float64)
-    out.flat[rng.randrange(max(out.size, 1)) : None if rng.random() < 0.3 else rng.randrange(out.size + 1)] = rng.choice(_VALUES)
+    out.flat[rng.randrange(max(out.size, 1)) : None if rng.random() < 0.3 else rng.randrange(out.size + 1)] = rng.choice(VALUES)
     return out
 
 
 def steps(rng: Random, folder: Path) -> tuple[Step, ...]:
-    """Lower it, play arrays into it on both executors, and hold them against each other. Windows have no delays and no loops."""
+    """Windows have no delays and no loops."""
     windows = (folder / "shape").read_text() in ("plain", "picture") and rng.random() < 0.3
-    tell = () if (folder / "shape").read_text() == ONNX else _TELL
-    lower = Step(LOWER, (NET, *tell, "--out", PROGRAM, *(("--steps", "5") if windows else ())))
+    return played(*_TELL, *(("--steps", "5") if windows else ()))
+
+
+def played(*options: str) -> tuple[Step, ...]:
+    """Lower the network, play arrays into it on both executors, and hold them against each other."""
     runs = (Step(RUNTIME, ("run", PROGRAM, "--input", X, "--out", f"{name}.npz", "--executor", name)) for name in ("fast", "reference"))
-    return lower, *runs, Step(RUNTIME, ("verify", PROGRAM, "--executor", "fast", "--random", "2"), compares=True)
+    verify = Step(RUNTIME, ("verify", PROGRAM, "--executor", "fast", "--random", "2"), compares=True)
+    return Step(LOWER, (NET, *options, "--out", PROGRAM)), *runs, verify
 
 
-KIND = Kind("interchange", seeds, change, steps)
+KIND = Kind("nir", seeds, change, steps)
