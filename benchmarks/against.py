@@ -123,19 +123,22 @@ def _sst2(older: bool) -> Callable[[], Any]:
     """Tokens of the dev set to logits, one thread."""
     encoder = _encoder(older, "sst2-ternary")
     if older:
+        from runtime import glue  # type: ignore[import-not-found]
         from runtime.executors import How, streamed  # type: ignore[import-not-found]
 
-        run = streamed
+        run, dev = streamed, glue.read(glue.task_named("sst2"), os.environ["GLUE_DIR"], "dev", None)
     else:
         from tritspike.runtime.executors.base import How
         from tritspike.runtime.executors.table import DEFAULT
         from tritspike.runtime.host import batches
         from tritspike.runtime.tasks import dataset, labelled
 
+        dev = dataset.read(labelled.task_named("sst2"), os.environ["GLUE_DIR"], "dev", None)
+
         def run(encoder: Any, tokens: Any, how: Any) -> Any:
             return batches.streamed(encoder, tokens, DEFAULT, how)
 
-    tokens = encoder.tokens([e.text for e in dataset.read(labelled.task_named("sst2"), os.environ["GLUE_DIR"], "dev", None)])
+    tokens = encoder.tokens([e.text for e in dev])
     return lambda: run(encoder, tokens, How(threads=1))
 
 

@@ -99,7 +99,7 @@ def mapped(folder: Path, made: Path, rates: Path) -> tuple[dict[str, Any], Progr
     """Cores and energy on the smallest board, and the program."""
     path = made / f"{folder.name}.tsp"
     command = run_python(
-        str(HERE.parent / "compiler" / "lower.py"), str(folder), "--profile", "auto", "--out", str(path), "--map", "--rates", str(rates)
+        str(ZOO.parent.parent / "compiler" / "lower.py"), str(folder), "--profile", "auto", "--out", str(path), "--map", "--rates", str(rates)
     )
     program = program_file.load(path)
     report = mapping.load(path.with_suffix(".map"), program.scheduled).report

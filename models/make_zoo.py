@@ -35,12 +35,13 @@ class TeacherRun:
 
 @dataclass(frozen=True)
 class StudentRun:
-    """Training of one checkpoint by its task's recipe. `earlier`: the run that it starts from."""
+    """Training of one checkpoint by its task's recipe, or another. `earlier`: the run that it starts from."""
 
     name: str
     task: str
     earlier: str | None = None
     settings: tuple[str, ...] = ()
+    recipe: str | None = None
 
 
 TEACHERS = (
@@ -67,6 +68,7 @@ def _binary(task: str, *settings: str) -> StudentRun:
 
 STUDENTS = (
     StudentRun("sst2-ternary", "sst2"),
+    StudentRun("sst2-stream-ternary", "sst2", recipe="sst2_stream"),
     StudentRun("stsb-start", "stsb"),
     StudentRun("stsb-ternary", "stsb", "stsb-start", (*_SHORTER, *_steps(1500, 3000, "1e-3"))),
     StudentRun("cola-ternary", "cola"),
@@ -119,7 +121,16 @@ def teacher_command(run: TeacherRun, at: Places) -> list[str]:
 
 def student_command(run: StudentRun, at: Places, dev: bool) -> list[str]:
     """Arguments of `train`."""
-    out = ["--config", str(CONFIGS / f"{run.task}.toml"), "--teacher", str(at.teacher(run.task)), "--data", at.data, "--out", str(at.run(run.name))]
+    out = [
+        "--config",
+        str(CONFIGS / f"{run.recipe or run.task}.toml"),
+        "--teacher",
+        str(at.teacher(run.task)),
+        "--data",
+        at.data,
+        "--out",
+        str(at.run(run.name)),
+    ]
     out += ["--unlabelled", *at.unlabelled, "--cache", str(at.out / "cache"), "--threads", "1"]
     out += [] if run.earlier is None else ["--from", str(at.run(run.earlier))]
     return [*out, *(["--set", *run.settings] if run.settings else []), *([] if dev else ["--no-dev"])]
