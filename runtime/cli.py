@@ -31,6 +31,7 @@ EXTRAS = {  # by what they bring
     "h5py": "nir",
     "onnx": "onnx",
     "onnxruntime": "onnx",
+    "bokeh": "report",
 }
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 

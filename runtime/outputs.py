@@ -21,6 +21,8 @@ PROGRAM, MAPPING, PICTURE, ANSWERS = "a program", "a mapping", "a picture of our
 REPORT, BUNDLE, GRAPH, HISTORY = "JSON", "a bundle", "a printed graph", "a database"
 LABELLED, STATE, ARRAYS = "labelled texts", "a state", "an archive"
 NIR = "a NIR file of ours"
+PAGE = "a report page of ours"
+PAGE_MARK = '<meta name="generator" content="tritspike report">'
 ONNX, ONNX_CONSTANTS = "an ONNX graph of ours", "constants of an ONNX graph of ours"
 ONNX_MAGIC = b"constants of an ONNX graph that tritspike wrote\n"
 _MOST = 1 << 26  # bytes that are looked at
@@ -124,6 +126,7 @@ _KINDS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     (ANSWERS, lambda c: side.FORMAT.encode() in _header(c)),
     (STATE, lambda c: reading.FORMAT.encode() in _header(c)),
     ("tensors", lambda c: bool(_header(c))),
+    (PAGE, lambda c: PAGE_MARK.encode() in c[:1000]),
     (PICTURE, lambda c: b"<svg" in c[:1000] and b'<g id="cores">' in c),  # the group that `compiler/mapping/picture.py` names
     ("a picture", lambda c: b"<svg" in c[:1000]),
     (BUNDLE, lambda c: c.startswith(b"PK") and c[30:].startswith(b"MANIFEST.json")),  # the first name in `runtime/bundle.py`'s order

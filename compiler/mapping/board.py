@@ -1,4 +1,4 @@
-"""Where cores are: chips on a mesh, tiles on each chip, cores in each tile; and how far it is from one to another."""
+"""How far it is from one core to another, and in which order neighbours are near; `runtime/places.py` says where they are."""
 
 from __future__ import annotations
 
@@ -8,29 +8,7 @@ import numpy as np
 
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime.network.grid import Index
-
-
-@dataclass(frozen=True, eq=False)
-class Places:
-    """Mesh coordinates of cores, each (cores,): tiles counted across the whole board, and chips."""
-
-    x: Index
-    y: Index
-    chip_x: Index
-    chip_y: Index
-
-    def at(self, which: Index) -> Places:
-        """Those of some cores."""
-        return Places(self.x[which], self.y[which], self.chip_x[which], self.chip_y[which])
-
-
-def places(profile: HardwareProfile, cores: Index) -> Places:
-    """Core n is number n % cores_per_chip of chip n // cores_per_chip; both fill their meshes row by row."""
-    chip, core = np.divmod(cores, profile.cores_per_chip)
-    tile = core // profile.cores_per_tile
-    chip_y, chip_x = np.divmod(chip, profile.chips_x)
-    y, x = np.divmod(tile, profile.tiles_x)
-    return Places(chip_x * profile.tiles_x + x, chip_y * profile.tiles_y + y, chip_x, chip_y)
+from tritspike.runtime.places import Places
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tritspike.compiler.mapping import resources
-from tritspike.compiler.mapping.board import places
 from tritspike.compiler.mapping.fit import Mapped
-from tritspike.compiler.mapping.traffic import HOST_CORE
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime.network.grid import Index
+from tritspike.runtime.places import HOST_CORE, places
+from tritspike.runtime.places import link_loads as loads_of_links
 
 _GAP, _CHIP_GAP = 0.35, 0.65  # between tiles and between chips, in tiles
 _DRAWN = 8  # chips along each side that are drawn core by core; of more, the first ones, and the title says so
@@ -125,23 +125,9 @@ def _links(mapped: Mapped) -> Any:
 
 
 def link_loads(mapped: Mapped) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Messages a window on each link: ([y, x] to the tile on its right, [y, x] to the one below). A message goes along x, then along y."""
-    profile, t = mapped.partition.profile, mapped.traffic
+    """Messages a window on each link of the board, as `places.link_loads` has them."""
+    t = mapped.traffic
     source, target, messages = t.listed
     start = np.concatenate([mapped.core[source], np.repeat(HOST_CORE, len(t.host))])
     end = np.concatenate([mapped.core[target], mapped.core])
-    load = np.concatenate([messages, t.host])
-    a, b = places(profile, start), places(profile, end)
-    shape = (profile.chips_y * profile.tiles_y, profile.chips_x * profile.tiles_x)
-    horizontal = _spans(a.x, b.x, a.y, load, shape)
-    vertical = _spans(a.y, b.y, b.x, load, shape[::-1]).T
-    return horizontal, vertical
-
-
-def _spans(start: Index, end: Index, line: Index, load: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
-    """Loads of the links along lines: each message loads those between `start` and `end`, by differences at both ends."""
-    change = np.zeros(shape)
-    np.add.at(change, (line, np.minimum(start, end)), load)
-    np.add.at(change, (line, np.maximum(start, end)), -load)
-    found = change.cumsum(1)
-    return np.where(found > 1e-9 * max(load.max(initial=0), 1), found, 0.0)
+    return loads_of_links(mapped.partition.profile, start, end, np.concatenate([messages, t.host]))

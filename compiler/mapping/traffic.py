@@ -9,13 +9,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from tritspike.compiler.mapping.board import Hops, hops, places
+from tritspike.compiler.mapping.board import Hops, hops
 from tritspike.compiler.mapping.partition import HOST, Partition
 from tritspike.compiler.mapping.rates import Rates
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime.network.grid import Index
-
-HOST_CORE = np.zeros(1, np.int64)  # where the host's spikes enter the board: assumed at the first core of the first chip
+from tritspike.runtime.places import HOST_CORE, places
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ COMMANDS = (
     Command(__package__, "run", "play arrays into a network of your own", "net.tsp --input spikes.npy --out answers.npz"),
     Command(__package__, "export", "write a program as an ONNX graph", "sst2.tsp --onnx sst2.onnx --length 24"),
     Command(__package__, "compare", "hold two models against each other", "a.tsp b.tsp --task sst2 --data glue --fail-below -1"),
+    Command(__package__, "report", "show a program as one HTML page", "sst2.tsp --data glue --out report.html"),
     Command(__package__, "deploy", "run on a board, or pack for one", "sst2.tsp --profile kapoho-point --bundle sst2.zip"),
     Command(__package__, "lava", "install Lava, or say whether it runs here", "check"),
 )

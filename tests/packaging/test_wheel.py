@@ -67,7 +67,12 @@ def test_the_wheel_is_tritspike_and_all_of_it(place, wheel):
     tree = place / "tree"
     code = {f"tritspike/{p.relative_to(tree).as_posix()}" for folder in FOLDERS for p in (tree / folder).rglob("*.py")}
     code |= {p.relative_to(tree).as_posix() for p in (tree / "tritspike").glob("*.py")}
-    data = {f"tritspike/{p.relative_to(tree).as_posix()}" for where in ("hw_profiles", "models/configs") for p in (tree / where).glob("*.toml")}
+    data = {
+        f"tritspike/{p.relative_to(tree).as_posix()}"
+        for where in ("hw_profiles", "models/configs", "runtime/tasks/glue")
+        for p in (tree / where).glob("*.toml")
+    }
+    data |= {f"tritspike/runtime/report/page.{kind}" for kind in ("css", "js")}
     assert len(code) > 150 and len(data) > 15 and len(SHIPPED) == 8
     assert {name for name in names if not name.startswith(info)} == code | data | SHIPPED
 
