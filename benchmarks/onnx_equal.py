@@ -20,7 +20,7 @@ from tritspike.runtime.host import batches
 from tritspike.runtime.host.program import Result
 from tritspike.runtime.host.text import Encoder, Tokens
 from tritspike.runtime.network.outcome import Ask
-from tritspike.runtime.tasks import glue
+from tritspike.runtime.tasks import dataset, labelled
 from tritspike.runtime.tasks.sampling import random_tokens
 
 ZOO = ROOT / "models" / "zoo"
@@ -64,7 +64,7 @@ def _counted(theirs: Result, ours: Result) -> dict[str, int]:
 def whole_set(name: str) -> dict[str, Any]:
     """SST-2's dev set: logits of all sentences, each at the shortest length that holds it."""
     encoder = Encoder(lower(ZOO / name, "hala-point"))
-    texts = [e.text for e in glue.read(glue.task_named("sst2"), os.environ["GLUE_DIR"], "dev")]
+    texts = [e.text for e in dataset.read(labelled.task_named("sst2"), os.environ["GLUE_DIR"], "dev")]
     theirs, ours = (batches.answer(encoder, texts, executor, How(threads=1)).logits for executor in ("fast", "onnx"))
     return {"program": name, "sentences": len(texts), "logits": ours.size, "logits that differ": int(np.sum(theirs != ours))}
 
