@@ -21,7 +21,7 @@ from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.tables import LIF, kind
 
-CASES = 200
+CASES = 100
 activity: Counter[str] = Counter()  # of populations that computed, how many did more than sleep or saturate
 
 

@@ -21,7 +21,7 @@ from tritspike.runtime.host import batches
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder
 
-CASES = 320  # beside the 200 of the spine's property, which runs fast too
+CASES = 160  # beside the 100 of the spine's property, which runs fast too
 _CELLS = 5_000_000  # coincidence neurons times steps that the reference may simulate for one case, a second or so
 lengths_seen: set[int] = set()
 

@@ -22,7 +22,7 @@ from hypothesis import settings
 from tritspike.runtime.errors import InputError
 
 HERE = Path(__file__).parent
-CASES = 200  # of each kind
+CASES = 100  # of each kind; `make fuzz` has 20,000 in all
 LIMITS = child.Limits(memory=1 << 28, cpu=2, wall=60)
 STEP = Step(RUNTIME, ("inspect", "x"))
 
