@@ -13,24 +13,29 @@ import torch
 from torch.nn import functional as F
 
 from tritspike.models.data import Corpus, length_sorted_batches, pack
+from tritspike.models.export import answer_of
+from tritspike.models.flow import Flow
+from tritspike.models.nets.texts import Classes
 from tritspike.models.spiking_bert import SpikingBert
 
 _SHIFTS, _NEIGHBOURS = 37, 5  # candidates 2.5 % of the texts apart, each judged over 10 %
 
 
 @torch.no_grad()
-def logits(student: SpikingBert, corpus: Corpus) -> np.ndarray:
-    """(texts, classes) float32 logits of the student as it is now."""
+def logits(student: SpikingBert | Flow, corpus: Corpus) -> np.ndarray:
+    """(texts, classes) float64 logits of the student as it is now: in integers those of its program, bit for bit."""
     student.eval()
-    out = np.zeros((len(corpus), student.config.classes), np.float32)
+    answer = answer_of(student)
+    assert isinstance(answer, Classes)
+    out = np.zeros((len(corpus), student.config.classes))
     for rows in length_sorted_batches(corpus, 64):
-        out[rows] = student(pack(corpus, rows)).numpy()
+        out[rows] = answer.scores(student.encoded(pack(corpus, rows))).numpy()
     return out
 
 
 def distance(student: np.ndarray, teacher: np.ndarray) -> float:
     """Mean KL divergence of the student's classes from the teacher's, in nats; mean squared difference where there is one number."""
-    ours, theirs = torch.from_numpy(student), torch.from_numpy(teacher)
+    ours, theirs = (torch.from_numpy(side).float() for side in (student, teacher))
     if theirs.shape[1] == 1:
         return float(F.mse_loss(ours, theirs))
     return float(F.kl_div(F.log_softmax(ours, -1), F.softmax(theirs, -1), reduction="batchmean"))

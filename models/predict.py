@@ -35,7 +35,6 @@ from tritspike.models.nets.values import Spikes
 from tritspike.models.recipe import recipe_from
 from tritspike.models.spiking_bert import BertConfig, SpikingBert
 from tritspike.models.teacher import Teacher, load_teacher
-from tritspike.runtime import arith
 from tritspike.runtime.errors import FileError, InputError
 from tritspike.runtime.files import read_json
 from tritspike.runtime.host.tokenizer import text_of, tokenizer_from
@@ -128,19 +127,13 @@ def _guesses(task: labelled.Task, logits: NDArray) -> NDArray[np.float64]:
 def _checkpoint(folder: Path, asked: Asked) -> Side:
     student = load_classifier(folder)
     ran = _run(student, _corpus(folder / "tokenizer.json", asked, student.config))
-    return _side(folder, CHECKPOINT, student, ran, ran.totals if asked.task.labels else _scores(ran, student))
-
-
-def _scores(ran: _Ran, student: Student) -> NDArray[np.float64]:
-    """As `Program.scores` has them, in float64."""
-    unit = float(answer_of(student).unit)
-    return ran.totals * (unit / (arith.ONE * student.config.steps)) / ran.positions[:, None]
+    return _side(folder, CHECKPOINT, student, ran, ran.totals if asked.task.labels else ran.scores)
 
 
 def _float_student(path: Path, asked: Asked) -> Side:
     student = _load_float(path)
     ran = _run(student, _corpus(files_of(path)[-1], asked, student.config))
-    return _side(path, FLOAT_STUDENT, student, ran, _scores(ran, student))
+    return _side(path, FLOAT_STUDENT, student, ran, ran.scores)
 
 
 def _load_float(path: Path) -> Student:
@@ -170,10 +163,10 @@ def _corpus(path: Path, asked: Asked, config: BertConfig | FlowConfig) -> Corpus
 
 @dataclass(frozen=True, eq=False)
 class _Ran:
-    """totals: (texts, classes) float64 class totals in 1/64 units (integers where the student is folded); positions: (texts,) they sum."""
+    """totals: (texts, classes) float64 class totals in 1/64 units (integers where the student is folded); scores: as `Classes.scores` has them."""
 
     totals: NDArray[np.float64]
-    positions: NDArray[np.float64]
+    scores: NDArray[np.float64]
     tokens: NDArray[np.int64]
     spikes: Counts
 
@@ -182,14 +175,14 @@ class _Ran:
 def _run(student: Student, corpus: Corpus) -> _Ran:
     answer = answer_of(student)
     assert isinstance(answer, Classes)
-    totals, positions = np.zeros((len(corpus), student.config.classes)), np.zeros(len(corpus))
+    totals, scores = (np.zeros((len(corpus), student.config.classes)) for _ in range(2))
     counted: dict[str, tuple[int, int]] = {}
     for rows in length_sorted_batches(corpus, _BATCH):
         with firing(student) as seen:
-            found = answer.answered(student.encoded(pack(corpus, rows)))
-        totals[rows], positions[rows] = (part.numpy() for part in found)
+            total, positions = answer.answered(student.encoded(pack(corpus, rows)))
+        totals[rows], scores[rows] = total.numpy(), answer.scaled(total, positions, student.config.steps).numpy()
         _count(counted, seen)
-    return _Ran(totals, positions, np.diff(corpus.starts), {name: Count(*pair) for name, pair in counted.items()})
+    return _Ran(totals, scores, np.diff(corpus.starts), {name: Count(*pair) for name, pair in counted.items()})
 
 
 def _count(counted: dict[str, tuple[int, int]], seen: dict[str, Spikes]) -> None:

@@ -60,19 +60,27 @@ class Classes(Readout):
 
     def computed(self, x: Spikes) -> Tensor:
         """(texts, classes) floats."""
+        return self.scores(x).float()
+
+    def scores(self, x: Spikes) -> Tensor:
+        """The same in float64, rounded as `Program.scores` rounds: what a rank correlation takes for equal here is equal there."""
         total, positions = self.answered(x)
-        return (total * (self.unit / (arith.ONE * x.run.timing.steps)) / positions[:, None]).float()
+        return self.scaled(total, positions, x.run.timing.steps)
+
+    def scaled(self, total: Tensor, positions: Tensor, steps: int) -> Tensor:
+        """What `answered` found, as scores."""
+        return total * (self.unit.double() / (arith.ONE * steps)) / positions[:, None]
 
     def answered(self, x: Spikes) -> tuple[Tensor, Tensor]:
         """((texts, classes) whole numbers in 1/64 units with the biases in, the program's logits; (texts,) how many positions they sum).
 
-        In the dtype of `bias`: float64, as `models/load.py` makes it, holds whatever a checkpoint may say.
+        In float64, which holds whatever a checkpoint may say.
         """
         if x.run.packing is None:
             raise InputError(f"{self.name}: spikes that are no text's", "positions along an axis that grows, or texts end to end")
-        lengths = x.run.packing.lengths().float()
+        lengths = x.run.packing.lengths().double()
         positions = torch.ones_like(lengths) if self.first else lengths
-        return self.texts(x) * arith.ONE + positions[:, None] * self.integer_bias(x.run.timing.steps), positions
+        return self.texts(x).double() * arith.ONE + positions[:, None] * self.integer_bias(x.run.timing.steps), positions
 
     def texts(self, x: Spikes) -> Tensor:
         """(texts, classes) synaptic units."""

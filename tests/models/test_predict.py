@@ -72,6 +72,18 @@ def test_a_checkpoint_answers_and_spikes_as_its_program_does(seed, changes, data
     assert (ours.kind, ours.operations, ours.apart) == ("checkpoint", None, {}) and chip.operations is not None
 
 
+@pytest.mark.filterwarnings("ignore:text")
+def test_a_training_scores_the_numbers_that_its_program_gives(data, tmp_path):
+    """To the last bit: between equal numbers and nearly equal ones lies a rank, and so the card's figure. In float32, as training leaves it."""
+    folder = random_checkpoint.write(tmp_path / "c", 3, **REGRESSION, logit_scale=float(np.float32(0.1)))
+    program_file.save(lower(folder, "loihi2"), tmp_path / "p.tsp")
+    want = asked(data, "stsb")
+    student = load_student(folder).float()
+    corpus = encode(random_checkpoint.small_tokenizer(), [e.text for e in want.examples], student.config.longest)
+    found = measure.logits(student, corpus)[:, 0]
+    assert np.array_equal(found, run_program(tmp_path / "p.tsp", want).guesses) and len(set(found)) > 10
+
+
 def test_rates_are_those_of_a_training_s_card(data, tmp_path):
     folder = random_checkpoint.write(tmp_path / "c", 5)
     student = load_student(folder)
