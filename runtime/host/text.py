@@ -89,6 +89,8 @@ class Encoder:
         if new := [n for n in set(listed) if n not in self._spoken]:
             numbers = np.array(new, np.int64)
             self._spoken |= zip(new, self.words(numbers, 0 * numbers, 0 * numbers)[:, None])
+        if len(listed) == 1:  # as it is while a text is written
+            return self._spoken[listed[0]]
         return np.concatenate([self._spoken[n] for n in listed]) if listed else self.words(ids, ids, ids)
 
     def words(self, ids: NDArray[np.int64], segments: NDArray[np.int64], places: NDArray[np.int64]) -> bits.Words:

@@ -170,3 +170,8 @@ def draw(logits: Any, shares: Any, top_p: Any, uniform: Any, out: Any) -> Iterat
     yield logits.shape == shares.shape and logits.shape[1] > 0, "shares"
     yield len(top_p) == len(uniform) == len(out) == len(logits), "rows"
     yield not len(logits) or int(logits.max()) - int(logits.min()) < 1 << 62, "logits"
+
+
+def count(x: Any, first: int, out: Any) -> Iterator[tuple[bool, str]]:
+    """Of `lasting.count`."""
+    yield len(x) == len(out) and 0 <= first <= x.shape[2] - words(out.shape[1]), "input"

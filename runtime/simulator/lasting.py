@@ -1,4 +1,4 @@
-"""The compiled kernel of state that lasts from token to token. `plain.py` has it in numpy."""
+"""Compiled kernels of streams: state that lasts from token to token, and what is read of one. `plain.py` has them in numpy."""
 
 from __future__ import annotations
 
@@ -38,3 +38,16 @@ def last(x: Any, first: int, starts: Any, weight: Any, active: Any, keep_u: Any,
                     out[row, t, w] = fired
             store(u, sequence * width + place, current)
             store(v, sequence * width + place, membrane)
+
+
+@kernel(f"void({SPIKES}, int64, int64[:,::1])")
+def count(x: Any, first: int, out: Any) -> None:
+    """out (rows, neurons) = how often each neuron spikes in a row's steps. x: (rows, steps, words), the neurons from word `first` on."""
+    one, size = np.uint64(1), out.shape[1]
+    out[:] = 0
+    for row in range(out.shape[0]):
+        for place in range(0, size, 64):
+            for t in range(x.shape[1]):
+                word = x[row, t, first + (place >> 6)]
+                for n in range(min(64, size - place)):
+                    out[row, place + n] += np.int64((word >> np.uint64(n)) & one)

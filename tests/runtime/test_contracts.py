@@ -66,6 +66,7 @@ KERNELS = {
             9: STATE[:1],
         },
     ),
+    lasting.count: ((spikes(2, 3, 2), 1, np.zeros((2, 64), np.int64)), {0: spikes(1, 3, 2), 1: 2, 2: np.zeros((2, 65), np.int64)}),
     kernels.linear: (
         LINEAR,
         {0: spikes(2, 3, 0), 1: 1, 2: 65, 3: TABLE[:, :-1], 4: SIGNS[..., :-1], 5: lanes(63), 7: lanes(2), 9: spikes(1, 3, 1), 10: 1},

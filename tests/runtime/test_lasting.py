@@ -70,3 +70,16 @@ def test_cut_anywhere_it_goes_on(seed, size, plainly):
     for a, b in ((0, cut), (cut, rows)):
         module.last(x[a:b], first, np.array([0, b - a]), *lanes, u, v, out[a:b])
     assert (whole[0] == u).all() and (whole[1] == v).all() and (whole[2] == out).all()
+
+
+@cases
+@given(seeds, SIZES)
+def test_count(seed, size):
+    rng = np.random.default_rng(seed)
+    rows, steps, first = int(rng.integers(0, 150)), int(rng.integers(1, 6)), int(rng.integers(0, 3))
+    spikes = rng.random((rows, steps, size)) < 0.4
+    x = np.concatenate([rng.integers(0, 2**63, (rows, steps, first)).astype(np.uint64), bits.pack(spikes)], 2)
+    for module in (lasting, plain):
+        out = np.full((rows, size), -1)
+        module.count(x, first, out)
+        assert (out == spikes.sum(1)).all()

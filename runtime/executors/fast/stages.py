@@ -15,12 +15,10 @@ from tritspike.runtime import arith, bits
 from tritspike.runtime.bits import BLOCK
 from tritspike.runtime.executors.fast.rows import Buffers, Ints, Packed, Place
 from tritspike.runtime.network.rows import Rows
-from tritspike.runtime.simulator import weights
-from tritspike.runtime.simulator.chosen import bound
+from tritspike.runtime.simulator import chosen, weights
 
 Lanes = NDArray[np.int32]
 OWN = (0,)  # offsets of a stage that hears each neuron's own row alone, whose words it reads where they lie
-_UNPACKED = 64  # rows whose spikes are unpacked at once
 
 
 class Stage(Protocol):
@@ -95,7 +93,7 @@ class Linear:
         """`run` of an own row on buffers that stay."""
         heard, skip, lanes = buffers[self.source.buffer], buffers[self.skip.buffer], (self.gain, self.bias, self.keep, self.vth)
         where = (self.skip.first, self.skip_gain, self.bounded, buffers[self.buffer])
-        return bound(using.linear, heard, self.source.first, self.source.width, self.table, self.signs, *lanes, skip, *where)
+        return chosen.bound(using.linear, heard, self.source.first, self.source.width, self.table, self.signs, *lanes, skip, *where)
 
     def coincidences(self, rows: Rows, buffers: Buffers, counting: ModuleType) -> dict[str, int]:
         """None."""
@@ -234,8 +232,20 @@ class Counts:
 
     def read(self, rows: Packed, buffers: Buffers, using: ModuleType) -> Ints:
         """(rows, neurons)."""
-        words = buffers[self.source.buffer][..., self.source.first :]
-        counts = np.empty((len(words), self.source.width), np.int64)
-        for at in range(0, len(words), _UNPACKED):  # a block of rows at a time: unpacked, spikes take eight times their room
-            counts[at : at + _UNPACKED] = bits.unpack(words[at : at + _UNPACKED], self.source.width).sum(1, dtype=np.int64)
-        return counts if self.weights is None else (counts.astype(np.float32) @ self.weights).astype(np.int64) << arith.INPUT_SHIFT
+        return self.prepared(buffers, using)()
+
+    def prepared(self, buffers: Buffers, using: ModuleType) -> Callable[[], Ints]:
+        """`read` on buffers that stay."""
+        words = buffers[self.source.buffer]
+        counts = np.zeros((len(words), self.source.width), np.int64)
+        count = chosen.bound(chosen.lasting(using).count, words, self.source.first, counts)
+
+        def read() -> Ints:
+            count()
+            return counts.copy() if self.weights is None else self._weighed(counts)
+
+        return read
+
+    def _weighed(self, counts: Ints) -> Ints:
+        assert self.weights is not None
+        return (counts.astype(np.float32) @ self.weights).astype(np.int64) << arith.INPUT_SHIFT

@@ -183,17 +183,14 @@ class _Part:
 
     def _reader(self, name: str, reader: object) -> Callable[[], Ints]:
         if isinstance(reader, Running):
-            return lambda: self._summed(name, reader.counts)
+            return partial(self._summed, name, reader.counts.prepared(self.buffers, self.using))
         assert isinstance(reader, Counts)
-        return lambda: self._counted(reader)
+        return reader.prepared(self.buffers, self.using)
 
-    def _counted(self, reader: Counts) -> Ints:
-        return reader.read(self, self.buffers, self.using)
-
-    def _summed(self, name: str, counts: Counts) -> Ints:
+    def _summed(self, name: str, counted: Callable[[], Ints]) -> Ints:
         """Membranes after each token, on from what they were."""
         kept = self.session.kept[f"{name}.sum"]
-        found = running(self._counted(counts), self.starts) + np.repeat(kept, self.count, 0)
+        found = running(counted(), self.starts) + np.repeat(kept, self.count, 0)
         if self.count:
             kept[:] = found[self.starts[1:] - 1]
         return found
