@@ -80,7 +80,9 @@ def blocks(out: Path) -> None:
         program = ts.lower(name, length=length)
         words = f"{name}, {length} tokens: attention" if length else f"{name}, a token at a time: traces"
         block(axis, program, f"the first layer of {words}")
-    axes[-1].set_xlabel("latency: steps after the input's spikes. Boxes: populations and their neurons. Dotted: through relays, which wait", fontsize=8)
+    axes[-1].set_xlabel(
+        "latency: steps after the input's spikes. Boxes: populations and their neurons. Dotted: through relays, which wait", fontsize=8
+    )
     figure.tight_layout()
     figure.savefig(out / "block.svg", metadata={"Date": None})
 

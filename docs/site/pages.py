@@ -121,4 +121,3 @@ def _docstring(text: str) -> str:
     """As Markdown: an indented block is code; elsewhere what Markdown would take for its own signs is only text."""
     kept = [line if line.startswith("    ") else re.sub(r"(?<!`)([*_<])(?![^`]*`)", r"\\\1", line) for line in text.splitlines()]
     return "\n".join(kept)
-

@@ -27,7 +27,7 @@ def folder(tmp_path):
     for name, value in SMALL.items():
         recipe, found = re.subn(rf"^{name} = \S.*?(?=\s*(#|$))", f"{name} = {value}", recipe, flags=re.MULTILINE)
         assert found == 1, name
-    (tickets / "recipe.toml").write_text(recipe)
+    (tickets / "recipe.toml").write_text(recipe.replace("[model]\n", "[model]\nsteps = 2\n") + "calibration_batches = 2\n")
     tiny_encoder.write(folder / "minilm", [e.first for e in read(task_named(str(tickets / "team.toml")), str(tickets), "train")])
     return folder
 
