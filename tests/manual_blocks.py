@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from command import ROOT
+
+from tritspike.commands import COMMANDS
+from tritspike.names import NAMES
+from tritspike.runtime import command_line
 
 DOCS = ROOT / "docs"
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in DOCS.glob("*.md"))]
 _FENCE = re.compile(r"(?:<!-- not run: (?P<why>[^>]*) -->\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_PLAIN = re.compile(r"tritspike [^|>;&]*(#.*)?$")
 _EXIT = re.compile(r"# exit code (\d)")
 
 
@@ -57,14 +66,34 @@ def clone(folder: Path) -> Path:
 
 
 def run(block: Block, folder: Path, **environment: str) -> str:
-    """What it prints, each line of a shell's by itself; fails with what it said where one does not end as it should."""
+    """What it prints; fails with what it said where a line does not end as it should.
+
+    Each line of a shell's by itself: a command of ours in this process, which is quick, and what needs a shell in one.
+    """
     path = os.pathsep.join((str(folder / "bin"), os.environ["PATH"]))
     imports = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     env = os.environ | {"PATH": path, "PYTHONPATH": imports, "COLUMNS": "100"} | environment
-    commands = [([sys.executable, "-c", block.text], 0)] if block.kind == "python" else [(["bash", "-c", a], n) for a, n in block.lines()]
-    said = ""
-    for command, code in commands:
-        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
-        assert done.returncode == code, f"{block.page}: {command[-1]}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
-        said += done.stdout
-    return said
+    if block.kind == "python":
+        return _child(block, [sys.executable, "-c", block.text], 0, folder, env)
+    return "".join(
+        _ours(block, line, code, folder, env) if _PLAIN.match(line) else _child(block, ["bash", "-c", line], code, folder, env)
+        for line, code in block.lines()
+    )
+
+
+def _child(block: Block, command: list[str], code: int, folder: Path, env: Mapping[str, str]) -> str:
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == code, f"{block.page}: {command[-1]}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.stdout
+
+
+def _ours(block: Block, line: str, code: int, folder: Path, env: Mapping[str, str]) -> str:
+    said, told = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(told), pytest.raises(SystemExit) as end:
+        patch.chdir(folder)
+        for name, value in env.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", ["tritspike", *shlex.split(os.path.expandvars(line), comments=True)[1:]])
+        command_line.run(COMMANDS, "tritspike", NAMES)
+    assert end.value.code == code, f"{block.page}: {line}\n{said.getvalue()[-2000:]}{told.getvalue()[-2000:]}"
+    return said.getvalue()

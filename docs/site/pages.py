@@ -26,14 +26,16 @@ from tritspike.runtime.command_line import Command
 
 DOCS = Path(__file__).resolve().parent.parent
 ROOT = DOCS.parent
-FIGURES = "benchmarks/results/"
+FIGURES, STYLE = "benchmarks/results/", "manual.css"
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\((\.\./[^)#]+)(#[^)]*)?\)")
+_WIDE = 70  # characters of a signature that stays on one line
 _MODULES = {"tritspike": "tritspike", "net": "tritspike.net"}  # a page's name, and the module whose `__all__` it shows
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Enters what is made in the contents."""
+    """Enters what is made in the contents, and the style."""
     assert config.nav is not None
+    config.extra_css.append(STYLE)
     config.nav += [
         {"Commands": ["commands/index.md", *(f"commands/{c.name}.md" for c in commands.COMMANDS)]},
         {"API": [f"api/{page}.md" for page in _MODULES]},
@@ -45,6 +47,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds what is made and not written: a page a command, the API, the figures."""
     for name, text in (*_command_pages(), *_api_pages()):
         files.append(File.generated(config, name, content=text))
+    files.append(File.generated(config, STYLE, abs_src_path=str(DOCS / "site" / STYLE)))
     for figure in sorted((ROOT / FIGURES).glob("*.[sp][vn]g")):
         files.append(File.generated(config, FIGURES + figure.name, abs_src_path=str(figure)))
     return files
@@ -111,13 +114,35 @@ def _told(value: Any) -> bool:
 
 
 def _signature(value: Any) -> str:
+    """As code: what is longer than a line, a parameter a line."""
     try:
-        return str(inspect.signature(value))
+        text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(value))).replace("(self, ", "(").replace("(self)", "()")
     except (TypeError, ValueError):
         return ""
+    if len(text) <= _WIDE:
+        return text
+    return "(\n" + "".join(f"    {part},\n" for part in _parts(text)) + text[text.rindex(")") if "->" not in text else text.rindex(") ->") :]
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The parameters of a signature: what lies between its outer commas."""
+    depth, start = 0, 1
+    for n, c in enumerate(text):
+        depth += (c in "([{") - (c in ")]}")
+        if (c == "," and depth == 1) or (c == ")" and depth == 0):
+            yield text[start:n].strip()
+            start = n + 1
+        if n and depth == 0:
+            return
 
 
 def _docstring(text: str) -> str:
     """As Markdown: an indented block is code; elsewhere what Markdown would take for its own signs is only text."""
-    kept = [line if line.startswith("    ") else re.sub(r"(?<!`)([*_<])(?![^`]*`)", r"\\\1", line) for line in text.splitlines()]
+    kept = [line if line.startswith("    ") else _escaped(line) for line in text.splitlines()]
     return "\n".join(kept)
+
+
+def _escaped(line: str) -> str:
+    """Outside of backquotes; those come in pairs."""
+    parts = line.split("`")
+    return "`".join(part if n % 2 else re.sub(r"([*_])", r"\\\1", part).replace("<", "&lt;") for n, part in enumerate(parts))
