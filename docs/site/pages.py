@@ -116,12 +116,14 @@ def _told(value: Any) -> bool:
 def _signature(value: Any) -> str:
     """As code: what is longer than a line, a parameter a line."""
     try:
-        text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(value))).replace("(self, ", "(").replace("(self)", "()")
+        text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(value)))
     except (TypeError, ValueError):
         return ""
+    text = re.sub(r"^\((self|cls)(, )?", "(", text).removesuffix(" -> None")
     if len(text) <= _WIDE:
         return text
-    return "(\n" + "".join(f"    {part},\n" for part in _parts(text)) + text[text.rindex(")") if "->" not in text else text.rindex(") ->") :]
+    end = text.rindex(") ->") if " -> " in text else len(text) - 1
+    return "(\n" + "".join(f"    {part},\n" for part in _parts(text[: end + 1])) + text[end:]
 
 
 def _parts(text: str) -> Iterator[str]:

@@ -6,13 +6,17 @@ import argparse
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from importlib import util
+from types import SimpleNamespace
 
 import pytest
 from command import ROOT
 from manual_blocks import DOCS, PAGES, Block, blocks, clone, run
 
+import tritspike as ts
 from tritspike import commands
 
 ELSEWHERE = {"docs/interchange.md", "docs/tutorial.md", "docs/lava.md"}  # interchange/test_page.py, test_tutorial.py, test_facts.py
@@ -28,6 +32,7 @@ NOT_RUN = {  # with what each begins
     ("docs/training.md", "pip install --no-deps"),
     ("docs/training.md", "tritspike train-teacher"),
 }
+BUILD = ["build", "--strict", "-f", "docs/site/mkdocs.yml"]
 CODE = [b for page in PAGES for b in blocks(page) if b.kind in ("sh", "python")]
 RUN = [b for b in CODE if b.why is None and b.page not in ELSEWHERE]
 PARSERS = {c.name: c.parser(argparse.ArgumentParser, c.name, c.name) for c in commands.COMMANDS}
@@ -90,24 +95,53 @@ def test_the_manual_builds_and_its_links_lead_somewhere(tmp_path):
 
 
 def test_a_link_that_leads_nowhere_ends_the_build(tmp_path):
-    """Each kind: to a page, to a place in one, to a file of the project."""
+    """To a page, and to a place in one."""
     pytest.importorskip("mkdocs", reason="mkdocs is not installed")
-    sys.path.insert(0, str(DOCS / "site"))
-    try:
-        import pages
-        from mkdocs.exceptions import PluginError
-    finally:
-        sys.path.pop(0)
-    files = type("Page", (), {"file": type("File", (), {"src_uri": "a.md"})})
-    assert pages.on_page_markdown("[`a`](../README.md)", files, None, None) == "`README.md`"
+    for path in ROOT.iterdir():
+        if path.name in ("benchmarks", "compiler", "examples", "hw_profiles", "models", "runtime", "tests", "tritspike"):
+            (tmp_path / path.name).symlink_to(path)
+    shutil.copytree(DOCS, tmp_path / "docs")
+    with (tmp_path / "docs" / "limits.md").open("a") as page:
+        page.write("[a](nothing.md) [b](concepts.md#nowhere)\n")
+    built = _build(tmp_path / "out", tmp_path)
+    assert built.returncode != 0 and "nothing.md" in built.stderr and "#nowhere" in built.stderr
+
+
+def test_a_link_to_a_file_that_is_not_there_ends_the_build():
+    pages = _pages()
+    from mkdocs.exceptions import PluginError
+
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="a.md"))
+    assert pages.on_page_markdown("[`a`](../README.md)", page, None, None) == "`README.md`"
     with pytest.raises(PluginError, match=r"there is no runtime/nothing\.py"):
-        pages.on_page_markdown("[a](../runtime/nothing.py)", files, None, None)
+        pages.on_page_markdown("[a](../runtime/nothing.py)", page, None, None)
 
 
-def _build(out):
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f", str(DOCS / "site" / "mkdocs.yml"), "-d", str(out)]
+def test_signatures_are_shown_as_they_are_typed():
+    """A parameter a line where it is long; annotations as they stand in the source."""
+    shown = _pages()._signature
+    assert shown(ts.available) == "() -> list[str]" and shown(ts.Model.save) == "(path: str)"
+    assert shown(ts.perplexity) == "(\n    source: Source,\n    text: str | Path,\n    *,\n    stride: int | None = None,\n) -> Score"
+    assert "    data: str | Path | Iterable[tuple[Text, float | str]],\n" in shown(ts.evaluate)
+    assert _pages()._escaped("a*b < `c*d`") == r"a\*b &lt; `c*d`"
+
+
+def test_make_builds_what_is_tested():
+    assert f"mkdocs {' '.join(BUILD)}" in (ROOT / "Makefile").read_text()
+
+
+def _pages():
+    pytest.importorskip("mkdocs", reason="mkdocs is not installed")
+    spec = util.spec_from_file_location("pages", DOCS / "site" / "pages.py")
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _build(out, place=ROOT):
+    command = [sys.executable, "-m", "mkdocs", *BUILD, "-d", str(out)]
     env = os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", "")))}
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=env)
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=300, env=env)
 
 
 def test_readme_is_short_and_its_links_lead_somewhere():
