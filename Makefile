@@ -86,7 +86,7 @@ lint: .venv/.test
 .venv/.torch-libs: .venv/.test
 	$(BIN)/python -m venv .venv/torchlibs
 	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > $$(.venv/torchlibs/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/torch.pth
-	.venv/torchlibs/bin/pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt nir nirtorch loguru snntorch norse "spikingjelly; python_version >= '3.11'"
+	.venv/torchlibs/bin/pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt nir nirtorch loguru snntorch norse qonnx bitstring toposort "spikingjelly; python_version >= '3.11'"
 	touch $@
 
 clean:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 import numpy as np
 import pytest
+from command import ROOT
 
 from tritspike.compiler.frontend.qonnx.lowering import build
+from tritspike.compiler.lower import lower_network
 from tritspike.runtime.errors import FileError
+from tritspike.runtime.executors.base import How
+from tritspike.runtime.host import arrays
 
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper
@@ -19,6 +26,21 @@ def test_published_networks_give_the_files_integers(name, populations, qonnx_dir
     found = build(qonnx_dir / f"{name}.onnx")
     assert len(found.network.populations) == populations
     assert compared(found, 4000, ("fast",), wide=1.0) > 40 and compared(found, 20, ("reference",), wide=1.0) > 10
+
+
+@pytest.mark.skipif("TORCH_LIBS_PYTHON" not in os.environ, reason="TORCH_LIBS_PYTHON names no Python with qonnx: make .venv/.torch-libs")
+@pytest.mark.parametrize("name", ["TFC_1W1A", "TFC_2W2A"])
+def test_qonnx_s_own_executor_gives_them_too(name, qonnx_dir, tmp_path):
+    file, x, out = qonnx_dir / f"{name}.onnx", tmp_path / "x.npy", tmp_path / "out.npy"
+    found = build(file)
+    given, last = np.random.default_rng(3).uniform(-1, 1, (20, *found.graph.shape[1:])).astype(np.float32), found.products[-1]
+    np.save(x, given)
+    command = [os.environ["TORCH_LIBS_PYTHON"], ROOT / "tests" / "interchange" / "qonnx_run.py", file, x, last.op.gives, out]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    theirs = np.load(out).reshape(len(given), -1)
+    ours = arrays.run(lower_network(found.network, found.timing), found.encode(given), "fast", How()).read["head"]
+    assert (found.sums(ours) * last.unit * last.gain == theirs).all() and len(np.unique(theirs)) > 20
 
 
 @pytest.mark.parametrize("name", ["TFC_1W1A", "TFC_2W2A"])
