@@ -7,6 +7,7 @@ named by its path; a path that leads nowhere ends the build.
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
 import os
 import posixpath
@@ -38,14 +39,14 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     config.extra_css.append(STYLE)
     config.nav += [
         {"Commands": ["commands/index.md", *(f"commands/{c.name}.md" for c in commands.COMMANDS)]},
-        {"API": [f"api/{page}.md" for page in _MODULES]},
+        {"API": [*(f"api/{page}.md" for page in _MODULES), "api/nets.md"]},
     ]
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds what is made and not written: a page a command, the API, the figures."""
-    for name, text in (*_command_pages(), *_api_pages()):
+    for name, text in (*_command_pages(), *_api_pages(), ("api/nets.md", _layers())):
         files.append(File.generated(config, name, content=text))
     files.append(File.generated(config, STYLE, abs_src_path=str(DOCS / "site" / STYLE)))
     for figure in sorted((ROOT / FIGURES).glob("*.[sp][vn]g")):
@@ -95,6 +96,28 @@ def _api_pages() -> Iterator[tuple[str, str]]:
         yield f"api/{page}.md", f"# {name}\n\n{_docstring(about)}\n\n" + "\n\n".join(shown) + "\n"
 
 
+def _layers() -> str:
+    """Of `tritspike.models.nets`, from its source: importing it takes torch."""
+    top = _parsed("tritspike.models.nets.__init__")
+    begin, _, code = (ast.get_docstring(top) or "").partition("\n\n")
+    lines = ["# tritspike.models.nets", begin, f"```python\n{code}\n```"]
+    for node in top.body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found = {n.name: n for n in _parsed(node.module).body if isinstance(n, ast.ClassDef | ast.FunctionDef)}
+            lines += [_layer(found[alias.name]) for alias in node.names if alias.name in found]
+    return "\n\n".join(lines) + "\n"
+
+
+def _layer(node: ast.ClassDef | ast.FunctionDef) -> str:
+    makes = [n for n in ast.walk(node) if isinstance(n, ast.FunctionDef) and n.name == "__init__"] if isinstance(node, ast.ClassDef) else [node]
+    shown = _wrapped(re.sub(r"^\(self(, )?", "(", f"({ast.unparse(makes[0].args)})")) if makes else ""
+    return f"## {node.name}\n\n```python\n{node.name}{shown}\n```\n\n{_docstring(ast.get_docstring(node) or '')}"
+
+
+def _parsed(module: str) -> ast.Module:
+    return ast.parse((ROOT / f"{module.removeprefix('tritspike.').replace('.', '/')}.py").read_text(encoding="utf-8"))
+
+
 def _entry(module: str, name: str, value: Any) -> str:
     lines = [f"## {name}", f"```python\n{module}.{name}{_signature(value)}\n```", _docstring(inspect.getdoc(value) or "")]
     if inspect.isclass(value) and not issubclass(value, BaseException):
@@ -114,12 +137,15 @@ def _told(value: Any) -> bool:
 
 
 def _signature(value: Any) -> str:
-    """As code: what is longer than a line, a parameter a line."""
     try:
         text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(value)))
     except (TypeError, ValueError):
         return ""
-    text = re.sub(r"^\((self|cls)(, )?", "(", text).removesuffix(" -> None")
+    return _wrapped(re.sub(r"^\((self|cls)(, )?", "(", text).removesuffix(" -> None"))
+
+
+def _wrapped(text: str) -> str:
+    """A signature; where it is longer than a line, a parameter a line."""
     if len(text) <= _WIDE:
         return text
     end = text.rindex(") ->") if " -> " in text else len(text) - 1

@@ -87,6 +87,8 @@ def test_the_manual_builds_and_its_links_lead_somewhere(tmp_path):
     made = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.html")}
     assert {f"commands/{c.name}.html" for c in commands.COMMANDS} <= made
     assert {"api/tritspike.html", "api/net.html", "tutorial.html"} <= made
+    layers = (tmp_path / "api" / "nets.html").read_text()
+    assert all(f'id="{name}"' in layers for name in ("dense", "lif", "coincide", "recurrent", "fold", "outcome"))
     shown = (tmp_path / "api" / "net.html").read_text()
     assert all(f'id="{name}"' in shown.lower() for name in ("net", "lower", "on_cores", "windows"))
     assert "--profile" in (tmp_path / "commands" / "lower.html").read_text()
