@@ -1,4 +1,5 @@
-# make demo: the main job, without torch.   make test: everything that CI runs.   make bench: the README's figures.
+# make demo: the main job, without torch.   make test: everything that CI runs.
+# make bench: the manual's figures.   make docs: the manual, in out/manual.
 # make demo PYTHON=python3.13 takes another Python, in a clone that has no .venv yet
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +11,7 @@ ifneq ($(wildcard ../shared/data/glue),)
 export GLUE_DIR ?= $(abspath ../shared/data/glue)
 endif
 
-.PHONY: demo test test-all bench lint clean fuzz kill-lava kill-training
+.PHONY: docs demo test test-all bench lint clean fuzz kill-lava kill-training
 
 demo: .venv/.runtime
 	$(BIN)/python -m compiler.demo models/zoo/sst2-one-chip
@@ -49,6 +50,10 @@ bench: .venv/.test .venv/.sanafe
 	$(BIN)/python benchmarks/mapping.py
 	$(BIN)/python benchmarks/rows.py
 
+# strict: a link that leads nowhere ends it. The line that it silences is about the future of mkdocs
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict -f docs/site/mkdocs.yml
+
 lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -58,6 +63,10 @@ lint: .venv/.test
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lava]"
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python lava-nc==0.10.0
+	touch $@
+
+.venv/.docs: .venv/.runtime
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
 	touch $@
 
 .venv/.test: .venv/.runtime

@@ -1,4 +1,4 @@
-"""README's table of the fast simulator, from benchmarks/results/fast.json: `python benchmarks/rows.py` prints it, to be put into README.
+"""The table of docs/fast.md, from benchmarks/results/fast.json: `python benchmarks/rows.py` prints it, to be put there.
 
 A figure is of the clock where the machine had nothing else to do before its section was measured, and of processor time, which others
 disturb little, where it had; the row says which.

@@ -1,4 +1,4 @@
-"""The equalities and counts of README's first table, in one run: `spine.py [--quick]` writes benchmarks/results/spine.{json,md}.
+"""The equalities and counts of the first table of docs/cores.md, in one run: `spine.py [--quick]` writes benchmarks/results/spine.{json,md}.
 
 Needs GLUE_DIR, Lava and, for the last row, torch.
 """
@@ -35,7 +35,7 @@ def glue(executor: str, limit: list[str]) -> tuple[dict, str]:
 
 
 def shown(command: list[str]) -> str:
-    """The command as the README prints it."""
+    """The command as the manual prints it."""
     return "python " + " ".join(command).replace(os.environ["GLUE_DIR"], "$GLUE_DIR")
 
 
@@ -66,7 +66,7 @@ def row(figure: str, value: str, command: list[str]) -> dict:
 
 
 def markdown(rows: list[dict]) -> str:
-    """The README's table."""
+    """The manual's table."""
     lines = [f"| {r['figure']} | {r['value']} | `{r['command']}` |" for r in rows]
     return "\n".join(["| figure | value | command |", "|---|---|---|", *lines, ""])
 

@@ -159,7 +159,7 @@ def on_cores(program: Scheduled, profile: str = "auto", spikes: Mapping[str, Arr
     """Cut into slices, packed onto cores and placed on a board: cores, slices, what each resource is used of, traffic, energy and time a window.
 
     profile: a board's name, a .toml file, or "auto": the smallest real board that holds it. spikes: what to count events on; without, a rate is
-    assumed. Energy and time are a model (README, On cores). Raises `DoesNotFit`, which says what is short and which board would do.
+    assumed. Energy and time are a model (docs/cores.md). Raises `DoesNotFit`, which says what is short and which board would do.
     """
     from tritspike.compiler.mapping.auto import smallest
     from tritspike.compiler.mapping.fit import fit, placed

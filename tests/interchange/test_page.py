@@ -69,14 +69,13 @@ def test_every_link_leads_somewhere():
 
 def test_figures_are_those_that_were_measured():
     found = json.loads((ROOT / "benchmarks" / "results" / "interchange.json").read_text())
-    page, readme = PAGE.read_text(), (ROOT / "README.md").read_text()
+    page = PAGE.read_text()
     for row in found["nir"]["rows"]:
         hidden, output = (f"{float(row[name].split()[0]):.3f}" for name in ("hidden", "output"))
         assert f"| `{row['file']}` | {hidden} | {output} |" in page
-        assert re.search(rf"{hidden} (hidden )?and {output}", readme)
         assert row["of them other than fast's"] == 0
     cells = sum(row["cells"] for row in found["equal"]["rows"])
-    assert f"{cells:,} cells" in page and f"{cells:,} cells" in readme
+    assert f"{cells:,} cells" in page
     assert f"all {sum(row['readings'] for row in found['equal']['rows']):,} readings" in page
     rows = [row for name in ("equal", "dev", "qonnx") for row in found[name]["rows"]]
     assert len(rows) > 30 and all(value == 0 for row in rows for name, value in row.items() if "differ" in name)

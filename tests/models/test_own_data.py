@@ -7,12 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
+import tiny_encoder
 from command import ROOT, lower_main, model_main, runtime_main
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from tritspike import api as ts
-from tritspike.models.teacher import Teacher
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.tasks.dataset import read
@@ -29,22 +27,9 @@ def tickets(tmp_path_factory) -> Path:
     shutil.copytree(ROOT / "examples" / "tickets", folder)
     recipe = (folder / "recipe.toml").read_text()
     (folder / "urgent.toml").write_text(recipe.replace('"team.toml"', '"urgency.toml"'))
-    _encoder(folder)
-    return folder
-
-
-def _encoder(folder: Path) -> None:
-    from transformers import BertConfig, BertForSequenceClassification
-
     texts = [e.first for e in read(task_named(str(folder / "team.toml")), str(folder), "train")]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-    tokenizer.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=500, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]))
-    ends = [("[CLS]", 2), ("[SEP]", 3)]
-    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1", ends)
-    torch.manual_seed(0)
-    sizes = dict(hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64, num_labels=3)
-    Teacher(BertForSequenceClassification(BertConfig(vocab_size=tokenizer.get_vocab_size(), **sizes)).eval(), tokenizer).save(folder / "base")
+    tiny_encoder.write(folder / "base", texts)
+    return folder
 
 
 @pytest.fixture(scope="module")

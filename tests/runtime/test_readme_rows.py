@@ -1,4 +1,4 @@
-"""README's rows from benchmark results: of the clock where the machine was quiet, of processor time where others used it."""
+"""The rows of docs/fast.md from benchmark results: of the clock where the machine was quiet, of processor time where others used it."""
 
 from __future__ import annotations
 
