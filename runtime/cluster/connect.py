@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 WAIT = 30.0  # seconds for workers to come, and for one to come back
 _CONNECT = 10.0  # seconds for a scheduler to answer
-_QUIET: dict[str, Any] = {
+SETTINGS: dict[str, Any] = {
     "distributed.worker.profile.enabled": False,  # a thread that looks at every worker's stack a hundred times a second
     "distributed.admin.tick.interval": "1s",  # at 20 ms its looks at itself cost a worker a hundredth of a core
     "distributed.admin.system-monitor.interval": "10s",
@@ -37,7 +37,7 @@ def connected(scheduler: Scheduler | None, workers: int, wait: float = WAIT) -> 
     import distributed  # noqa: F401  before the settings: what it sets when it is first imported would go with them
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is said in our own lines
-    with dask.config.set(_QUIET), _here(workers) if scheduler is None else _there(scheduler) as client:
+    with dask.config.set(SETTINGS), _here(workers) if scheduler is None else _there(scheduler) as client:
         try:
             client.wait_for_workers(workers, timeout=wait)
         except TimeoutError:
@@ -63,6 +63,7 @@ def _here(workers: int) -> Iterator[Client]:
             processes=True,
             host="127.0.0.1",
             dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # no page, but what would show it listens, at a port that nobody else has
             memory_limit=0,  # a worker that is paused at some share of the memory would never end
             local_directory=folder,
             silence_logs=logging.CRITICAL,
@@ -79,7 +80,7 @@ def _there(scheduler: Scheduler) -> Iterator[Client]:
     require_listening(scheduler, _CONNECT)
     try:
         client = Client(f"tcp://{scheduler}", timeout=_CONNECT)
-    except (OSError, ValueError, TypeError, KeyError):  # what Dask makes of an answer that is none of a scheduler's
+    except (OSError, ValueError, TypeError, KeyError, MemoryError):  # what Dask makes of an answer that is none of a scheduler's
         raise ClusterError(f"--cluster {scheduler}: what listens there is no Dask scheduler, or one of another version") from None
     try:
         yield client

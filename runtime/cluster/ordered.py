@@ -7,6 +7,7 @@ import uuid
 from asyncio import TimeoutError as AsyncTimeout  # the builtin one from Python 3.11 on
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tritspike.runtime.errors import ClusterError
@@ -52,14 +53,11 @@ def _answer(client: Client, future: Future, wait: float) -> Any:
 
 def _finished(client: Client, future: Future, wait: float) -> None:
     """Wait for it as long as there are workers, or `wait` s without one."""
-    from distributed import wait as until
-
     last = time.monotonic()
     while not future.done():
-        try:
-            until(future, timeout=_LOOK)
-        except (TimeoutError, AsyncTimeout):
-            if client.nthreads():
-                last = time.monotonic()
-            elif time.monotonic() - last > wait:
-                raise ClusterError(f"no worker is left, and none has come in {wait:g} s", "dask worker HOST:PORT starts one") from None
+        with suppress(TimeoutError, AsyncTimeout):
+            future.exception(timeout=_LOOK)
+        if future.done() or client.nthreads():
+            last = time.monotonic()
+        elif time.monotonic() - last > wait:
+            raise ClusterError(f"no worker is left, and none has come in {wait:g} s", "dask worker HOST:PORT starts one")

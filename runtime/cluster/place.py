@@ -30,9 +30,9 @@ def place(word: str) -> Scheduler | None:
     host, _, port = word.rpartition(":")
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not host or "/" in host:
-        raise InputError(f"--cluster {word}: no address", _WAY_OUT)
+        raise InputError(f"--cluster {word:.60}: no address", _WAY_OUT)
     if not (port.isascii() and port.isdecimal() and _PORTS[0] <= int(port[:6]) <= _PORTS[1]):
-        raise InputError(f"--cluster {word}: port {port!r}, allowed {_PORTS[0]}..{_PORTS[1]}", _WAY_OUT)
+        raise InputError(f"--cluster {word:.60}: port {port!r:.20}, allowed {_PORTS[0]}..{_PORTS[1]}", _WAY_OUT)
     return Scheduler(host, int(port))
 
 
