@@ -21,7 +21,11 @@ SETTINGS: dict[str, Any] = {
     "distributed.admin.tick.interval": "1s",  # at 20 ms its looks at itself cost a worker a hundredth of a core
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.admin.large-graph-warning-threshold": "1GB",  # a program of 10 MB is no mistake
-    "distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": 1},  # without Dask's own for malloc, by which every large array is mapped anew
+    "distributed.nanny.pre-spawn-environ": {  # Dask's own threshold for malloc has every large array mapped anew
+        "OMP_NUM_THREADS": 1,
+        "MALLOC_TRIM_THRESHOLD_": 1 << 27,
+        "MALLOC_MMAP_THRESHOLD_": 1 << 25,  # the most that it takes
+    },
 }
 
 
