@@ -1,6 +1,6 @@
 """What a cluster of processes costs beside one process: processor time a text, what a shard adds, and the same bytes after a killed worker.
 
-    python benchmarks/cluster.py GLUE WIKITEXT [--texts 20000] [--rounds 3]
+    python benchmarks/cluster.py GLUE WIKITEXT [--texts 20000] [--rounds 3] [--rates]
 
 GLUE: the folder in GLUE's layout, of which SST-2's train texts are labelled; WIKITEXT: the folder of wiki.test.tokens, the first 60,000 bytes
 of which are scored in windows. Needs the extra `cluster`. Writes benchmarks/results/cluster.{json,md}.
@@ -15,7 +15,8 @@ import os
 import signal
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from measure import CORES, busy, write
 
 import tritspike as ts
 from tritspike.runtime.cluster import remote
-from tritspike.runtime.cluster.connect import connected
+from tritspike.runtime.cluster.connect import SETTINGS, connected
 from tritspike.runtime.cluster.evaluate import evaluate_here, evaluate_there
 from tritspike.runtime.cluster.ordered import ordered
 from tritspike.runtime.executors.base import How
@@ -72,6 +73,17 @@ def rates(client: Any, job: Labelling, rounds: int) -> dict[str, Any]:
         "rate a core of the workers, of one process's": round(one / many, 3),
         "least of the rounds": round(min(a / b for a, b, _ in found), 3),
     }
+
+
+@contextmanager
+def dask_s_malloc() -> Iterator[None]:
+    """Workers are started with malloc's trim threshold in their environment, as Dask does unless told otherwise."""
+    name = "distributed.nanny.pre-spawn-environ"
+    ours = SETTINGS.pop(name)
+    try:
+        yield
+    finally:
+        SETTINGS[name] = ours
 
 
 def here(job: Labelling, expected: str) -> float:
@@ -123,6 +135,31 @@ def jobs_of(glue: Path, wikitext: Path) -> list[Job]:
     return [*made, InWindows("lm-ternary", ts.load("lm-ternary").program, "wiki.test.tokens", text, None)]
 
 
+def measured(o: argparse.Namespace) -> None:
+    """All of it."""
+    load, task, jobs = busy(), labelled.task_named("sst2"), jobs_of(o.glue, o.wikitext)
+    many = dataset.read(task, o.glue, "train", o.texts)
+    expected = same(evaluate_here(jobs, "fast", HOW, lambda n: None))
+    trains = [Labelling(job.name, job.program, task, "train", many) for job in jobs if isinstance(job, Labelling)]
+    sections: dict[str, dict[str, Any]] = {}
+
+    def note(key: str, title: str, remark: str, rows: list[dict[str, Any]]) -> None:
+        sections[key] = {"title": title, "remark": remark, "rows": rows, "load before": load}
+
+    with told_warnings(), connected(None, CORES, WAIT) as client:
+        by = f"SST-2's train texts; {CORES} workers; medians of {o.rounds} rounds, by turns."
+        note("rates", "Processor time a text", by, [rates(client, job, o.rounds) for job in trains])
+        note("shards", "A shard without texts", "What sending, planning and answering costs.", [a_shard(client, job) for job in trains])
+    if not o.rates:
+        with told_warnings(), dask_s_malloc(), connected(None, CORES, WAIT) as client:
+            rows = [rates(client, job, o.rounds) for job in trains]
+            note("malloc", "The same with Dask's threshold for malloc", "Where `local` sets another.", rows)
+        with connected(None, WORKERS, WAIT) as client:
+            about = f"SST-2's dev by two programs, and the first {SLICE:,} bytes of WikiText's test file."
+            note("killed", "A worker killed", about, [killed(client, jobs, expected, share) for share in MOMENTS])
+    write("cluster", sections)
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -130,22 +167,8 @@ def main() -> None:
     parser.add_argument("wikitext", type=Path)
     parser.add_argument("--texts", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
-    o = parser.parse_args()
-    load, task, jobs = busy(), labelled.task_named("sst2"), jobs_of(o.glue, o.wikitext)
-    many = dataset.read(task, o.glue, "train", o.texts)
-    expected = same(evaluate_here(jobs, "fast", HOW, lambda n: None))
-    trains = [Labelling(job.name, job.program, task, "train", many) for job in jobs if isinstance(job, Labelling)]
-    with connected(None, WORKERS, WAIT) as client:
-        killings = [killed(client, jobs, expected, share) for share in MOMENTS]
-    with told_warnings(), connected(None, CORES, WAIT) as client:
-        rows = [rates(client, job, o.rounds) for job in trains]
-        shards = [a_shard(client, job) for job in trains]
-    about = {
-        "rates": ("Processor time a text", f"SST-2's train texts; {CORES} workers; medians of {o.rounds} rounds, by turns.", rows),
-        "shards": ("A shard without texts", "What sending, planning and answering costs.", shards),
-        "killed": ("A worker killed", "SST-2's dev by two programs, and the first 60,000 bytes of WikiText's test file.", killings),
-    }
-    write("cluster", {key: {"title": title, "remark": remark, "rows": found, "load before": load} for key, (title, remark, found) in about.items()})
+    parser.add_argument("--rates", action="store_true", help="rates and shards alone")
+    measured(parser.parse_args())
 
 
 if __name__ == "__main__":
