@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -143,7 +144,7 @@ def _require_value(what: str, value: object, kind: type, limits: tuple[float, fl
 
 def varied(recipe: Recipe, settings: Sequence[str]) -> Recipe:
     """The same recipe with some numbers replaced: each setting is "section.key=value" in TOML's words. Raises `InputError`."""
-    raw = plain(recipe)
+    raw = deepcopy(plain(recipe))  # whose model is the recipe's own
     for setting in settings:
         where, _, value = setting.partition("=")
         section, _, key = where.partition(".")

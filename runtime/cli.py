@@ -32,6 +32,7 @@ EXTRAS = {  # by what they bring
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "bokeh": "report",
+    "distributed": "cluster",
 }
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 

@@ -27,6 +27,10 @@ class SourceError(TritspikeError):
     """A model that is to be compared could not be run; the message is that of the process that tried."""
 
 
+class ClusterError(TritspikeError):
+    """A cluster cannot be reached, has no workers, or lost what it was asked to do."""
+
+
 class MismatchError(TritspikeError):
     """Two executors disagree; the message names the first differing population, step and neuron."""
 

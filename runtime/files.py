@@ -214,16 +214,20 @@ def read_bytes(path: Path) -> bytes:
 
 def read_tensors(path: Path) -> tuple[Arrays, dict[str, str]]:
     """(arrays, metadata) of a safetensors file. Raises `FileError` if it is truncated or not one."""
+    return tensors_from(read_bytes(path), path)
+
+
+def tensors_from(content: bytes, where: object) -> tuple[Arrays, dict[str, str]]:
+    """The same of its bytes."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    content = read_bytes(path)
     try:
         return load(content), _metadata(content)
     except KeyError as error:
-        raise FileError(f"{path}: a tensor is stored as {error.args[0]}, which numpy does not have") from None
+        raise FileError(f"{where}: a tensor is stored as {error.args[0]}, which numpy does not have") from None
     except (SafetensorError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError, MemoryError):
-        raise FileError(f"{path}: not a whole safetensors file ({len(content)} bytes): truncated or damaged") from None
+        raise FileError(f"{where}: not a whole safetensors file ({len(content)} bytes): truncated or damaged") from None
 
 
 def _metadata(content: bytes) -> dict[str, str]:

@@ -33,6 +33,8 @@ ONLY_IN = {
     "lava": "runtime/executors/lava/",
     "onnx": ("runtime/executors/onnx/", "compiler/frontend/qonnx/"),  # out and in
     "onnxruntime": "runtime/executors/onnx/",
+    "distributed": "runtime/cluster/",
+    "dask": "runtime/cluster/",
     "bokeh": ("runtime/report/", "runtime/commands/report.py"),  # drawn in the one, asked for in the other before any work
 }
 PICKLES = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}

@@ -35,9 +35,10 @@ PREDICT = Command(
     "answer a GLUE split with a model that needs torch",
     "out/teachers/sst2 --task sst2 --data glue --out side.safetensors",
 )
+VARIED = Command(__package__, "varied", "check the recipes of a sweep", "models/configs/sst2.toml --settings settings.json --out recipes.json")
 
 
 def alone(name: str, module: str) -> None:
     """`python -m MODULE`, which has one command."""
     starting()
-    run([c for c in (*COMMANDS, PREDICT) if c.name == name], f"python -m {module}", single=True)
+    run([c for c in (*COMMANDS, PREDICT, VARIED) if c.name == name], f"python -m {module}", single=True)

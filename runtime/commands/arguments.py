@@ -67,6 +67,11 @@ def engine_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--threads", type=whole(1, limits.MOST_THREADS), default=limits.cores(), help="of fast and onnx (default: all cores: %(default)s)"
     )
+    bound_arguments(command)
+
+
+def bound_arguments(command: argparse.ArgumentParser) -> None:
+    """Memory and time."""
     command.add_argument(
         "--memory",
         type=whole(1, 1 << 24),
@@ -78,11 +83,16 @@ def engine_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def executor_argument(command: argparse.ArgumentParser) -> None:
-    """One executor."""
+    """One executor, and the mapping that one of them needs."""
+    unmapped_argument(command)
+    mapping_argument(command)
+
+
+def unmapped_argument(command: argparse.ArgumentParser) -> None:
+    """One executor; of a command that takes several programs, for which no one mapping is."""
     from tritspike.runtime.executors.table import DEFAULT, EXECUTORS
 
     command.add_argument("--executor", choices=list(EXECUTORS), default=DEFAULT, help="(default: %(default)s)")
-    mapping_argument(command)
 
 
 def mapping_argument(command: argparse.ArgumentParser) -> None:

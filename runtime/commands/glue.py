@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -20,7 +17,7 @@ from tritspike.runtime.host.told import told_warnings
 from tritspike.runtime.network.outcome import Activity
 from tritspike.runtime.outputs import REPORT, Output
 from tritspike.runtime.tasks import dataset, labelled
-from tritspike.runtime.tasks.evaluation import Evaluation, evaluate, require_classifier
+from tritspike.runtime.tasks.evaluation import evaluate, line, report, require_classifier
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -44,26 +41,11 @@ def run(o: argparse.Namespace, out: Console) -> None:
     examples = dataset.read(task, data, o.split, o.limit)
     with progress(f"{task.name} on {o.executor}", len(examples)) as step, told_warnings():
         found = evaluate(Encoder(program), task, examples, o.executor, how(o, program), step)
-    out.print(f"{task.name} {o.split}{str(found).removeprefix(task.name)}", soft_wrap=True)
+    out.print(line(found, o.split), soft_wrap=True)
     if found.answers.activity:
         out.print(_activity_line(found.answers.activity), soft_wrap=True)
     if o.json:
-        write_atomic(o.json, json.dumps(_report(found, o.split)).encode())
-
-
-def _report(found: Evaluation, split: str) -> dict[str, Any]:
-    activity = found.answers.activity
-    return {
-        **{name: value if math.isfinite(value) else None for name, value in found.metrics.items()},  # JSON has no NaN
-        "task": found.task,
-        "split": split,
-        "executor": found.executor,
-        "examples": len(found.predictions),
-        "seconds": round(found.seconds, 2),
-        "predictions": list(found.predictions),
-        "logits": found.answers.logits.tolist(),
-        **(asdict(activity) if activity else {}),
-    }
+        write_atomic(o.json, json.dumps(report(found, o.split)).encode())
 
 
 def _activity_line(activity: Activity) -> str:

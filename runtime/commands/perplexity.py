@@ -20,9 +20,8 @@ from tritspike.runtime.host.reading import Reading, save
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.option_values import whole
 from tritspike.runtime.outputs import REPORT, STATE, Output
+from tritspike.runtime.tasks.perplexity import Perplexity, windows_of
 from tritspike.runtime.tasks.sampling import read_text
-
-_SHOWN = {"per_token": "perplexity {:.3f} a token", "per_word": "{:.3f} a word", "bits_per_byte": "{:.4f} bits a byte"}
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -42,25 +41,15 @@ def run(o: argparse.Namespace, out: Console) -> None:
     require_state(o, encoder.program)
     start = time.perf_counter()
     found, how_read = _flowed(o, encoder, text) if encoder.program.flows else _windowed(o, encoder, text)
-    said = ", ".join(f"{name} {value}" for name, value in how_read.items()) or "one pass"
-    figures = {name: value if value is None else round(value, 6) for name, value in found.figures().items()}
-    seconds = time.perf_counter() - start
-    out.print(
-        f"{o.data.name}: {', '.join(_SHOWN[name].format(value) for name, value in figures.items() if value is not None)}"
-        f"; {found.tokens:,} tokens, {found.words:,} words, {found.size:,} bytes"
-        f"; {said}, {o.executor}, {seconds:.1f} s",
-        soft_wrap=True,
-    )
+    perplexity = Perplexity(found, how_read, o.executor, time.perf_counter() - start)
+    out.print(f"{o.data.name}: {perplexity}", soft_wrap=True)
     if o.json:
-        report = {**figures, **vars(found), **how_read, "executor": o.executor, "seconds": round(seconds, 2)}
-        write_atomic(o.json, (json.dumps(report) + "\n").encode())
+        write_atomic(o.json, (json.dumps(perplexity.report()) + "\n").encode())
 
 
 def _windowed(o: argparse.Namespace, encoder: Encoder, text: str) -> tuple[Score, dict[str, int]]:
-    window = encoder.program.positions
-    stride = o.stride or max(1, window // 2)
-    language.require_stride(stride, window)
-    return language.score(encoder, text, stride, o.executor, how(o, encoder.program)), {"window": window, "stride": stride}
+    how_read = windows_of(encoder.program, o.stride)
+    return language.score(encoder, text, how_read["stride"], o.executor, how(o, encoder.program)), how_read
 
 
 def _flowed(o: argparse.Namespace, encoder: Encoder, text: str) -> tuple[Score, dict[str, int]]:

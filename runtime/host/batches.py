@@ -59,12 +59,16 @@ def on(program: Program, engine: Engine, rows: Rows | Sequences, ask: Ask = ANSW
     return program.result(rows, engine.run(rows, ask))
 
 
-def answer(encoder: Encoder, texts: Iterable[Text], name: str, how: How | None = None, step: Callable[[int], None] = _ignore) -> Answers:
-    """Integer logits of any number of texts. `step(n)` after n more."""
-    return _summed(encoder, answered(encoder, texts, name, how, step))
+def answer(
+    encoder: Encoder, texts: Iterable[Text], name: str, how: How | None = None, step: Callable[[int], None] = _ignore, before: int = 0
+) -> Answers:
+    """Integer logits of any number of texts. `step(n)` after n more. before: texts that came before them, from which messages number them."""
+    return summed(encoder.program, answered(encoder, texts, name, how, step, before))
 
 
-def answered(encoder: Encoder, texts: Iterable[Text], name: str, how: How | None = None, step: Callable[[int], None] = _ignore) -> Iterator[Batch]:
+def answered(
+    encoder: Encoder, texts: Iterable[Text], name: str, how: How | None = None, step: Callable[[int], None] = _ignore, before: int = 0
+) -> Iterator[Batch]:
     """The same as it comes: batches in order, `texts` read as they are needed, never more than a few batches in hand.
 
     An executor that does not mix lengths runs a text on the program cut to the shortest length that holds it, which changes no answer: padded
@@ -75,12 +79,11 @@ def answered(encoder: Encoder, texts: Iterable[Text], name: str, how: How | None
         raise InputError("a language model has no label for a text", "runtime/host/language.py")
     if how.count and not found.can.counts:
         raise InputError(f"{name} does not count spikes and events", f"--executor {able('counts')}")
-    tokens = _tokens(encoder, texts, how.strict)
+    tokens = _tokens(encoder, texts, how.strict, before)
     return batched(encoder, tokens, found, how, step) if found.can.mixed_lengths else _grouped(encoder, tokens, found, how, step)
 
 
-def _tokens(encoder: Encoder, texts: Iterable[Text], strict: bool) -> Iterator[Tokens]:
-    done = 0
+def _tokens(encoder: Encoder, texts: Iterable[Text], strict: bool, done: int) -> Iterator[Tokens]:
     for some in _read_at_once(texts):
         yield from encoder.tokens(some, strict, done)
         done += len(some)
@@ -101,7 +104,7 @@ def _read_at_once(texts: Iterable[Text]) -> Iterator[list[Text]]:
 
 def streamed(encoder: Encoder, tokens: Iterable[Tokens], name: str, how: How, step: Callable[[int], None] = _ignore) -> Answers:
     """What an executor that mixes lengths answers to token lists that are read as they are needed, a batch a thread at once."""
-    return _summed(encoder, batched(encoder, tokens, executor(name), how, step))
+    return summed(encoder.program, batched(encoder, tokens, executor(name), how, step))
 
 
 def batched(encoder: Encoder, tokens: Iterable[Tokens], found: Executor, how: How, step: Callable[[int], None] = _ignore) -> Iterator[Batch]:
@@ -124,8 +127,9 @@ def _run(encoder: Encoder, engine: Engine, ask: Ask, tokens: list[Tokens]) -> Ba
     return Batch(tokens, result.logits, rows.lengths, result.activity)
 
 
-def _summed(encoder: Encoder, found: Iterable[Batch]) -> Answers:
-    logits, lengths = [np.zeros((0, encoder.program.classes), np.int64)], [np.zeros(0, np.int64)]
+def summed(program: Program, found: Iterable[Batch | Answers]) -> Answers:
+    """One after another."""
+    logits, lengths = [np.zeros((0, program.classes), np.int64)], [np.zeros(0, np.int64)]
     activity: Activity | None = None
     for batch in found:
         logits.append(batch.logits)

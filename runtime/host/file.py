@@ -6,7 +6,6 @@ Files of version 2, which knew one family of networks, are read too (`version2.p
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from tritspike.runtime.network.reading import FIELDS, Reader, require_fields
 from tritspike.runtime.network.writing import Writer
 
 FORMAT, VERSION = "tritspike-program", 3
+_ELSEWHERE = {network_file.FORMAT: "a network that is given arrays: `tritspike run`, or tritspike.net.load"}
 
 
 def save(program: Program, path: Path) -> None:
@@ -42,14 +42,14 @@ def digest(program: Program) -> str:
 
 def load(path: Path) -> Program:
     """Read and check a program file. Raises `FileError` with everything that is wrong."""
-    readers: dict[network_file.Version, Callable[[dict[str, Any], Arrays], Program]] = {
-        (FORMAT, VERSION): _read,
-        (FORMAT, version2.VERSION): version2.read,
-    }
-    program = network_file.opened(
-        path, "program", readers, {network_file.FORMAT: "a network that is given arrays: `tritspike run`, or tritspike.net.load"}
-    )
-    require_sound(program, path, FileError)
+    return from_bytes(files.read_bytes(path), path)
+
+
+def from_bytes(content: bytes, where: object) -> Program:
+    """The same of what `to_bytes` gave. where: it is from, for messages."""
+    readers: network_file.Readers[Program] = {(FORMAT, VERSION): _read, (FORMAT, version2.VERSION): version2.read}
+    program = network_file.opened_from(content, where, "program", readers, _ELSEWHERE)
+    require_sound(program, where, FileError)
     return program
 
 

@@ -118,19 +118,48 @@ def flowed(encoder: Encoder, text: str, reading: Reading, step: Callable[[int], 
 
 def score(encoder: Encoder, text: str, stride: int, name: str, how: How, step: Callable[[int], None] = lambda n: None) -> Score:
     """How well `text` is predicted. Where the tokenizer begins a text with a token of its own every token counts, else all but the first."""
+    read = windowed(encoder, text, stride)
+    return read.score(window_nats(encoder, read.windows(), name, how, step))
+
+
+@dataclass(frozen=True, eq=False)
+class Windowed:
+    """A text as tokens to be read in windows of `length`, `stride` apart. scored: the part of it that the tokens from number `first` on spell."""
+
+    ids: list[int]
+    length: int
+    stride: int
+    first: int
+    scored: str
+
+    def windows(self) -> Iterator[Window]:
+        """In order."""
+        return windows(self.ids, self.length, self.stride, self.first)
+
+    def score(self, nats: Sequence[float]) -> Score:
+        """Of what `window_nats` says of all windows, in whatever parts: its sum is exact before it is rounded."""
+        return Score(math.fsum(nats), len(nats), len(self.scored.split()), len(self.scored.encode()))
+
+
+def windowed(encoder: Encoder, text: str, stride: int) -> Windowed:
+    """Raises `InputError` where there is no token to predict."""
     read = whole(encoder, text)
     first = max(read.own, 1)
     if len(read.ids) <= first:
         raise InputError(f"a text of {len(read.ids)} tokens: there is none to predict")
+    return Windowed(read.ids, encoder.program.positions, stride, first, text if read.own else text[read.starts[first] :])
+
+
+def window_nats(encoder: Encoder, some: Iterator[Window], name: str, how: How, step: Callable[[int], None] = lambda n: None) -> list[float]:
+    """Minus the log probability of each token that these windows predict."""
     nats: list[float] = []
     found = executor(name)
     engine = found.prepare(encoder.program.scheduled, how)
-    together = _together(windows(read.ids, encoder.program.positions, stride, first), engine.rows_at_once(how))
-    for some in ordered_map(partial(_nats, encoder, engine), together, batches.threads(found, how)):
-        nats += some
-        step(len(some))
-    scored = text if read.own else text[read.starts[first] :]
-    return Score(math.fsum(nats), len(nats), len(scored.split()), len(scored.encode()))
+    together = _together(some, engine.rows_at_once(how))
+    for batch in ordered_map(partial(_nats, encoder, engine), together, batches.threads(found, how)):
+        nats += batch
+        step(len(batch))
+    return nats
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,10 @@ class CutText(UserWarning):
         super().__init__(f"{too_long(number, tokens, limit)}: the rest is cut off")
         self.number, self.tokens, self.limit = number, tokens, limit
 
+    def __reduce__(self) -> tuple[type[CutText], tuple[int, int, int]]:
+        """By what it was made of: a worker's reaches who asked it."""
+        return CutText, (self.number, self.tokens, self.limit)
+
 
 def too_long(number: int, tokens: int, limit: int) -> str:
     """What is wrong with such a text."""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from tritspike.hw_profiles.errors import decoding
 from tritspike.runtime import files
 from tritspike.runtime.errors import FileError
-from tritspike.runtime.files import Arrays, object_from, read_tensors, write_atomic
+from tritspike.runtime.files import Arrays, object_from, write_atomic
 from tritspike.runtime.network.network import Scheduled
 from tritspike.runtime.network.reading import FIELDS, Reader, require_fields
 from tritspike.runtime.network.soundness import require_sound
@@ -22,6 +22,7 @@ from tritspike.runtime.network.writing import Writer
 FORMAT, VERSION = "tritspike-network", 3
 Version = tuple[str, int]
 Read = TypeVar("Read")
+Readers = dict[Version, Callable[[dict[str, Any], Arrays], Read]]
 
 
 def save(program: Scheduled, path: Path) -> None:
@@ -55,12 +56,17 @@ def sealed(body: dict[str, Any], arrays: Arrays) -> bytes:
     return files.tensor_bytes(arrays, {"tritspike": json.dumps({"sha256": files.digest(said, arrays), "program": said})})
 
 
-def opened(path: Path, what: str, readers: dict[Version, Callable[[dict[str, Any], Arrays], Read]], elsewhere: dict[str, str]) -> Read:
+def opened(path: Path, what: str, readers: Readers[Read], elsewhere: dict[str, str]) -> Read:
     """What the reader for the format and version that `path` names makes of it, its checksum looked at first.
 
     elsewhere: what to say of formats that others read. Raises `FileError`.
     """
-    arrays, metadata = read_tensors(path)
+    return opened_from(files.read_bytes(path), path, what, readers, elsewhere)
+
+
+def opened_from(content: bytes, path: object, what: str, readers: Readers[Read], elsewhere: dict[str, str]) -> Read:
+    """The same of a file's bytes. path: where they are from, for messages."""
+    arrays, metadata = files.tensors_from(content, path)
     if "tritspike" not in metadata:
         raise FileError(f"{path}: a safetensors file, but not a tritspike {what}")
     outer = object_from(metadata["tritspike"], path, what)

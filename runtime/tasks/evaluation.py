@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,10 +47,35 @@ def evaluate(
     """The task's metrics of the program's answers to `examples`. Raises `InputError`."""
     start = time.perf_counter()
     answers = batches.answer(encoder, [e.text for e in examples], executor, how, step)
-    seconds = time.perf_counter() - start
-    found = tuple(encoder.program.guesses(answers.logits, answers.lengths).tolist())
+    return judged(encoder.program, task, examples, answers, executor, time.perf_counter() - start)
+
+
+def judged(program: Program, task: Task, examples: Sequence[Example], answers: Answers, executor: str, seconds: float) -> Evaluation:
+    """The same of answers that were found in so many seconds."""
+    found = tuple(program.guesses(answers.logits, answers.lengths).tolist())
     metrics = {name: round(value, 6) for name, value in labelled.score(task, found, [e.label for e in examples]).items()}
     return Evaluation(task=task.name, executor=executor, metrics=metrics, predictions=found, answers=answers, seconds=seconds)
+
+
+def line(found: Evaluation, split: str) -> str:
+    """What a command prints."""
+    return f"{found.task} {split}{str(found).removeprefix(found.task)}"
+
+
+def report(found: Evaluation, split: str) -> dict[str, Any]:
+    """What a command writes as JSON, in which there is no NaN."""
+    activity = found.answers.activity
+    return {
+        **{name: value if math.isfinite(value) else None for name, value in found.metrics.items()},
+        "task": found.task,
+        "split": split,
+        "executor": found.executor,
+        "examples": len(found.predictions),
+        "seconds": round(found.seconds, 2),
+        "predictions": list(found.predictions),
+        "logits": found.answers.logits.tolist(),
+        **(asdict(activity) if activity else {}),
+    }
 
 
 def shares(scores: np.ndarray) -> np.ndarray:

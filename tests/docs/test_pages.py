@@ -23,6 +23,9 @@ ELSEWHERE = {"docs/interchange.md", "docs/tutorial.md", "docs/lava.md"}  # inter
 NOT_RUN = {  # with what each begins
     ("README.md", "pip install -e ."),
     ("README.md", "make demo"),
+    ("docs/cluster.md", "dask scheduler"),
+    ("docs/cluster.md", "pip install"),
+    ("docs/cluster.md", "tritspike sweep"),
     ("docs/index.md", "pip install -e ."),
     ("docs/lava.md", "tritspike lava install"),
     ("docs/models.md", "python benchmarks/language.py"),
@@ -51,6 +54,8 @@ def test_blocks_run(page, tmp_path, request):
         request.getfixturevalue("glue_dir")
     if any("lava" in b.text for b in some):
         pytest.importorskip("lava", reason="Lava is not installed")
+    if any("--cluster" in b.text for b in some):
+        pytest.importorskip("distributed", reason="distributed is not installed")
     folder, environment = clone(tmp_path), {}
     if "GLUE_DIR" not in os.environ and (ROOT.parent / "shared").exists():
         environment["GLUE_DIR"] = str(ROOT.parent / "shared" / "data" / "glue")

@@ -15,6 +15,7 @@ from command import RUNTIME, message, spawn
 from safetensors.numpy import save
 
 from tritspike.compiler.lower import lower
+from tritspike.runtime import children
 from tritspike.runtime.errors import FileError, SourceError
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.tasks.labelled import task_named
@@ -265,7 +266,7 @@ CHILDREN = [
 @pytest.mark.parametrize("body, expected", CHILDREN)
 def test_a_child_that_fails(body, expected, asked, small, tmp_path, monkeypatch):
     (tmp_path / "answering.py").write_text(body + "\n")
-    monkeypatch.setattr(run, "_ROOT", tmp_path)
+    monkeypatch.setattr(children, "_ROOT", tmp_path)
     monkeypatch.setattr(run, "_MODULE", "answering")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SourceError) as caught:

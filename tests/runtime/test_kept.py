@@ -73,11 +73,12 @@ KEEPING = """
 COMPARING = """
     import sys
     from pathlib import Path
+    from tritspike.runtime import children
     from tritspike.runtime.tasks import labelled
     from tritspike.runtime.cli import run_command
     from tritspike.runtime.tasks.versus import run
     from tritspike.runtime.tasks.versus.sources import Asked
-    run._ROOT, run._MODULE = Path(sys.argv[1]), "answering"
+    children._ROOT, run._MODULE = Path(sys.argv[1]), "answering"
     run_command(lambda _: run.run_child(Path("source"), Asked(labelled.task_named("sst2"), "data")))
 """
 ANSWERING = "import sys, time; open(sys.argv[-1] + '.begun', 'w').close(); time.sleep(600)"

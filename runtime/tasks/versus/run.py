@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
-from tritspike.runtime.errors import SourceError
+from tritspike.runtime.children import children, run_module
 from tritspike.runtime.executors.base import How
 from tritspike.runtime.executors.fast import facts
 from tritspike.runtime.executors.table import DEFAULT
@@ -16,7 +14,6 @@ from tritspike.runtime.host.batches import Answers
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.host.told import told_warnings
-from tritspike.runtime.kept import keep
 from tritspike.runtime.network.network import Network, Population
 from tritspike.runtime.network.neuron import numbers
 from tritspike.runtime.network.rows import PADDING
@@ -27,7 +24,6 @@ from tritspike.runtime.tasks.versus import side as side_file
 from tritspike.runtime.tasks.versus.side import Side
 from tritspike.runtime.tasks.versus.sources import PROGRAM, Asked, digest, files_of, kind_of
 
-_ROOT = Path(__file__).absolute().parents[3]  # where `tritspike` is
 _MODULE = "tritspike.models.predict"
 
 
@@ -91,22 +87,9 @@ def _repeated(network: Network, name: str) -> str:
 
 def run_child(source: Path, asked: Asked) -> Side:
     """Raises `SourceError` with the child's own line."""
-    path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    with keep("tritspike-compare-", os.environ | {"PYTHONPATH": path}, SourceError) as kept:
+    with children("tritspike-compare-") as kept:
         out = kept.folder / "side.safetensors"
         options = ["--task", asked.task.word, "--data", asked.data, "--split", asked.split, "--out", str(out)]
         options += [] if asked.limit is None else ["--limit", str(asked.limit)]
-        code = kept.run([sys.executable, "-m", _MODULE, str(source), *options])
-        if code:
-            raise _failure(source, code, kept.last_line() or "nothing on stderr")
+        run_module(kept, source, _MODULE, [str(source), *options])
         return side_file.load(out)
-
-
-def _failure(source: Path, code: int, last: str) -> SourceError:
-    if last.startswith("error: "):
-        return SourceError(last.removeprefix("error: "))
-    if "No module named" in last:
-        return SourceError(
-            f"{source}: needs torch to run, which is not here: {last}", "pip install 'tritspike[train]', or compile it and give the .tsp"
-        )
-    return SourceError(f"{source}: {_MODULE} ended with {code}: {last}")

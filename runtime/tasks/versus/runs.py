@@ -71,11 +71,11 @@ class Past:
 
 def require_usable(path: Path) -> None:
     """`FileError` now where `keep` would fail after the work."""
-    if not path.is_dir():  # of which `_opened` says so, as it does where the history is read
+    if not path.is_dir():  # of which `opened` says so, as it does where the history is read
         require_writable(path)
     if not path.exists():
         return
-    with _opened(path, "rw") as history:
+    with opened(path, "rw") as history:
         history.execute("BEGIN IMMEDIATE")
         _is_new(history, path)
         history.execute("ROLLBACK")
@@ -83,15 +83,13 @@ def require_usable(path: Path) -> None:
 
 def keep(path: Path, command: str, c: Comparison) -> None:
     """Add a run; the file is made where there is none. Raises `FileError`."""
-    with _opened(path, "rwc") as history:
-        history.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA if _is_new(history, path) else ():
-            history.execute(statement)
-        number = _insert(history, "run", _run(command, c))
+    with opened(path, "rwc") as history:
+        begin(history, path)
+        number = insert(history, "run", _run(command, c))
         for name, side, metrics in (("A", c.a, c.metrics[0]), ("B", c.b, c.metrics[1])):
-            _insert(history, "side", {"run": number, "side": name} | _side(side, metrics, c.metric))
+            insert(history, "side", {"run": number, "side": name} | _side(side, metrics, c.metric))
         for name, file in _files(c):
-            _insert(history, "file", {"run": number, "side": name} | asdict(file))
+            insert(history, "file", {"run": number, "side": name} | asdict(file))
         history.execute("COMMIT")
 
 
@@ -99,7 +97,7 @@ def history(path: Path, task: str | None = None, limit: int | None = None) -> li
     """Kept runs, newest first. Raises `FileError`."""
     if not path.exists():
         raise FileError(f"{path}: no such file or directory", "compare A with B first, or name the history with --runs")
-    with _opened(path, "ro") as found:
+    with opened(path, "ro") as found:
         if _is_new(found, path):
             return []
         rows = found.execute(_HISTORY, {"task": task, "limit": -1 if limit is None else limit}).fetchall()
@@ -128,8 +126,16 @@ def _is(value: Any, kind: str) -> bool:
     return value is None or (type(value) in (int, float) and math.isfinite(value))
 
 
+def begin(history: sqlite3.Connection, path: Path) -> None:
+    """A transaction that writes, in a file that is ours, or becomes so. Raises `FileError`."""
+    history.execute("BEGIN IMMEDIATE")
+    for statement in _SCHEMA if _is_new(history, path) else ():
+        history.execute(statement)
+
+
 @contextmanager
-def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+def opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    """mode: "ro", "rw", or "rwc", which makes it. Raises `FileError` for what SQLite cannot use."""
     try:
         if path.exists():
             require_regular(path.stat().st_mode)
@@ -166,7 +172,8 @@ def _require_own(history: sqlite3.Connection, path: Path) -> None:
             raise FileError(f"{path}: holds the trigger {name!r}, which we never write", "name another with --runs")
 
 
-def _insert(history: sqlite3.Connection, table: str, row: dict[str, Any]) -> int:
+def insert(history: sqlite3.Connection, table: str, row: dict[str, Any]) -> int:
+    """A row's number."""
     names, marks = ", ".join(row), ", ".join("?" * len(row))
     done = history.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(map(_stored, row.values())))
     return int(done.lastrowid or 0)
