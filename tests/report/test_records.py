@@ -85,7 +85,7 @@ def test_only_what_is_not_told_by_timing_is_drawn(made):
     names = [b.name for b in played.of_texts(program_of(made.stream), Given("The game")).raster.bands]
     assert names[0] == "x" and not {"idle", "active", "continues"} & set(names) and "layer.1.ffn" in names
     note = next(b.note for b in played.of_texts(program_of(made.stream), Given("The game")).raster.bands if b.name == "layer.0.traces.trace")
-    assert note == ", which remember for 1 (first) to 114 (last) tokens"
+    assert note == "which remember for 1 (first) to 114 (last) tokens"
 
 
 def test_rates_are_those_of_glue(made):
