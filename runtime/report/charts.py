@@ -26,7 +26,7 @@ def bars(chart: Bars) -> Any:
     hatched = {"hatch_pattern": "hatch", "hatch_weight": 1.5, "hatch_scale": 7, "line_width": 1}
     glyph = found.hbar(y="y", right="right", height=_BAR, source=ColumnDataSource(drawn), **hatched).glyph
     role(glyph, fill_color="fill", line_color="fill", hatch_color="paper")
-    labels = {"x": [0] * len(words), "y": [y + _SPACE + _BAR for y in bottoms[1:]], "text": words}
+    labels = {"x": [0] * len(words), "y": [y + _SPACE + _BAR + 2 for y in bottoms[1:]], "text": words}
     text(found, ColumnDataSource(labels))
     return found
 
