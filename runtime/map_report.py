@@ -219,7 +219,7 @@ def _counts(r: Report) -> Table:
 
 
 def _neurobench(r: Report) -> Table:
-    table = _table(f"NeuroBench, of what is on the chip; an execution is a {r.unit.name}", "metric", "value")
+    table = _table(f"NeuroBench, an execution being a {r.unit.name}", "metric", "value")
     for name, value in r.neurobench.items():
         table.add_row(name, f"{value:.4f}" if "Sparsity" in name else f"{value:,.0f}")
     return table
