@@ -39,8 +39,8 @@ def one(widths: dict[str, Any], length: int) -> dict[str, Any]:
     from tritspike.compiler.lower import lower
     from tritspike.compiler.mapping import place
     from tritspike.compiler.mapping.fit import map_network
-    from tritspike.compiler.mapping.rates import uniform_rates
     from tritspike.hw_profiles.profile import load
+    from tritspike.runtime.rates import uniform_rates
 
     with tempfile.TemporaryDirectory() as folder:
         small = {f"layer.{n}.context.gain": np.array([32], np.int32) for n in range(widths["layers"])}  # so that sums over keys stay in range

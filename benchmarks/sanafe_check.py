@@ -21,10 +21,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tritspike.compiler.mapping.cost import energy, events, timing
+from tritspike.compiler.mapping.cost import events, timing
 from tritspike.compiler.mapping.fit import Mapped, map_network
-from tritspike.compiler.mapping.rates import measured_rates
 from tritspike.hw_profiles.profile import load
+from tritspike.runtime.board_costs import energy
 from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.program import Program
@@ -35,6 +35,7 @@ from tritspike.runtime.network.inputs import played
 from tritspike.runtime.network.network import Scheduled
 from tritspike.runtime.network.outcome import Bools
 from tritspike.runtime.network.rows import Rows
+from tritspike.runtime.rates import measured_rates
 from tritspike.runtime.tasks import dataset, labelled
 
 PROFILE = "loihi1"  # what SANA-FE's file describes: 8 by 4 tiles of 4 cores with 1,024 neurons

@@ -104,7 +104,7 @@ def mapped(folder: Path, made: Path, rates: Path) -> tuple[dict[str, Any], Progr
     program = program_file.load(path)
     report = mapping.load(path.with_suffix(".map"), program.scheduled).report
     assert report is not None
-    tokens = report.texts.tokens if report.texts else 1.0
+    tokens = report.tokens or 1.0
     return {
         "lower": command,
         "profile": program.profile,
@@ -113,7 +113,7 @@ def mapped(folder: Path, made: Path, rates: Path) -> tuple[dict[str, Any], Progr
         "chips": report.chips.used,
         "dynamic uJ a token": sum(report.energy_pj.values()) * 1e-6 / tokens,
         "static uJ a token": report.static.streamed_pj * 1e-6 / tokens,
-        "tokens a second on chip": report.seconds.windows_a_second * tokens,
+        "tokens a second on chip": report.seconds.a_second * tokens,
     }, program
 
 

@@ -34,6 +34,6 @@ def _failure(source: object, module: str, code: int, last: str) -> SourceError:
         return SourceError(last.removeprefix("error: "))
     if "No module named" in last:
         return SourceError(
-            f"{source}: needs torch to run, which is not here: {last}", "pip install 'tritspike[train]', or compile it and give the .tsp"
+            f"{source}: needs torch to run, which is not here: {last}", "pip install 'tritspike[train]', or lower it and give the .tsp"
         )
     return SourceError(f"{source}: {module} ended with {code}: {last}")

@@ -31,10 +31,14 @@ def _load(path: str) -> Any:
 
 @dataclass(frozen=True)
 class Names:
-    """What a word that stands for a model means. find: the file or folder. load: the program; here that of a file alone."""
+    """What a word that stands for a model means. find: the file or folder. load: the program; here that of a file alone, since nothing lowers.
+
+    lower: the program of a checkpoint folder; None where nothing does.
+    """
 
     find: Callable[[str], Path] = Path
     load: Callable[[str], Any] = _load
+    lower: Callable[[Path], Any] | None = None
 
 
 @dataclass(frozen=True)

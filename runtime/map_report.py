@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from rich.table import Table
 from tritspike.hw_profiles.errors import Finding
 from tritspike.runtime import records
 from tritspike.runtime.errors import InputError
+from tritspike.runtime.unit import Unit
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Messages a window; and messages times weighed hops as placed, in order of latency, and at random."""
+    """Messages; and messages times weighed hops as placed, in order of latency, and at random."""
 
     messages: float
     optimised: float
@@ -45,16 +46,16 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Seconds:
-    """Of one step, and of one window from its first step to where all have seen it (of a stream: what is read); windows a second when streamed."""
+    """Of one step, and of one unit from its first step to where all have seen it (of a stream: what is read); units a second when streamed."""
 
     step: float
     latency: float
-    windows_a_second: float
+    a_second: float
 
 
 @dataclass(frozen=True)
 class Static:
-    """What the board draws whatever it computes, in watts; what that adds to a window where they stream, and to one alone, in picojoules."""
+    """What the board draws whatever it computes, in watts; what that adds to a unit where they stream, and to one alone, in picojoules."""
 
     watts: float
     streamed_pj: float
@@ -70,28 +71,29 @@ class Priced:
     arithmetic_pj: float
     movement_pj: float
 
+    @classmethod
+    def of(cls, found: Mapping[str, float]) -> Priced:
+        """Of `operations.Operations`."""
+        return cls(found["accumulates"], found["multiplies"], found["arithmetic pJ"], found["with movement pJ"])
+
 
 @dataclass(frozen=True)
 class OfTexts:
-    """What only a program of texts has. length: most tokens, 0 of a stream; tokens: mean of those assumed or measured, 1 of a stream, whose
-    windows are tokens; host: 8-bit multiplies of each part; slot: tokens of one, 0 where there are none."""
+    """What only a program of texts has. length: most tokens, 0 of a stream; tokens: mean of those assumed or measured, 1 of a stream without
+    end; host: 8-bit multiplies of each part for so many tokens."""
 
     length: int
     tokens: float
     host: dict[str, float]
-    slot: int = 0
-
-    @property
-    def flows(self) -> bool:
-        """Whether tokens flow through it one by one."""
-        return self.length == 0
 
 
 @dataclass(frozen=True)
 class Report:
-    """All figures of one mapped network. workload: where its spike rates are from, in words. operations: of this program and of others."""
+    """All figures of one mapped network, each of its `unit`. workload: where its spike rates are from, in words. operations: of this program
+    and of others."""
 
     profile: str
+    unit: Unit
     slices: int
     cores: Share
     chips: Share
@@ -108,9 +110,11 @@ class Report:
     texts: OfTexts | None
 
     @property
-    def window(self) -> str:
-        """What all figures are of, in a word."""
-        return "window" if self.texts is None else "token" if self.texts.flows else "sentence"
+    def tokens(self) -> float | None:
+        """By which a unit's figures are divided to be a token's: a slot's, padding among them, or a text's. None where it has none, or is one."""
+        if self.texts is None or self.unit == Unit("token"):
+            return None
+        return self.unit.slot or self.texts.tokens
 
 
 def findings(report: Any) -> Iterator[Finding]:
@@ -119,6 +123,7 @@ def findings(report: Any) -> Iterator[Finding]:
     yield from found
     if not found:
         allowed = {f"resources: {name}: allowed": r["allowed"] for name, r in report["resources"].items()}
+        allowed["unit: windows"] = report["unit"]["windows"]
         allowed |= {"texts: tokens": report["texts"]["tokens"]} if report["texts"] is not None else {}
         yield from (Finding("report", name, number, "more than 0") for name, number in allowed.items() if number <= 0)
 
@@ -135,7 +140,7 @@ def tables(report: Report | None) -> Iterator[Table | str]:
 
 
 def _headline(r: Report) -> str:
-    length = "" if r.texts is None else ", a stream" if r.texts.flows else f", {r.texts.length} tokens"
+    length = "" if r.texts is None else f", {r.texts.length} tokens" if r.texts.length else ", a stream"
     return (
         f"{r.profile}{length}: {r.slices:,} slices on {r.cores.used:,} of {r.cores.allowed:,} cores, {r.chips.used:,} of {r.chips.allowed:,} chips; "
         f"sample reset {r.sample_reset}; spike rates {r.workload}"
@@ -160,21 +165,16 @@ def _resources(r: Report) -> Table:
 
 def _costs(r: Report) -> Table:
     """Traffic, energy and time."""
-    texts = r.texts
-    if texts is None or (texts.flows and not texts.slot):
-        table = _table(f"a {r.window}, streamed; modelled, not measured", "figure", f"a {r.window}")
-    elif texts.flows:
-        table = _table(f"texts in slots of {texts.slot} tokens, streamed; modelled, not measured", "figure", "a token", "a slot")
-    else:
-        table = _table(f"a sentence of {texts.tokens:.1f} tokens, streamed; modelled, not measured", "figure", "a sentence", "a token")
-    share = 1.0 if texts is None else 1 / texts.slot if texts.slot else texts.tokens
-    for row in _cost_rows(r, share):
+    a = f"a {r.unit.name}"
+    held = f", a slot of {r.unit.slot} tokens" if r.unit.slot else f" of {r.tokens:.1f} tokens" if r.tokens else ""
+    table = _table(f"{a}{held}, streamed; modelled, not measured", "figure", a, *(["a token"] if r.tokens else []))
+    for row in _cost_rows(r, r.tokens or 1.0):
         table.add_row(*row[: len(table.columns)])
     return table
 
 
 def _cost_rows(r: Report, tokens: float) -> Iterator[tuple[str, str, str]]:
-    """(figure, of a window, of a token; of a token and of a slot, where `tokens` is a token's share of that)."""
+    """(figure, of a unit, of a token)."""
     t, s = r.traffic, r.seconds
     yield "messages", *_both(t.messages, tokens, "{:,.0f}")
     yield "messages x weighed hops", *_both(t.optimised, tokens, "{:,.0f}")
@@ -185,10 +185,14 @@ def _cost_rows(r: Report, tokens: float) -> Iterator[tuple[str, str, str]]:
     for name, picojoules in _totals(r):
         yield name, *_both(picojoules * 1e-6, tokens, "{:,.2f}")
     yield "a step, us", f"{s.step * 1e6:,.1f}", ""
-    slot = 0 if r.texts is None else r.texts.slot
-    latency = s.latency + max(slot - 1, 0) / s.windows_a_second  # a slot is over when its last token has been read
-    yield "latency, us", f"{s.latency * 1e6:,.1f}", f"{latency * 1e6 / (1 if slot else tokens):,.1f}"
-    yield "throughput, a second", f"{s.windows_a_second:,.0f}", f"{s.windows_a_second * tokens:,.0f}"
+    yield "latency, us", f"{s.latency * 1e6:,.1f}", f"{_token_latency(r, tokens) * 1e6:,.1f}"
+    yield "throughput, a second", f"{s.a_second:,.0f}", f"{s.a_second * tokens:,.0f}"
+
+
+def _token_latency(r: Report, tokens: float) -> float:
+    """Of a slot's last token, before which all others have come; else a token's share."""
+    s = r.seconds
+    return s.latency - (r.unit.slot - 1) / (s.a_second * tokens) if r.unit.slot else s.latency / tokens
 
 
 def _both(value: float, tokens: float, form: str) -> tuple[str, str]:
@@ -196,17 +200,17 @@ def _both(value: float, tokens: float, form: str) -> tuple[str, str]:
 
 
 def _totals(r: Report) -> Iterator[tuple[str, float]]:
-    """Picojoules a window: of all events, of the board's static power, and of both."""
+    """Picojoules a unit: of all events, of the board's static power, and of both."""
     dynamic = sum(r.energy_pj.values())
     yield "energy, uJ: dynamic, all of these", dynamic
     yield f"energy, uJ: static, {r.static.watts:,.4g} W", r.static.streamed_pj
     yield "energy, uJ: dynamic and static", dynamic + r.static.streamed_pj
-    if r.window != "token":  # one alone takes its period too
-        yield f"the same of a {r.window} alone", dynamic + r.static.alone_pj
+    if r.unit.name != "token":  # one alone takes its period too
+        yield f"the same of a {r.unit.name} alone", dynamic + r.static.alone_pj
 
 
 def _counts(r: Report) -> Table:
-    title = f"a {r.window} in 45 nm operations: 0.9 pJ an accumulate, 4.6 pJ a multiply, 5 pJ a 32-bit access"
+    title = f"a {r.unit.name} in 45 nm operations: 0.9 pJ an accumulate, 4.6 pJ a multiply, 5 pJ a 32-bit access"
     table = _table(title, "model", "accumulates", "multiplies", "uJ", "uJ with data movement")
     for name, found in r.operations.items():
         numbers = (f"{found.accumulates:,.0f}", f"{found.multiplies:,.0f}")
@@ -215,7 +219,7 @@ def _counts(r: Report) -> Table:
 
 
 def _neurobench(r: Report) -> Table:
-    table = _table("NeuroBench, of what is on the chip", "metric", "value")
+    table = _table(f"NeuroBench, an execution being a {r.unit.name}", "metric", "value")
     for name, value in r.neurobench.items():
         table.add_row(name, f"{value:.4f}" if "Sparsity" in name else f"{value:,.0f}")
     return table

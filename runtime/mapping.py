@@ -21,7 +21,7 @@ from tritspike.runtime.network.grid import Index
 from tritspike.runtime.network.network import Network, Scheduled
 from tritspike.runtime.network.stacks import stack_grid
 
-FORMAT, VERSION = "tritspike-mapping", 4
+FORMAT, VERSION = "tritspike-mapping", 5
 DENSE, SPARSE, SHARED = mapping_findings.FORMS  # how the synapses of a projection are stored
 _AGAIN = "lower it again with --map"
 

@@ -1,4 +1,4 @@
-"""Where cores are: chips on a mesh, tiles on each chip, cores in each tile; and what passes the links between tiles."""
+"""Where cores are: chips on a mesh, tiles on each chip, cores in each tile; how far it is between them, and what passes the links."""
 
 from __future__ import annotations
 
@@ -34,6 +34,24 @@ def places(profile: HardwareProfile, cores: Index) -> Places:
     chip_y, chip_x = np.divmod(chip, profile.chips_x)
     y, x = np.divmod(tile, profile.tiles_x)
     return Places(chip_x * profile.tiles_x + x, chip_y * profile.tiles_y + y, chip_x, chip_y)
+
+
+@dataclass(frozen=True, eq=False)
+class Hops:
+    """What a message passes between two cores: tile hops east-west and north-south, and links between chips."""
+
+    x: Index
+    y: Index
+    chips: Index
+
+    def weighed(self, profile: HardwareProfile) -> NDArray[np.float64]:
+        """One number: tile hops, and `chip_hop_weight` more for each link between chips."""
+        return np.asarray(self.x + self.y + profile.chip_hop_weight * self.chips)
+
+
+def hops(a: Places, b: Places) -> Hops:
+    """Between cores, elementwise or broadcast: first along x, then along y."""
+    return Hops(abs(a.x - b.x), abs(a.y - b.y), abs(a.chip_x - b.chip_x) + abs(a.chip_y - b.chip_y))
 
 
 def link_loads(profile: HardwareProfile, start: Index, end: Index, load: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -54,4 +54,4 @@ def _lowered(folder: Path) -> Program:
     return lower(folder, AUTO)
 
 
-NAMES = Names(find, program)
+NAMES = Names(find, program, _lowered)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from tritspike.compiler.mapping import resources
-from tritspike.compiler.mapping.cost import Events
 from tritspike.compiler.mapping.partition import Partition
-from tritspike.compiler.mapping.rates import Rates
+from tritspike.runtime.board_costs import Events
 from tritspike.runtime.network.neuron import numbers
+from tritspike.runtime.rates import Rates
 
 
 def neurobench(partition: Partition, e: Events, rates: Rates) -> dict[str, float]:
-    """NeuroBench's static and workload metrics of what is on the chip, a window being one execution of the model."""
+    """NeuroBench's static and workload metrics of what is on the chip, what `e` is of being one execution of the model."""
     network = partition.stacked.original.network
     weights = [s.wiring.numbers for s in network.synapses if s.wiring.shared is None]
     total, zero = sum(w.size for w in weights), sum(int((w == 0).sum()) for w in weights)

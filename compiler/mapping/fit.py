@@ -12,7 +12,6 @@ from tritspike.compiler.errors import CompileError, DoesNotFit
 from tritspike.compiler.mapping import place, resources
 from tritspike.compiler.mapping.packing import packed
 from tritspike.compiler.mapping.partition import HOST, Partition, partition
-from tritspike.compiler.mapping.rates import Rates
 from tritspike.compiler.mapping.slicing import Grain
 from tritspike.compiler.mapping.stacking import Stacked, stacked
 from tritspike.compiler.mapping.storage import Projection, projections
@@ -23,6 +22,7 @@ from tritspike.runtime.mapping import Mapping, Stack
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Index
 from tritspike.runtime.network.network import Scheduled
+from tritspike.runtime.rates import Rates
 
 # From few messages to few cores; the first that fits is taken. Found on the shipped program: 56 tokens on one Loihi 2 need the third.
 GRAINS = (Grain(0.25, 2), Grain(0.1, 4), Grain(0.02, 4))

@@ -7,11 +7,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
-from tritspike.compiler.mapping.board import along_curve, hops
+from tritspike.compiler.mapping.board import along_curve
 from tritspike.compiler.mapping.traffic import Traffic
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime.network.grid import Index
-from tritspike.runtime.places import HOST_CORE, places
+from tritspike.runtime.places import HOST_CORE, hops, places
 
 _EXACT = 512  # up to so many cores all exchanges are weighed; beyond, only those with cores near where a group is drawn to
 _VISITS = 30_000  # of groups, in sweeps of the second kind: a bound on time, whatever the number of groups

@@ -9,12 +9,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from tritspike.compiler.mapping.board import Hops, hops
 from tritspike.compiler.mapping.partition import HOST, Partition
-from tritspike.compiler.mapping.rates import Rates
 from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime.network.grid import Index
-from tritspike.runtime.places import HOST_CORE, places
+from tritspike.runtime.places import HOST_CORE, Hops, hops, places
+from tritspike.runtime.rates import Rates
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tritspike.compiler.mapping.rates import ASSUMED, Rates, counted, measured_rates, rates_of, uniform_rates
 from tritspike.hw_profiles.reading import read_regular, reason
 from tritspike.runtime.errors import DataError
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.tokenizer import Text
 from tritspike.runtime.network.network import Inputs, Scheduled
 from tritspike.runtime.network.outcome import Activity
+from tritspike.runtime.rates import ASSUMED, Rates, counted, measured_rates, rates_of, uniform_rates
 from tritspike.runtime.tasks import dataset, labelled
 
 _TEXTS = 64  # as many as `verify` compares by default; rates settle well before
@@ -29,10 +29,10 @@ class Workload:
 
 
 def assumed(program: Program) -> Workload:
-    """One rate for every population, and texts as long as the program takes; of a stream, a token."""
-    length = "" if program.flows else ", texts of full length"
+    """One rate for every population, and texts as long as the program takes; of a stream without end, a token."""
+    length = "" if program.longest is None else ", texts of full length"
     source = f"assumed: every neuron spikes in {ASSUMED:.0%} of steps{length} (measure with --rates)"
-    return Workload(uniform_rates(program.scheduled), source, (program.positions,))
+    return Workload(uniform_rates(program.scheduled), source, (program.longest or 1,))
 
 
 def assumed_of(network: Scheduled) -> Workload:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -33,7 +35,8 @@ WORSE = 4  # exit code where B falls further behind A than --fail-below allows
 def add_options(command: argparse.ArgumentParser) -> None:
     """Its options."""
     for name in ("A", "B"):
-        kinds = "a program (.tsp), a checkpoint folder, a float student (OUT/float.json of a training) or a teacher's folder"
+        kinds = "a program (.tsp), a checkpoint folder (with `tritspike` a model's name too), a float student (OUT/float.json of a training) "
+        kinds += "or a teacher's folder"
         command.add_argument(name.lower(), nargs="?", metavar=name, help=kinds)
     example_arguments(command, required=False)
     command.add_argument(
@@ -81,13 +84,13 @@ def _compared(asked: Asked, first: Path, second: Path, o: argparse.Namespace) ->
     with told_warnings():
         truth = [e.label for e in asked.examples]
     data = asked.digest()
-    a, b = (_run(path, asked, name) for path, name in ((first, "A"), (second, "B")))
+    a, b = (_run(path, asked, name, o.names.lower) for path, name in ((first, "A"), (second, "B")))
     return compare(asked, truth, data, a, b, o.resamples, o.seed)
 
 
-def _run(path: Path, asked: Asked, name: str) -> Side:
+def _run(path: Path, asked: Asked, name: str, lower: Callable[[Path], Any] | None) -> Side:
     with console(stderr=True).status(Text(f"running {name}: {path}")):  # a Text: a string would be read as markup
-        return run_side(path, asked)
+        return run_side(path, asked, lower)
 
 
 def _gate(found: Comparison, least: float | None) -> int:

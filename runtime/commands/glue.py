@@ -17,7 +17,12 @@ from tritspike.runtime.host.told import told_warnings
 from tritspike.runtime.network.outcome import Activity
 from tritspike.runtime.outputs import REPORT, Output
 from tritspike.runtime.tasks import dataset, labelled
+<<<<<<< HEAD
 from tritspike.runtime.tasks.evaluation import evaluate, line, report, require_classifier
+=======
+from tritspike.runtime.tasks.evaluation import Evaluation, evaluate, require_classifier
+from tritspike.runtime.unit import Unit, unit
+>>>>>>> fixa
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -43,11 +48,12 @@ def run(o: argparse.Namespace, out: Console) -> None:
         found = evaluate(Encoder(program), task, examples, o.executor, how(o, program), step)
     out.print(line(found, o.split), soft_wrap=True)
     if found.answers.activity:
-        out.print(_activity_line(found.answers.activity), soft_wrap=True)
+        out.print(_activity_line(unit(program), found.answers.activity), soft_wrap=True)
     if o.json:
         write_atomic(o.json, json.dumps(report(found, o.split)).encode())
 
 
-def _activity_line(activity: Activity) -> str:
-    spikes, events = (sum(counts.values()) / activity.samples for counts in (activity.spikes, activity.events))
-    return f"{spikes:,.0f} spikes and {events:,.0f} synaptic events a sentence"
+def _activity_line(of: Unit, activity: Activity) -> str:
+    spikes, events = (of.windows * sum(counts.values()) / activity.samples for counts in (activity.spikes, activity.events))
+    held = f", a slot of {of.slot} tokens" if of.slot else ""
+    return f"{spikes:,.0f} spikes and {events:,.0f} synaptic events a {of.name}{held}"

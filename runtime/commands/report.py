@@ -141,7 +141,8 @@ def _compared(o: argparse.Namespace, path: Path, program: Program | ArrayProgram
     for source in (path, other):
         require_answerable(source, asked)
     truth = [e.label for e in asked.examples]
-    return compare(asked, truth, asked.digest(), run_side(path, asked), run_side(other, asked), RESAMPLES, 0)
+    a, b = (run_side(source, asked, o.names.lower) for source in (path, other))
+    return compare(asked, truth, asked.digest(), a, b, RESAMPLES, 0)
 
 
 def _past(o: argparse.Namespace, program: Program | ArrayProgram) -> tuple[list[runs.Past] | None, str]:

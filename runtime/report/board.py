@@ -2,45 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tritspike.hw_profiles.profile import HardwareProfile
-from tritspike.runtime.mapping import Mapping as Mapped
-from tritspike.runtime.network import grid as grids
-from tritspike.runtime.network.boxes import Tiling, even
-from tritspike.runtime.network.grid import Index
-from tritspike.runtime.places import HOST_CORE, link_loads, places
+from tritspike.runtime.mapping import Mapping
+from tritspike.runtime.on_cores import cuts, messages
+from tritspike.runtime.places import link_loads, places
+from tritspike.runtime.rates import Rates
 from tritspike.runtime.report.records import Board, Core, Link, Table
+from tritspike.runtime.unit import Unit
 
-Rates = Mapping[str, float]  # spikes a neuron and step, by population
 _LISTED = 10  # links in the table
 _MOST_CHIPS = 64  # that are drawn: a page of more takes a browser seconds
 _GAP, _TILE = 0.6, 0.72  # between chips, in tiles; the part of a tile that its cores fill, the rest shows links
-_Messages = tuple[Index, Index, NDArray[np.float64]]
 
 
-def board(mapped: Mapped, profile: HardwareProfile, rates: Rates, window: str) -> Board:
-    """Those chips that hold something, at most 64. window: what messages are counted of, in a word."""
+def board(mapped: Mapping, profile: HardwareProfile, rates: Rates, of: Unit) -> Board:
+    """Those chips that hold something, at most 64. of: what messages are counted of."""
     chips = sorted({core // profile.cores_per_chip for core in mapped.used})
     shown, drawn = chips[:_MOST_CHIPS], _Drawn(profile)
-    links = tuple(link for link in _links(mapped, profile, rates, drawn) if drawn.chip_at(link.x0, link.y0) in shown)
+    links = tuple(link for link in _links(mapped, profile, rates, of, drawn) if drawn.chip_at(link.x0, link.y0) in shown)
     corners = tuple((*drawn.corner(chip), float(profile.tiles_x), float(profile.tiles_y)) for chip in shown)
     part = " The picture scrolls sideways." if len(shown) > 1 else ""
     part += "" if shown == chips else f" The first {len(shown)} of {len(chips):,} chips in use are drawn."
     return Board(
         f"Each square is a core; it stands out the more, the more of its {profile.neurons_per_core:,} neurons are in use, in percent where there is "
-        f"room for a number. The thicker a line between tiles, the more messages a {window} pass there.{part}",
+        f"room for a number. The thicker a line between tiles, the more messages a {of.name} pass there.{part}",
         corners,
         tuple(_cores(mapped, profile, shown, drawn)),
         links,
     )
 
 
-def tables(drawn: Board, window: str) -> tuple[Table, ...]:
-    """What the picture shows, for those who cannot see it: chips, and the links that carry most."""
+def tables(drawn: Board, of: Unit) -> tuple[Table, ...]:
+    """What the picture shows, for those who cannot see it: chips, and the links that carry most, where any does."""
     rows = []
     for chip in sorted({core.chip for core in drawn.cores}):
         used = [core for core in drawn.cores if core.chip == chip and core.neurons]
@@ -48,34 +45,8 @@ def tables(drawn: Board, window: str) -> tuple[Table, ...]:
     busiest = sorted(drawn.links, key=lambda link: -link.messages)[:_LISTED]
     links = tuple((f"({at.x0:.1f}, {at.y0:.1f}) to ({at.x1:.1f}, {at.y1:.1f})", f"{at.messages:,.0f}") for at in busiest)
     chips = Table("Chips that are drawn", ("chip", "cores in use", "neurons", "fullest core"), tuple(rows), folded=len(rows) > 1)
-    return (chips, Table("The busiest links, by where the picture has them in tiles", ("link", f"messages a {window}"), links, folded=True))
-
-
-def messages(mapped: Mapped, rates: Rates) -> _Messages:
-    """(from core, to core, messages a window) of all that is sent, the host's from where it enters the board.
-
-    Every spike goes once to each slice that hears it.
-    """
-    network, cut = mapped.program.network, dict(_cuts(mapped))
-    found: list[_Messages] = []
-    for s in (s for s in network.synapses if s.target in cut):
-        source = network.by_name[s.source]
-        whole = even(source.grid, [1] * len(grids.names(source.grid)))
-        senders, cores = cut.get(s.source, (whole, HOST_CORE))
-        to, of, neurons = s.wiring.between(senders, cut[s.target][0])
-        found.append((cores[of], cut[s.target][1][to], neurons * (rates[s.source] * mapped.program.timing.period)))
-    start, end, load = ([some[n] for some in found] for n in range(3))
-    return np.concatenate(start), np.concatenate(end), np.concatenate(load)
-
-
-def _cuts(mapped: Mapped) -> Iterator[tuple[str, tuple[Tiling, Index]]]:
-    """Each population's slices, whatever it is stacked with, and the core of each."""
-    for stack in mapped.stacks:
-        numbers = stack.tiling.index.reshape(stack.tiling.shape)
-        for stage, name in enumerate(stack.members):
-            piece = int(np.searchsorted(stack.tiling.cuts[0], stage, "right")) - 1
-            some = numbers[piece].ravel()
-            yield name, (Tiling(mapped.program.network.by_name[name].grid, stack.tiling.cuts[1:]), stack.cores[some[some >= 0]])
+    busy = Table("The busiest links, by where the picture has them in tiles", ("link", f"messages a {of.name}"), links, folded=True)
+    return (chips, busy) if links else (chips,)
 
 
 class _Drawn:
@@ -99,9 +70,9 @@ class _Drawn:
         return int(y // down) * self.profile.chips_x + int(x // across)
 
 
-def _cores(mapped: Mapped, profile: HardwareProfile, chips: list[int], drawn: _Drawn) -> Iterator[Core]:
+def _cores(mapped: Mapping, profile: HardwareProfile, chips: list[int], drawn: _Drawn) -> Iterator[Core]:
     neurons, holds = np.zeros(profile.cores, np.int64), dict[int, list[str]]()
-    for name, (tiling, cores) in _cuts(mapped):
+    for name, (tiling, cores) in cuts(mapped):
         np.add.at(neurons, cores, tiling.sizes)
         for core in np.unique(cores).tolist():
             holds.setdefault(core, []).append(name)
@@ -116,8 +87,8 @@ def _cores(mapped: Mapped, profile: HardwareProfile, chips: list[int], drawn: _D
         yield Core(n, n // profile.cores_per_chip, left, top, side, used, used / profile.neurons_per_core, tuple(holds.get(n, ())))
 
 
-def _links(mapped: Mapped, profile: HardwareProfile, rates: Rates, drawn: _Drawn) -> Iterator[Link]:
+def _links(mapped: Mapping, profile: HardwareProfile, rates: Rates, of: Unit, drawn: _Drawn) -> Iterator[Link]:
     """Those that carry anything, both directions in one."""
     for found, dx, dy in zip(link_loads(profile, *messages(mapped, rates)), (1, 0), (0, 1)):
         for y, x in np.argwhere(found > 0).tolist():
-            yield Link(*drawn.tile(x, y), *drawn.tile(x + dx, y + dy), float(found[y, x]))
+            yield Link(*drawn.tile(x, y), *drawn.tile(x + dx, y + dy), of.windows * float(found[y, x]))

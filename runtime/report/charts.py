@@ -8,24 +8,25 @@ import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, PlainText, Range1d
 from bokeh.models import Span as Line
 
-from tritspike.runtime.report.figures import empty, role, text
+from tritspike.runtime.report.figures import empty, height, lines, role, text
 from tritspike.runtime.report.records import Bars, Intervals
 
 _HATCH = {"": " ", "apart": "/", "static": "."}
-_BAR = 34  # pixels of a bar with its label
+_BAR, _SPACE = 12, 7  # pixels of a bar, and between it and its neighbours
 
 
 def bars(chart: Bars) -> Any:
     """Each bar below its value and label, so that long ones have room on narrow screens."""
-    count, most = len(chart.bars), max((b.value for b in chart.bars), default=0) or 1
-    found = empty(_BAR * count + 8, x_range=Range1d(0, most * 1.02), y_range=Range1d(-count, 0))
+    most = max((b.value for b in chart.bars), default=0) or 1
+    words = [lines(f"{b.shown}   {b.label}") for b in chart.bars]
+    bottoms = (-np.cumsum([0, *(height(w) + _BAR + _SPACE for w in words)])).tolist()
+    found = empty(8 - bottoms[-1], x_range=Range1d(0, most * 1.02), y_range=Range1d(bottoms[-1], 0))
     found.axis.visible = found.grid.visible = False
-    middle = [-n - 0.72 for n in range(count)]
-    drawn = {"y": middle, "right": [b.value for b in chart.bars], "hatch": [_HATCH[b.mark] for b in chart.bars]}
+    drawn = {"y": [y + _SPACE + _BAR / 2 for y in bottoms[1:]], "right": [b.value for b in chart.bars], "hatch": [_HATCH[b.mark] for b in chart.bars]}
     hatched = {"hatch_pattern": "hatch", "hatch_weight": 1.5, "hatch_scale": 7, "line_width": 1}
-    glyph = found.hbar(y="y", right="right", height=0.34, source=ColumnDataSource(drawn), **hatched).glyph
+    glyph = found.hbar(y="y", right="right", height=_BAR, source=ColumnDataSource(drawn), **hatched).glyph
     role(glyph, fill_color="fill", line_color="fill", hatch_color="paper")
-    labels = {"x": [0] * count, "y": [-n - 0.48 for n in range(count)], "text": [f"{b.shown}   {b.label}" for b in chart.bars]}
+    labels = {"x": [0] * len(words), "y": [y + _SPACE + _BAR + 2 for y in bottoms[1:]], "text": words}
     text(found, ColumnDataSource(labels))
     return found
 
@@ -67,11 +68,19 @@ def _along(chart: Intervals) -> Any:
     for end in (low, high):
         role(found.scatter(end, y, size=16, marker="dash", angle=np.pi / 2, line_width=2).glyph, line_color="ink")
     role(found.scatter(values, y, size=14, marker="diamond").glyph, fill_color="fill", line_color="ink")
-    labels = {"x": values, "y": [row + 0.2 for row in y], "text": [_told(s.value, s.low, s.high) for _, s, _ in rows]}
-    text(found, ColumnDataSource(labels), text_align="center")
+    aligned = [_inward(value, found.x_range) for value in values]
+    labels = {"x": values, "y": [row + 0.2 for row in y], "text": [_told(s.value, s.low, s.high) for _, s, _ in rows], "align": aligned}
+    text(found, ColumnDataSource(labels), text_align="align")
     if chart.gate is not None:
-        text(found, ColumnDataSource({"x": [chart.gate], "y": [-count], "text": [f" {_gate(chart.gate)}"]}))
+        at = {"x": [chart.gate], "y": [-count], "text": [f" {_gate(chart.gate)} "], "align": [_inward(chart.gate, found.x_range)]}
+        text(found, ColumnDataSource(at), text_align="align")
     return found
+
+
+def _inward(value: float, of: Range1d) -> str:
+    """Which way words at a value lie, so that a narrow screen does not cut them."""
+    part = (value - of.start) / (of.end - of.start)
+    return "left" if part < 1 / 3 else "right" if part > 2 / 3 else "center"
 
 
 def _gate(gate: float) -> str:

@@ -1,71 +1,72 @@
-"""What a program costs: a mapping's figures as they were computed when it was lowered, or counts of what was run here."""
+"""What a program costs, by what was counted here: in 45 nm operations and, where it is mapped, on its board."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime.host.arrays import ArrayProgram
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.map_report import Priced, Report, Resource
-from tritspike.runtime.network.network import Scheduled
+from tritspike.runtime.mapping import Mapping
+from tritspike.runtime.on_cores import Costs, costs
+from tritspike.runtime.rates import rates_of
 from tritspike.runtime.report.played import Played
 from tritspike.runtime.report.records import Bar, Bars, Section, Table
-from tritspike.runtime.tasks.operations import (
-    TEACHER,
-    Operations,
-    float_operations,
-    leaky_updates,
-    neuron_updates,
-    operations,
-    program_operations,
-    same_size,
-)
+from tritspike.runtime.tasks.operations import beside, synaptic_events, window_operations
+from tritspike.runtime.unit import Unit, unit
 
 _MICRO = 1e-6  # pJ to uJ
 _MOVED = "with data movement"
 _COUNTED = "0.9 pJ an accumulate, 4.6 pJ a multiply, 5 pJ a 32-bit access"
 
 
-def section(program: Program | ArrayProgram, played: Played, figures: Report | None) -> Section:
-    """figures: of its mapping, None where there is none."""
-    found, of = _priced(program, played), _window(program)
+@dataclass(frozen=True)
+class OnBoard:
+    """costs: of a `unit`, at the spike rates that `rates` says in words; figures: the mapping's own."""
+
+    figures: Report
+    costs: Costs
+    rates: str
+
+
+def on_board(program: Program | ArrayProgram, played: Played, mapping: Mapping | None, profile: HardwareProfile | None) -> OnBoard | None:
+    """At the spikes that were counted here; on a board that is not known here as the mapping has it. None without a mapping's figures."""
+    if mapping is None or mapping.report is None:
+        return None
+    r = mapping.report
+    if profile is None:
+        return OnBoard(r, Costs(r.energy_pj, r.static, r.seconds, r.traffic.messages, r.traffic.optimised), r.workload)
+    found = costs(mapping, profile, rates_of(program.scheduled, played.activity), r.unit.windows)
+    return OnBoard(r, found, f"counted on {played.source}")
+
+
+def section(program: Program | ArrayProgram, played: Played, board: OnBoard | None) -> Section:
+    """board: None where there is no mapping."""
+    found, of = _priced(program, played), unit(program)
     charts, tables, says = [_operations(found, of, played.source)], [], []
-    if figures is None:
+    if board is None:
         says.append("Energy and time on a chip are known for a mapping alone: lower it with --map.")
     else:
-        charts.append(_on_chip(figures, of))
-        tables = [_time(figures, of), _resources(figures)]
-        says.append(f"On {figures.profile}, modelled and not measured; spike rates {figures.workload}. {_static(figures, of)}")
+        charts.append(_on_chip(board, of.name))
+        tables = [_time(board, of.name), _resources(board.figures)]
+        says.append(f"On {board.figures.profile}, modelled and not measured; spike rates {board.rates}. {_static(board.costs, of.name)}")
         says.append(_no_time_of_others())
-    return Section("costs", _heading(found, of), tuple(says), tuple(charts), tuple(tables))
+    return Section("costs", _heading(found, of.name), tuple(says), tuple(charts), tuple(tables))
 
 
 def _no_time_of_others() -> str:
     return "Latency is that of this program on the board: none is modelled for float models, which run elsewhere."
 
 
-def _window(program: Program | ArrayProgram) -> str:
-    """What figures are of."""
-    return "window" if isinstance(program, ArrayProgram) else "token" if program.flows else "text"
-
-
 def _priced(program: Program | ArrayProgram, played: Played) -> dict[str, Priced]:
     """45 nm operations from what was counted here."""
+    activity = played.activity
     if isinstance(program, ArrayProgram):
-        return {"this network": _as_priced(_counted(program.scheduled, played))}
-    lengths = [1] if program.flows else played.lengths.tolist()
-    own, rival = {"this program": _as_priced(program_operations(program, played.activity))}, same_size(program)
-    rivals = [model for model in (rival, None if program.each else TEACHER) if model is not None]
-    return own | {model.name: _as_priced(float_operations(model, lengths)) for model in rivals}
-
-
-def _counted(program: Scheduled, played: Played) -> Operations:
-    events = sum(played.activity.events.values()) / played.activity.samples
-    return operations(events, sum(neuron_updates(program).values()), leaky_updates(program))
-
-
-def _as_priced(found: Operations) -> Priced:
-    return Priced(found["accumulates"], found["multiplies"], found["arithmetic pJ"], found["with movement pJ"])
+        events = sum(activity.events.values()) / activity.samples
+        return {"this network": Priced.of(window_operations(program.scheduled, events))}
+    return {name: Priced.of(found) for name, found in beside(program, synaptic_events(program, activity), played.lengths.tolist()).items()}
 
 
 def _micro(picojoules: float) -> str:
@@ -84,9 +85,11 @@ def _heading(found: dict[str, Priced], of: str) -> str:
     return f"It takes {energy}: {share:.2%} of the {name.removeprefix('a ')}'s, counted in 45 nm operations"
 
 
-def _operations(found: dict[str, Priced], of: str, source: str) -> Bars:
+def _operations(found: dict[str, Priced], of: Unit, source: str) -> Bars:
     bars = [bar for name, priced in found.items() for bar in _two(name, priced)]
-    return Bars(f"Energy a {of} in microjoules, the mean of {source}, in 45 nm operations ({_COUNTED}); hatched: data movement too.", tuple(bars))
+    held = f", of a slot of {of.slot} tokens," if of.slot else ","
+    what = f"Energy a {of.name}{held} in microjoules, the mean of {source}, in 45 nm operations"
+    return Bars(f"{what} ({_COUNTED}); hatched: data movement too.", tuple(bars))
 
 
 def _two(name: str, priced: Priced) -> Iterator[Bar]:
@@ -94,37 +97,38 @@ def _two(name: str, priced: Priced) -> Iterator[Bar]:
         yield Bar(label, energy * _MICRO, f"{_micro(energy)} uJ", mark)
 
 
-def _on_chip(r: Report, of: str) -> Bars:
-    bars = [Bar(f"dynamic: {cause}", e * _MICRO, f"{_micro(e)} uJ") for cause, e in r.energy_pj.items()]
-    bars.append(Bar(f"static, {of}s one behind another", r.static.streamed_pj * _MICRO, f"{_micro(r.static.streamed_pj)} uJ", "static"))
-    if r.window != "token":
-        bars.append(Bar(f"static, one {of} alone", r.static.alone_pj * _MICRO, f"{_micro(r.static.alone_pj)} uJ", "static"))
+def _on_chip(board: OnBoard, of: str) -> Bars:
+    c = board.costs
+    bars = [Bar(f"dynamic: {cause}", e * _MICRO, f"{_micro(e)} uJ") for cause, e in c.energy_pj.items()]
+    bars.append(Bar(f"static, {of}s one behind another", c.static.streamed_pj * _MICRO, f"{_micro(c.static.streamed_pj)} uJ", "static"))
+    if of != "token":
+        bars.append(Bar(f"static, one {of} alone", c.static.alone_pj * _MICRO, f"{_micro(c.static.alone_pj)} uJ", "static"))
     return Bars(
-        f"Energy a {of} on {r.profile} in microjoules: solid what events cost, dotted what the board draws whatever it computes.", tuple(bars)
+        f"Energy a {of} on {board.figures.profile} in microjoules: solid what events cost, dotted what the board draws whatever it computes.",
+        tuple(bars),
     )
 
 
-def _static(r: Report, of: str) -> str:
-    dynamic = sum(r.energy_pj.values())
-    whole = dynamic + r.static.streamed_pj
-    share = f"{r.static.streamed_pj / whole:.1%} of {_micro(whole)} uJ a {of}" if whole else "none"
-    return f"The board draws {r.static.watts:,.4g} W whatever it computes; that is {share} where they come one behind another."
+def _static(c: Costs, of: str) -> str:
+    dynamic = sum(c.energy_pj.values())
+    whole = dynamic + c.static.streamed_pj
+    share = f"{c.static.streamed_pj / whole:.1%} of {_micro(whole)} uJ a {of}" if whole else "none"
+    return f"The board draws {c.static.watts:,.4g} W whatever it computes; that is {share} where they come one behind another."
 
 
-def _time(r: Report, of: str) -> Table:
-    s, t = r.seconds, r.traffic
+def _time(board: OnBoard, of: str) -> Table:
+    r, c, s = board.figures, board.costs, board.costs.seconds
     rows = (
         ("a step", f"{s.step * 1e6:,.1f} us"),
         (f"a {of} from its first step to its answer", f"{s.latency * 1e6:,.1f} us"),
-        (f"{of}s a second, one behind another", f"{s.windows_a_second:,.0f}"),
-        (f"messages a {of}", f"{t.messages:,.0f}"),
-        (f"messages x weighed hops a {of}, as placed", f"{t.optimised:,.0f}"),
-        ("the same, cores at random", f"{t.random:,.0f}"),
+        (f"{of}s a second, one behind another", f"{s.a_second:,.0f}"),
+        (f"messages a {of}", f"{c.messages:,.0f}"),
+        (f"messages x weighed hops a {of}", f"{c.weighed:,.0f}"),
         ("cores in use", f"{r.cores.used:,} of {r.cores.allowed:,}"),
         ("chips in use", f"{r.chips.used:,} of {r.chips.allowed:,}"),
         ("samples are cleared", r.sample_reset),
     )
-    return Table(f"Time and traffic on {r.profile}, at the mapping's spike rates", ("figure", "value"), rows)
+    return Table(f"Time and traffic on {r.profile}, spike rates {board.rates}", ("figure", "value"), rows)
 
 
 def _resources(r: Report) -> Table:

@@ -4,6 +4,7 @@ dark scheme. What differs, differs by pattern, marker or label too.
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from bokeh.models import ColumnDataSource
@@ -13,6 +14,9 @@ ROLES = {"ink": "#1a1a1a", "soft": "#5c5c5c", "faint": "#d8d8d8", "fill": "#3d6f
 SHADES = [f"#{n:02x}{n:02x}{n:02x}" for n in (200, 172, 144, 116, 90, 66, 44, 26)]  # a role too, from little to much
 FONT = {"value": "system-ui, sans-serif"}
 _SMALL = "12px"
+LINE = 15  # pixels of a line of it
+_LETTERS = 46  # of a line: as many as a screen of 400 pixels has room for
+_MOST_LINES = 3
 
 
 def role(model: Any, **roles: str) -> Any:
@@ -36,6 +40,16 @@ def empty(height: int, **more: Any) -> Any:
     for grid in found.grid:
         role(grid, grid_line_color="faint")
     return found
+
+
+def lines(words: str) -> str:
+    """Words in lines that a narrow screen has room for; what three of them do not hold is cut."""
+    return "\n".join(textwrap.wrap(words, _LETTERS, max_lines=_MOST_LINES, placeholder=" ...")) or " "
+
+
+def height(words: str) -> int:
+    """Pixels of its lines."""
+    return LINE * (1 + words.count("\n"))
 
 
 def text(found: Any, source: ColumnDataSource, **more: Any) -> Any:

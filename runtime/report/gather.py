@@ -11,11 +11,13 @@ from tritspike.hw_profiles.profile import HardwareProfile
 from tritspike.runtime.host.arrays import ArrayProgram
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.mapping import Mapping
+from tritspike.runtime.rates import rates_of
 from tritspike.runtime.report import board, card, costs, network, rates, versus
 from tritspike.runtime.report.played import Played
 from tritspike.runtime.report.records import Board, Page, Section
 from tritspike.runtime.tasks.versus.comparison import Comparison
 from tritspike.runtime.tasks.versus.runs import Past
+from tritspike.runtime.unit import unit
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -50,7 +52,7 @@ def _sections(f: Found) -> Iterator[Section]:
     yield rates.rates_section(f.program, f.played)
     yield network.section(f.program.scheduled)
     yield _chip(f)
-    yield costs.section(f.program, f.played, None if f.mapping is None else f.mapping.report)
+    yield costs.section(f.program, f.played, costs.on_board(f.program, f.played, f.mapping, f.profile))
     if f.compared is not None:
         yield versus.against(f.compared, f.gate)
     if f.past:
@@ -63,8 +65,8 @@ def _chip(f: Found) -> Section:
     if f.profile is None:
         why = f"Where the cores of {f.mapping.profile} lie is not known here: --profile takes its .toml file."
         return Section("chip", f"It lies on {len(f.mapping.used):,} cores of {f.mapping.profile}", (why,))
-    of = "token" if isinstance(f.program, Program) and f.program.flows else "window"
-    drawn = board.board(f.mapping, f.profile, rates.measured(f.program.scheduled, f.played.activity), of)
+    of = unit(f.program)
+    drawn = board.board(f.mapping, f.profile, rates_of(f.program.scheduled, f.played.activity), of)
     says = (f"Messages are of the spikes counted on {f.played.source}; the host's enter at the first core.",)
     return Section("chip", _loaded(f.mapping, f.profile, drawn), says, (drawn,), board.tables(drawn, of))
 

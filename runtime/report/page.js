@@ -74,7 +74,7 @@
         const spikes = frame === null ? band.totals.reduce((a, b) => a + b, 0) : there ? band.totals[frame] : 0;
         sum += spikes;
         heard += spikes > 0 ? 1 : 0;
-        labels.data.text[n] = there ? `${band.name}: ${number.format(spikes)} spikes of ${band.neurons}` : `${band.name}: ${frame < 0 ? "not yet" : "over"}`;
+        labels.data.text[n] = band.title + (there ? `${number.format(spikes)} spikes of ${band.neurons}` : frame < 0 ? "not yet" : "over");
       });
       pictures.change.emit();
       labels.change.emit();

@@ -9,13 +9,13 @@ import numpy as np
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, LinearColorMapper, PlainText, Range1d
 from bokeh.models import Span as Line
 
-from tritspike.runtime.report.figures import FONT, ROLES, SHADES, empty, role, text
+from tritspike.runtime.report.figures import FONT, ROLES, SHADES, empty, height, lines, role, text
 from tritspike.runtime.report.records import Band, Board, Raster
 
 RASTER, LABELS, CURSOR = "raster", "raster-labels", "raster-cursor"  # names by which `page.js` finds them
 NUMBERS = "numbers"  # a tag of what has no room on narrow screens
 _CLEAR = "rgba(0, 0, 0, 0)"
-_ROW, _GAP, _TOKENS = 1.6, 22, 92  # pixels of a neuron's row, of a band's label, of the tokens' names
+_ROW, _GAP, _TOKENS = 1.6, 7, 92  # pixels of a neuron's row, around a band's label, of the tokens' names
 _LONGEST, _NAME = 14, 30  # characters of a token, of a population where several are named
 _MOST_LINK = 9.0  # pixels of the busiest link
 _NUMBERED = 160  # cores that have room for a number
@@ -24,7 +24,7 @@ _NUMBERED = 160  # cores that have room for a number
 def frames(chart: Raster) -> dict[str, Any]:
     """What `page.js` draws single steps from: bits of (frames, rows, columns), the last row first, as base64."""
     bands = [
-        {"name": b.name, "neurons": _neurons(b), "latency": b.latency, "rows": b.spikes.shape[1], "totals": list(b.totals), "bits": _packed(b)}
+        {"title": _title(b), "neurons": _neurons(b), "latency": b.latency, "rows": b.spikes.shape[1], "totals": list(b.totals), "bits": _packed(b)}
         for b in chart.bands
     ]
     return {"frames": chart.frames, "stops": chart.stops, "columns": list(chart.columns), "bands": bands}
@@ -37,9 +37,11 @@ def _packed(band: Band) -> str:
 def raster(chart: Raster) -> Any:
     """Bands from the top down, their labels above them; tokens above all."""
     heights = [_ROW * b.spikes.shape[1] for b in chart.bands]
-    tops = np.cumsum([0, *(h + _GAP for h in heights)])
+    words = [_label(b) for b in chart.bands]
+    gaps = [height(w) + _GAP for w in words]
+    tops = np.cumsum([0, *(h + gap for h, gap in zip(heights, gaps))])
     total, columns = float(tops[-1]), len(chart.columns)
-    bottoms = [total - top - _GAP - h for top, h in zip(tops, heights)]
+    bottoms = [total - top - gap - h for top, gap, h in zip(tops, gaps, heights)]
     head = _TOKENS if chart.frames > 1 else 36
     found = empty(int(total) + head, x_range=Range1d(0, columns), y_range=Range1d(0, total), x_axis_location="above", min_border_left=8)
     found.yaxis.visible = found.grid.visible = False
@@ -50,7 +52,7 @@ def raster(chart: Raster) -> Any:
     picture = found.image(image="image", x="x", y="y", dw="dw", dh="dh", source=source, color_mapper=mapper)
     box = found.quad(left=0, right=columns, bottom=bottoms, top=[b + h for b, h in zip(bottoms, heights)], fill_color=None)
     role(box.glyph, line_color="faint")
-    labels = {"x": [0] * len(heights), "y": [b + h + 2 for b, h in zip(bottoms, heights)], "text": [_label(b) for b in chart.bands]}
+    labels = {"x": [0] * len(heights), "y": [b + h + 2 for b, h in zip(bottoms, heights)], "text": words}
     text(found, ColumnDataSource(labels, name=LABELS))
     if chart.frames == 1:
         found.add_layout(role(Line(location=-1, dimension="height", line_width=2, name=CURSOR), line_color="link"))
@@ -72,12 +74,18 @@ def _counts(band: Band) -> np.ndarray:
 
 
 def _label(band: Band) -> str:
-    return f"{band.name}: {sum(band.totals):,} spikes of {_neurons(band)}"
+    return f"{_title(band)}{sum(band.totals):,} spikes of {_neurons(band)}"
+
+
+def _title(band: Band) -> str:
+    """What stands before the spikes: in a line of its own where one would not hold both."""
+    rest = f": {sum(band.totals):,} spikes of {band.neurons:,} neurons"
+    return f"{band.name}: " if lines(band.name + rest).count("\n") == 0 else f"{lines(band.name)}:\n"
 
 
 def _neurons(band: Band) -> str:
-    """How many, and what they are."""
-    return f"{band.neurons:,} neuron{'' if band.neurons == 1 else 's'}{band.note}"
+    """How many, and what they are, in a line of its own."""
+    return f"{band.neurons:,} neuron{'' if band.neurons == 1 else 's'}" + (f",\n{lines(band.note)}" if band.note else "")
 
 
 def board(chart: Board) -> Any:

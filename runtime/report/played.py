@@ -220,4 +220,4 @@ def _lasting(program: Scheduled, p: Population) -> str:
     if len(kept) < 2 or not 0 < kept.min() <= kept.max() < arith.KEEP_ALL:
         return ""
     shortest, longest = (-1 / np.log(keep / arith.KEEP_ALL) / program.timing.period for keep in (kept.min(), kept.max()))
-    return f", which remember for {shortest:.0f} (first) to {longest:.0f} (last) tokens"
+    return f"which remember for {shortest:.0f} (first) to {longest:.0f} (last) tokens"

@@ -6,6 +6,7 @@ from tritspike.runtime.host.arrays import ArrayProgram
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.network.network import Scheduled
 from tritspike.runtime.network.outcome import Activity
+from tritspike.runtime.rates import rates_of
 from tritspike.runtime.report.played import Played, told_by_timing
 from tritspike.runtime.report.records import Band, Bar, Bars, Raster, Section, Table
 from tritspike.runtime.tables import COINCIDENCE, HOST, LIF, kind
@@ -39,33 +40,46 @@ def _row(band: Band, stops: int) -> tuple[str, ...]:
 
 
 def rates_section(program: Program | ArrayProgram, played: Played) -> Section:
-    """Shares of (neuron, step) cells."""
-    own, apart, average = (
-        _windowed(program, played) if isinstance(program, Program) and not program.flows else _flat(program.scheduled, played.activity)
-    )
-    where = "where a text has tokens" if isinstance(program, Program) and not program.flows else "of all steps"
+    """Shares of (neuron, step) cells: of a program of texts as `compare` has them, and of all steps."""
+    texts = isinstance(program, Program)
+    own, apart, average = _of_texts(program, played) if isinstance(program, Program) else _flat(program.scheduled, played.activity)
     bars = [Bar(name, rate, f"{rate:.1%}") for name, rate in own.items()] + [Bar(name, rate, f"{rate:.1%}", "apart") for name, rate in apart.items()]
-    heading = f"A neuron spikes in {average:.1%} of steps" if average is not None else "Nothing was counted"
+    sentence = (
+        f"Share of (neuron, step) cells that spike, {_where(program)}, counted on {played.source}; hatched: relays and coincidences, not in the mean."
+    )
+    says = (_of_all_steps(program.scheduled, played.activity),) if texts and average is not None else ()
+    return Section("rates", _heading(own, average, texts), says, (Bars(sentence, tuple(bars)),), ())
+
+
+def _heading(own: Shares, average: float | None, texts: bool) -> str:
+    if average is None:
+        return "Nothing was counted"
     most = max(own, key=lambda name: own[name], default=None)
-    heading += "" if most is None or len(own) < 2 else f"; {most} most often, in {own[most]:.1%}"
-    sentence = f"Share of (neuron, step) cells that spike, {where}, counted on {played.source}; hatched: relays and coincidences, not in the mean."
-    return Section("rates", heading, (), (Bars(sentence, tuple(bars)),), ())
+    often = "" if most is None or len(own) < 2 else f"; {most} most often, in {own[most]:.1%}"
+    return f"{'Where a text has tokens, a' if texts else 'A'} neuron spikes in {average:.1%} of steps{often}"
 
 
-def measured(program: Scheduled, activity: Activity) -> Shares:
-    """Of every population, padded positions included: what messages follow from."""
-    cells = activity.samples * program.timing.period
-    return {p.name: activity.spikes[p.name] / (cells * p.size) for p in program.network.populations}
+def _where(program: Program | ArrayProgram) -> str:
+    if isinstance(program, ArrayProgram):
+        return "of all steps"
+    lasting = "; of neurons whose state lasts, at all steps" if program.flows else ""
+    return f"where a text has tokens{lasting}"
 
 
-def _windowed(program: Program, played: Played) -> tuple[Shares, Shares, float | None]:
+def _of_all_steps(program: Scheduled, activity: Activity) -> str:
+    """The same mean over what a board runs."""
+    average = _flat(program, activity)[2] or 0.0
+    return f"A board's costs are of all its steps, those of padding and between tokens too: of these it spikes in {average:.1%}."
+
+
+def _of_texts(program: Program, played: Played) -> tuple[Shares, Shares, float | None]:
     own, apart = spike_counts(program, played.activity, played.lengths)
     return {name: c.rate for name, c in own.items()}, {name: c.rate for name, c in apart.items()}, mean(own)
 
 
 def _flat(program: Scheduled, activity: Activity) -> tuple[Shares, Shares, float | None]:
-    """(of populations with a rule of their own, of coincidences and relays, the mean of the first)."""
-    network, rates = program.network, measured(program, activity)
+    """(of populations with a rule of their own, of coincidences and relays, the mean of the first), in all steps."""
+    network, rates = program.network, rates_of(program, activity).spikes
     told = told_by_timing(network)
     kinds = {p.name: kind(program, p) for p in network.populations if repeated(network, p) not in told}
     own = {name: rates[name] for name, found in kinds.items() if found in (HOST, LIF)}

@@ -11,9 +11,10 @@ from tritspike.runtime.executors.fast import facts
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.grid import Pairs
-from tritspike.runtime.network.network import Population, Scheduled, Stream
+from tritspike.runtime.network.network import Population, Scheduled
 from tritspike.runtime.network.outcome import Activity
 from tritspike.runtime.network.ranges import forgets
+from tritspike.runtime.unit import unit
 
 ACCUMULATE_PJ, MULTIPLY_PJ = 0.9, 4.6  # 45 nm, 32-bit float: Horowitz, ISSCC 2014; what papers on spiking models count with
 ACCESS_PJ = 5.0  # 32 bits from a local memory of 8 KB, half of a 64-bit access: Horowitz, ISSCC 2014
@@ -85,24 +86,48 @@ def operations(synaptic: float, updates: float, leaky: float) -> Operations:
 
 
 def synaptic_events(program: Program, activity: Activity) -> float:
-    """A window's (a sentence's, or a token's of a stream): on the chip and, where the host has the head, its row of weights, zeros too,
-    for every spike of the last layer."""
-    head = 0 if program.host.head is None else activity.spikes[program.last.name] * program.classes
-    return (sum(activity.events.values()) + head) / activity.samples
+    """A window's (a stream's: a token's) from what was counted on it, `with_head`."""
+    return with_head(program, sum(activity.events.values()) / activity.samples, activity.spikes[program.last.name] / activity.samples)
+
+
+def with_head(program: Program, events: float, spikes: float) -> float:
+    """Synaptic events of a window: `events` on the chip and, where the host has the head, its row of weights, zeros too, for every one of
+    the last layer's `spikes`."""
+    return events + (0.0 if program.host.head is None else spikes * program.classes)
+
+
+def window_operations(program: Scheduled, synaptic: float) -> Operations:
+    """Of a window, from its synaptic events."""
+    return operations(synaptic, sum(neuron_updates(program).values()), leaky_updates(program))
+
+
+def unit_operations(program: Program, synaptic: float) -> Operations:
+    """Of what its figures are of (`unit`), from the synaptic events of a window; a head on the host is priced as the chip's synapses."""
+    windows = unit(program).windows
+    return {name: windows * number for name, number in window_operations(program.scheduled, synaptic).items()}
 
 
 def program_operations(program: Program, activity: Activity) -> Operations:
-    """The same of a text, from events that were counted at the compiled length; a head on the host is priced as the chip's synapses.
+    """The same from events that were counted at the compiled length."""
+    return unit_operations(program, synaptic_events(program, activity))
 
-    A text that flows through takes a slot of tokens, padding among them.
+
+def beside(program: Program, synaptic: float, tokens: Sequence[int]) -> dict[str, Operations]:
+    """The program's and those of float models on the same texts, by name, all of one `unit`. synaptic: events of a window; tokens: of each text.
+
+    The teacher is an encoder's. A token of a stream without end has no float model beside it: one with attention hears all tokens before.
     """
-    timing, updates, leaky = program.scheduled.timing, sum(neuron_updates(program.scheduled).values()), leaky_updates(program.scheduled)
-    tokens = timing.slot or 1 if isinstance(timing, Stream) else 1
-    return operations(synaptic_events(program, activity) * tokens, updates * tokens, leaky * tokens)
+    own = {_own_name(program): unit_operations(program, synaptic)}
+    rivals = [model for model in (same_size(program), None if program.each else TEACHER) if model is not None]
+    return own | {model.name: float_operations(model, tokens) for model in rivals if program.longest is not None}
+
+
+def _own_name(program: Program) -> str:
+    return "this program" if program.host.head is None else "this program, with the head that its host has"
 
 
 def float_operations(model: FloatModel, tokens: Sequence[int]) -> Operations:
-    """The same of a float model: a multiply reads a weight and an activation; sums stay in a register."""
+    """A text of a float model, the mean of texts of so many tokens: a multiply reads a weight and an activation; sums stay in a register."""
     found = model.multiplies(tokens)
     return _priced(0.0, found, 2 * found)
 

@@ -15,13 +15,13 @@ from tritspike.compiler.mapping import auto
 from tritspike.compiler.mapping.auto import smallest
 from tritspike.compiler.mapping.capacity import require_room
 from tritspike.compiler.mapping.fit import placed
-from tritspike.compiler.mapping.rates import uniform_rates
 from tritspike.compiler.schedule import schedule
 from tritspike.hw_profiles.profile import load
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.network import Windows
 from tritspike.runtime.network.neuron import Bias
 from tritspike.runtime.network.terms import linear, same
+from tritspike.runtime.rates import uniform_rates
 
 SIZES = dict(layers=1, hidden=8, heads=1, head_dim=4, ffn=8, max_length=5)
 

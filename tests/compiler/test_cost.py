@@ -12,16 +12,17 @@ from random_network import Played
 from small_board import SMALL
 
 from tritspike.compiler.mapping import place
-from tritspike.compiler.mapping.cost import energy, events, static, step_ns, timing
+from tritspike.compiler.mapping.cost import events, step_ns, timing
 from tritspike.compiler.mapping.counts import neurobench
 from tritspike.compiler.mapping.fit import map_network
-from tritspike.compiler.mapping.rates import measured_rates, uniform_rates
 from tritspike.compiler.schedule import schedule
+from tritspike.runtime.board_costs import energy, static
 from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.map_report import Seconds, Static
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.network import Windows
 from tritspike.runtime.network.terms import same
+from tritspike.runtime.rates import measured_rates, uniform_rates
 from tritspike.runtime.tasks.operations import lasts, operations
 
 PROFILE = replace(SMALL, neurons_per_core=50, cores_per_chip=8, chips=16, chips_x=4, chips_y=4)
@@ -112,7 +113,7 @@ def test_events_and_steps_are_counted_by_hand(picture):
     assert e.leaky_updates == sum(network.by_name[name].size for name in lasting) * 4
     assert step_ns(mapped, rates) == pytest.approx(_busiest(picture, mapped, rates))
     found = timing(mapped, rates)
-    assert found.latency == pytest.approx(found.step * (4 + picture.depth)) and found.windows_a_second == pytest.approx(0.25 / found.step)
+    assert found.latency == pytest.approx(found.step * (4 + picture.depth)) and found.a_second == pytest.approx(0.25 / found.step)
 
 
 def _busiest(program, mapped, rates):
@@ -156,7 +157,7 @@ def test_energy_is_events_times_the_profile_s_costs(mapped):
 
 
 def test_static_energy_by_hand_numbers():
-    seconds = Seconds(step=0.001, latency=0.02, windows_a_second=250.0)
+    seconds = Seconds(step=0.001, latency=0.02, a_second=250.0)
     assert static(seconds, replace(PROFILE, chips=8, chip_static_w=0.25)) == Static(2.0, 8e9, pytest.approx(4e10))
 
 
@@ -176,7 +177,7 @@ def test_a_step_lasts_as_long_as_the_busiest_core_takes(picture, mapped):
     seconds = timing(replace(found, partition=replace(found.partition, profile=chip)), rates)
     step = (max(counted) + 7) * 1e-9
     expected = (step, step * (4 + picture.depth), 1 / (step * 4))
-    assert (seconds.step, seconds.latency, seconds.windows_a_second) == pytest.approx(expected)
+    assert (seconds.step, seconds.latency, seconds.a_second) == pytest.approx(expected)
 
 
 def test_45_nm_counts_are_accumulates_and_leaks(mapped):

@@ -12,16 +12,17 @@ import stream_network
 from small_board import SMALL
 
 from tritspike.compiler.mapping import resources
-from tritspike.compiler.mapping.cost import steps_to_the_end, timing
+from tritspike.compiler.mapping.cost import timing
 from tritspike.compiler.mapping.fit import fit, map_network
-from tritspike.compiler.mapping.rates import measured_rates, uniform_rates
 from tritspike.compiler.mapping.stacking import phase
 from tritspike.compiler.schedule import schedule
+from tritspike.runtime.board_costs import steps_to_the_end
 from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.network import Stream, Windows
 from tritspike.runtime.network.neuron import Resets, Values
 from tritspike.runtime.network.terms import linear, same
+from tritspike.runtime.rates import measured_rates, uniform_rates
 
 TIGHT = replace(
     SMALL, neurons_per_core=64, core_memory_bytes=2048, synapse_memory_bytes=1024, input_axons_per_core=400, chips=64, chips_x=8, chips_y=8
@@ -93,6 +94,6 @@ def test_a_token_ends_where_what_is_read_has_seen_it():
     assert program.depth > 10 and steps_to_the_end(program) == 4 + 1
     rates = uniform_rates(program)
     seconds = timing(map_network(program, SMALL, rates), rates)
-    assert seconds.latency == pytest.approx(5 * seconds.step) and seconds.windows_a_second == pytest.approx(1 / (7 * seconds.step))
+    assert seconds.latency == pytest.approx(5 * seconds.step) and seconds.a_second == pytest.approx(1 / (7 * seconds.step))
     unread = replace(program, network=replace(program.network, probes=()))
     assert steps_to_the_end(unread) == 4 + program.depth

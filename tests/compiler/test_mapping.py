@@ -19,7 +19,6 @@ from small_board import SMALL, chip
 from tritspike.compiler.errors import CompileError, DoesNotFit
 from tritspike.compiler.mapping import place, resources, slicing
 from tritspike.compiler.mapping.fit import fit, map_network
-from tritspike.compiler.mapping.rates import uniform_rates
 from tritspike.compiler.mapping.slicing import slices_heard
 from tritspike.compiler.mapping.stacking import stacked
 from tritspike.compiler.mapping.storage import bound, projections, stored
@@ -35,6 +34,7 @@ from tritspike.runtime.network.grid import Axis
 from tritspike.runtime.network.network import Population, Windows
 from tritspike.runtime.network.neuron import RELAY, Values
 from tritspike.runtime.network.terms import onto, same, sparse, summed
+from tritspike.runtime.rates import uniform_rates
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import random_network
 from small_board import SMALL
 
 from tritspike.compiler.mapping.fit import map_network
-from tritspike.compiler.mapping.rates import Rates, uniform_rates
 from tritspike.compiler.mapping.stacking import stacked
 from tritspike.compiler.mapping.traffic import slice_messages
 from tritspike.compiler.schedule import schedule
@@ -17,6 +16,7 @@ from tritspike.runtime.network.builder import Net
 from tritspike.runtime.network.network import Windows
 from tritspike.runtime.network.neuron import Resets
 from tritspike.runtime.network.terms import same
+from tritspike.runtime.rates import Rates, uniform_rates
 
 
 def test_stacks_have_the_same_synapses():

@@ -271,7 +271,7 @@ def test_a_child_that_fails(body, expected, asked, small, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SourceError) as caught:
         run.run_child(small, asked)
-    hint = " (hint: pip install 'tritspike[train]', or compile it and give the .tsp)" if "needs torch" in expected else ""
+    hint = " (hint: pip install 'tritspike[train]', or lower it and give the .tsp)" if "needs torch" in expected else ""
     assert str(caught.value) == expected.format(small) + hint
 
 

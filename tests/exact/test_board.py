@@ -14,7 +14,6 @@ from small_board import SMALL, chip
 
 from tritspike.compiler.errors import DoesNotFit
 from tritspike.compiler.mapping.fit import map_network
-from tritspike.compiler.mapping.rates import uniform_rates
 from tritspike.hw_profiles.profile import load
 from tritspike.runtime import mapping
 from tritspike.runtime.errors import InputError
@@ -24,6 +23,7 @@ from tritspike.runtime.executors.base import How
 from tritspike.runtime.executors.table import EXECUTORS
 from tritspike.runtime.network.memory import require_stepped
 from tritspike.runtime.network.outcome import Ask
+from tritspike.runtime.rates import uniform_rates
 
 FEW = replace(load("loihi2"), name="few", neurons_per_core=5, chips=64, chips_x=8, chips_y=8)
 outcomes: Counter[str] = Counter()

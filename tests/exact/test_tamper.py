@@ -16,7 +16,6 @@ from tampering import tampered
 
 from tritspike.compiler.lower import lower
 from tritspike.compiler.mapping.fit import map_network
-from tritspike.compiler.mapping.rates import uniform_rates
 from tritspike.hw_profiles.errors import TritspikeError, listed
 from tritspike.hw_profiles.profile import load
 from tritspike.runtime.errors import ExecutorError
@@ -28,6 +27,7 @@ from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network.rows import Rows
+from tritspike.runtime.rates import uniform_rates
 
 SMALL = {
     "single": dict(layers=1, window=2, hidden=10, heads=2, head_dim=3, ffn=7, steps=3, max_length=4),

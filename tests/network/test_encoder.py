@@ -10,13 +10,13 @@ from shipped import WINDOWED
 
 from tritspike.compiler.lower import lower
 from tritspike.compiler.mapping.fit import map_network
-from tritspike.compiler.mapping.rates import uniform_rates
 from tritspike.hw_profiles.profile import load
 from tritspike.runtime.executors import partitioned as board
 from tritspike.runtime.executors.fast.memory import batch_rows, bytes_per_row
 from tritspike.runtime.executors.fast.plan import plan
 from tritspike.runtime.host.compare import require_equal
 from tritspike.runtime.host.text import Encoder
+from tritspike.runtime.rates import uniform_rates
 
 KINDS = [("mean", "host"), ("first", "host"), ("each", "host"), ("each", "chip")]
 

@@ -138,7 +138,7 @@ def _hovered(chromium, name: str) -> set[str]:
     found = set()
     x, y, wide, high = chromium.run(BOX, name)
     for across in (0.13, 0.37, 0.5, 0.625, 0.88):
-        for down in (0.25, 0.5, 0.75):
+        for down in (0.25, 0.5, 0.75, 0.9, 0.96):
             chromium.devtools("Input.dispatchMouseEvent", type="mouseMoved", x=x + wide * across, y=y + min(high, 800) * down)
             found |= set(
                 chromium.run(EVERYWHERE + "return all(document).filter((e) => e.matches('.bk-Tooltip')).map((e) => e.shadowRoot.textContent)")
@@ -165,3 +165,35 @@ def test_a_script_that_got_in_would_not_run(chromium, tmp_path):
     chromium.open(at)
     assert chromium.run("return window.hacked === undefined")
     assert any("Content Security Policy" in line for line in chromium.console())
+
+
+CUT = """
+const pen = document.createElement("canvas").getContext("2d"), cut = [];
+let seen = 0;
+for (const held of Bokeh.documents) {
+  for (const plot of [...held.all_models].filter((m) => m.type === "Figure")) {
+    for (const drawn of plot.renderers.filter((r) => r.visible && r.glyph?.type === "Text")) {
+      const data = drawn.data_source.data, range = plot.x_range;
+      pen.font = `${drawn.glyph.text_font_size.value} system-ui, sans-serif`;
+      [...data.text].forEach((text, n) => {
+        const at = ((data.x[n] - range.start) / (range.end - range.start)) * plot.inner_width;
+        const align = data.align?.[n] ?? drawn.glyph.text_align.value;
+        for (const line of String(text).split("\\n")) {
+          const wide = pen.measureText(line).width, left = at - { left: 0, center: wide / 2, right: wide }[align];
+          seen += 1;
+          if (left < -8 || left + wide > plot.inner_width + 8) cut.push(line);
+        }
+      });
+    }
+  }
+}
+return [seen, cut];
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_words_of_a_figure_are_cut_on_a_phone(chromium, pages, kind):
+    chromium.look(400)
+    chromium.open(pages[kind])
+    seen, cut = chromium.run(CUT)
+    assert seen > 8 and cut == []

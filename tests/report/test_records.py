@@ -7,13 +7,14 @@ import pytest
 
 from tritspike.hw_profiles.errors import TritspikeError
 from tritspike.hw_profiles.profile import load as profile
-from tritspike.runtime import mapping
+from tritspike.runtime import mapping, on_cores
 from tritspike.runtime.executors.base import How
 from tritspike.runtime.host import array_files, arrays, batches
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.text import Encoder
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.outcome import Ask
+from tritspike.runtime.rates import uniform_rates
 from tritspike.runtime.report import board, card, costs, gather, network, played, rates, versus
 from tritspike.runtime.report.gather import Found
 from tritspike.runtime.report.played import Given
@@ -21,6 +22,7 @@ from tritspike.runtime.report.records import Bars, Raster
 from tritspike.runtime.tables import rows as population_rows
 from tritspike.runtime.tasks.spike_rates import spike_counts
 from tritspike.runtime.tasks.versus.runs import Past
+from tritspike.runtime.unit import unit
 
 
 def program_of(path):
@@ -83,7 +85,7 @@ def test_only_what_is_not_told_by_timing_is_drawn(made):
     names = [b.name for b in played.of_texts(program_of(made.stream), Given("The game")).raster.bands]
     assert names[0] == "x" and not {"idle", "active", "continues"} & set(names) and "layer.1.ffn" in names
     note = next(b.note for b in played.of_texts(program_of(made.stream), Given("The game")).raster.bands if b.name == "layer.0.traces.trace")
-    assert note == ", which remember for 1 (first) to 114 (last) tokens"
+    assert note == "which remember for 1 (first) to 114 (last) tokens"
 
 
 def test_rates_are_those_of_glue(made):
@@ -101,7 +103,8 @@ def test_messages_are_those_that_the_mapping_was_placed_for(made, name):
     path = getattr(made, name)
     scheduled = (arrays.load(path) if name == "net" else program_of(path)).scheduled
     mapped = mapping.load(path.with_suffix(".map"), scheduled)
-    start, end, load = board.messages(mapped, {p.name: 0.1 for p in scheduled.network.populations})
+    rates = uniform_rates(scheduled)
+    start, end, load = on_cores.messages(mapped, rates)
     assert load.sum() == pytest.approx(mapped.report.traffic.messages, rel=1e-12) and load.sum() > 0
     assert set(end.tolist()) == set(mapped.used) and set(start.tolist()) <= {0, *mapped.used}
 
@@ -109,7 +112,7 @@ def test_messages_are_those_that_the_mapping_was_placed_for(made, name):
 def test_a_board_holds_every_neuron_once(made):
     program = program_of(made.stream)
     mapped, loihi = mapping.load(made.stream.with_suffix(".map"), program.scheduled), profile("loihi2")
-    drawn = board.board(mapped, loihi, {p.name: 0.1 for p in program.network.populations}, "token")
+    drawn = board.board(mapped, loihi, uniform_rates(program.scheduled), unit(program))
     assert sum(c.neurons for c in drawn.cores) == program.neurons() and len(drawn.cores) == loihi.cores_per_chip
     assert [c.number for c in drawn.cores if c.neurons] == mapped.used and max(c.load for c in drawn.cores) <= 1
     assert {name for c in drawn.cores for name in c.holds} == {p.name for p in program.network.populations if p.neuron is not None}
@@ -126,11 +129,12 @@ def test_the_network_s_tables_are_those_of_inspect(made):
 
 def test_costs_with_a_mapping_and_without(made):
     program = program_of(made.encoder)
-    seen, figures = played.of_texts(program, Given("w1 w2")), mapping.load(made.encoder.with_suffix(".map"), program.scheduled).report
-    alone, on_board = costs.section(program, seen, None), costs.section(program, seen, figures)
+    seen, mapped = played.of_texts(program, Given("w1 w2")), mapping.load(made.encoder.with_suffix(".map"), program.scheduled)
+    figures, placed = mapped.report, costs.on_board(program, seen, mapped, None)
+    alone, on_board = costs.section(program, seen, None), costs.section(program, seen, placed)
     assert len(alone.charts) == 1 and "lower it with --map" in alone.says[0] and alone.tables == ()
     energy = {b.label: b.value for b in on_board.charts[1].bars}
-    assert energy["static, texts one behind another"] == figures.static.streamed_pj * 1e-6
+    assert energy["static, sentences one behind another"] == figures.static.streamed_pj * 1e-6
     assert {name.removeprefix("dynamic: ") for name in energy if name.startswith("dynamic")} == set(figures.energy_pj)
     assert "float teacher" in alone.heading and [b.mark for b in alone.charts[0].bars] == ["", "apart"] * 3
 
@@ -197,4 +201,4 @@ def test_texts_that_flow_in_slots_are_scored_and_drawn(tmp_path):
     for band in seen.raster.bands:
         assert (_shown(whole, band, spikes[band.name][:3]) == band.spikes).all(), band.name
     page = gather.page(Found(program=program, path=tmp_path / "p.tsp", played=seen))
-    assert "a text" in page.sections[-1].heading or "a token" in page.sections[-1].heading
+    assert "uJ of arithmetic a sentence" in page.sections[-1].heading

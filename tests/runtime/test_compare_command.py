@@ -14,9 +14,13 @@ from command import RUNTIME, Shell, spawn
 from shipped import ZOO
 
 from tritspike.compiler.lower import lower
+from tritspike.names import NAMES
+from tritspike.runtime import command_line
 from tritspike.runtime.checkpoint import pack_codes, unpack_codes
+from tritspike.runtime.commands.table import COMMANDS
 from tritspike.runtime.files import read_json, read_tensors, write_tensors
 from tritspike.runtime.host import file as program_file
+from tritspike.runtime.tasks.versus import run as versus
 from tritspike.runtime.tasks.versus import runs
 
 CHECKPOINT = ZOO / "sst2-one-chip"
@@ -111,6 +115,19 @@ def test_regression_has_correlations_and_no_mcnemar(tmp_path, shell):
     found = json.loads((tmp_path / "r.json").read_text())
     assert found["mcnemar"] is None and set(found["agreement"]) == {"spearman", "pearson"} == set(found["A"]["metrics"])
     assert found["interval"]["low"] < found["points"] < found["interval"]["high"]
+
+
+def test_a_checkpoint_is_lowered_where_something_lowers(two, shell, monkeypatch):
+    """Without torch, with its energy, and as its program answers; `python -m runtime`, which lowers nothing, says how to get the energy."""
+    monkeypatch.setattr(versus, "_MODULE", "models_that_are_not_here.predict")
+    options = ["compare", two / "a.tsp", two / "a", "--task", "sst2", "--data", two / "glue", "--runs", two / "runs.db", "--json", two / "r.json"]
+    assert command_line.main(COMMANDS, "tritspike", [str(part) for part in options], NAMES) == 0
+    found = json.loads((two / "r.json").read_text())
+    assert (found["A"]["kind"], found["B"]["kind"]) == ("program", "checkpoint") and found["B"]["files"][0]["path"].endswith("config.json")
+    for name in ("operations", "predictions", "spike rates", "parameters"):
+        assert found["A"][name] == found["B"][name] and found["B"][name]
+    assert "lower it" not in shell.capsys.readouterr().out
+    assert "models_that_are_not_here" in shell.refusal(RUNTIME, *options[:-2])
 
 
 # the gate that a new checkpoint has to pass

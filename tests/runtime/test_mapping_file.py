@@ -82,16 +82,16 @@ def test_any_flipped_byte_is_noticed(written, tmp_path):
             mapping.load(tmp_path / "m.map", program)
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 4])
 def test_a_mapping_of_an_earlier_version_is_refused_with_the_way_out(version, written, tmp_path):
-    """The first held its figures beside the checksum, the second was of programs that are no networks."""
+    """The first held its figures beside the checksum, the fourth was of a stream's tokens where others are of a sentence."""
     program, path = written
     arrays, body = opened(path)
     if version == 1:
         write_tensors(tmp_path / "old.map", arrays, {"tritspike": json.dumps(body | {"version": 1})})
     else:
-        closed(tmp_path / "old.map", arrays, body | {"version": 2})
-    expected = rf"tritspike-mapping version {version}, this runtime reads (tritspike-mapping )?version 4 \(hint: lower it again with --map\)$"
+        closed(tmp_path / "old.map", arrays, body | {"version": version})
+    expected = rf"tritspike-mapping version {version}, this runtime reads (tritspike-mapping )?version 5 \(hint: lower it again with --map\)$"
     with pytest.raises(FileError, match=expected):
         mapping.load(tmp_path / "old.map", program)
 
@@ -165,14 +165,15 @@ FAULTS = {
     "no forms": (entry("forms", value={}), "forms: "),
     "forms of no object": (entry("forms", value=[]), "not a whole mapping: "),
     "a profile without a name": (entry("profile", value=None), "mapping: profile is None, allowed a name"),
-    "another format": (entry("format", value="tritspike-program"), "tritspike-program version 4, this runtime reads tritspike-mapping version 4"),
-    "a report of no object": (entry("report", value=[1]), "report: report is [1], allowed entries profile, slices, "),
-    "a report of little": (entry("report", value={"cores": [1, 120]}), "report: report is ['cores'], allowed entries profile, slices, "),
+    "another format": (entry("format", value="tritspike-program"), "tritspike-program version 5, this runtime reads tritspike-mapping version 5"),
+    "a report of no object": (entry("report", value=[1]), "report: report is [1], allowed entries profile, unit, slices, "),
+    "a report of little": (entry("report", value={"cores": [1, 120]}), "report: report is ['cores'], allowed entries profile, unit, slices, "),
     "a figure that is text": (entry("report", "traffic", "messages", value="many"), "report: traffic: messages is many, allowed a finite number"),
     "a figure that is no number": (entry("report", "seconds", "step", value=float("nan")), "report: seconds: step is nan, allowed a finite number"),
     "a figure beyond all": (entry("report", "energy_pj", "messages", value=10**400), "report: energy_pj: messages is "),
     "a count with a fraction": (entry("report", "slices", value=1.5), "report: slices is 1.5, allowed a whole number of 0 or more"),
     "no tokens": (entry("report", "texts", "tokens", value=0), "report: texts: tokens is 0, allowed more than 0"),
+    "a unit of no windows": (entry("report", "unit", "windows", value=0), "report: unit: windows is 0, allowed more than 0"),
     "nothing allowed": (entry("report", "resources", "neurons", "allowed", value=0), "report: resources: neurons: allowed is 0, allowed more than 0"),
     "a name that moves the cursor": (entry("report", "texts", "host", "\x1b[2J", value=1.0), "a name in texts: host is "),
     "a sentence of many lines": (entry("report", "workload", value="a\nb"), "report: workload is a"),

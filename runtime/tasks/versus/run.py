@@ -1,7 +1,9 @@
-"""Running a side: a program here, on the fast simulator; whatever needs torch in a child process, `python -m models.predict`."""
+"""Running a side: a program, and what can be lowered to one, here on the fast simulator; whatever needs torch in a child process,
+`python -m models.predict`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from tritspike.runtime.children import children, run_module
@@ -22,20 +24,24 @@ from tritspike.runtime.tasks import operations
 from tritspike.runtime.tasks.spike_rates import spike_counts
 from tritspike.runtime.tasks.versus import side as side_file
 from tritspike.runtime.tasks.versus.side import Side
-from tritspike.runtime.tasks.versus.sources import PROGRAM, Asked, digest, files_of, kind_of
+from tritspike.runtime.tasks.versus.sources import CHECKPOINT, PROGRAM, Asked, digest, files_of, kind_of
 
 _MODULE = "tritspike.models.predict"
 
 
-def run(source: Path, asked: Asked) -> Side:
-    """Answer every example, by a source that is `sources.require_answerable`."""
-    return run_program(source, asked) if kind_of(source) == PROGRAM else run_child(source, asked)
+def run(source: Path, asked: Asked, lower: Callable[[Path], Program] | None = None) -> Side:
+    """Answer every example, by a source that is `sources.require_answerable`. lower: the program of a checkpoint's folder; where nothing
+    lowers one, torch's integers answer as its program would, and no events are counted."""
+    kind = kind_of(source)
+    if kind == PROGRAM or (kind == CHECKPOINT and lower is not None):
+        return run_program(source, asked, program_file.load if kind == PROGRAM or lower is None else lower)
+    return run_child(source, asked)
 
 
-def run_program(source: Path, asked: Asked) -> Side:
+def run_program(source: Path, asked: Asked, load: Callable[[Path], Program] = program_file.load) -> Side:
     """On the fast simulator, every spike and synaptic event counted."""
     files = tuple(digest(path) for path in files_of(source))
-    encoder = Encoder(program_file.load(source))
+    encoder = Encoder(load(source))
     program = encoder.program
     with told_warnings():
         answers = batches.answer(encoder, [e.text for e in asked.examples], DEFAULT, How(count=True))
@@ -43,7 +49,7 @@ def run_program(source: Path, asked: Asked) -> Side:
     spikes, apart = spike_counts(program, answers.activity, answers.lengths)
     return Side(
         source=str(source),
-        kind=PROGRAM,
+        kind=kind_of(source),
         files=files,
         parameters=parameters(program),
         guesses=program.guesses(answers.logits, answers.lengths),

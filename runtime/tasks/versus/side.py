@@ -29,7 +29,7 @@ class Side:
     """guesses: (examples,) class indices or numbers; logits: (examples, classes), integers where the model's are; tokens: read of each text.
 
     parameters: learned numbers, embeddings included. spikes: by population, empty for a teacher; apart: of coincidence neurons and relays,
-    a program's alone. operations: a sentence in 45 nm, None for what has to be compiled first; same_size: of a float model of its widths.
+    a program's alone. operations: a sentence in 45 nm, None for what has to be lowered first; same_size: of a float model of its widths.
     """
 
     source: str

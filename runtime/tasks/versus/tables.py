@@ -11,6 +11,7 @@ from tritspike.runtime.tasks.spike_rates import Count, Counts
 from tritspike.runtime.tasks.versus.comparison import Comparison, saving
 from tritspike.runtime.tasks.versus.runs import Past
 from tritspike.runtime.tasks.versus.side import Side
+from tritspike.runtime.tasks.versus.sources import CHECKPOINT
 from tritspike.runtime.tasks.versus.statistics import LEVEL
 
 _APART = {"coincidence neurons": COINCIDENCE, "relays": RELAY}
@@ -46,7 +47,7 @@ def _energy(c: Comparison) -> Iterator[tuple[str, ...]]:
     for name, key in (("accumulates a sentence", "accumulates"), ("multiplies a sentence", "multiplies")):
         yield name, *(f"{s.operations[key]:,.0f}" if s.operations else _NONE for s in sides)
     for name, key in (("energy, uJ", "arithmetic pJ"), ("with data movement, uJ", "with movement pJ")):
-        yield name, *(f"{s.operations[key] * 1e-6:,.2f}" if s.operations else "compile it" if s.spikes else _NONE for s in sides)
+        yield name, *(f"{s.operations[key] * 1e-6:,.2f}" if s.operations else "lower it" if s.kind == CHECKPOINT else _NONE for s in sides)
     for name in dict.fromkeys([*saved[0], *saved[1]]):
         yield f"times less energy than {name}", *(f"{found[name]:.2f}" if name in found else _NONE for found in saved)
 
