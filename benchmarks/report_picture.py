@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from browser import MISSING, browser  # noqa: E402
+from browser import MISSING, browser
 
 
 def main() -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-import tomllib
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import tomllib
 import torch
 from measure import HERE, ROOT, busy
 from pairs import is_older, pairs
