@@ -49,11 +49,11 @@ class ArrayProgram:
         return self.network.neurons()
 
 
-def claims(path: Path) -> bool:
-    """Whether a file is such a program's, as far as its first bytes say it."""
+def claims(path: Path, kind: str = network_file.FORMAT) -> bool:
+    """Whether a file is such a program's, or one of texts (`host.file.FORMAT`), as far as its first bytes say it."""
     try:
         with open_regular(path) as file:
-            return network_file.FORMAT.encode() in file.read(_HEADER)
+            return kind.encode() in file.read(_HEADER)
     except OSError:
         return False
 
