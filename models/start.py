@@ -15,6 +15,7 @@ from tritspike.models.bigrams import start_bigrams
 from tritspike.models.data import Corpus, length_sorted_batches, pack
 from tritspike.models.nets.current import Current
 from tritspike.models.nets.neurons import Neurons
+from tritspike.models.progress import Watched
 from tritspike.models.sizes import BertConfig
 from tritspike.models.spiking import Synapses
 from tritspike.models.spiking_bert import Layer, SpikingEncoder
@@ -22,7 +23,9 @@ from tritspike.models.student_options import Start
 from tritspike.models.teacher import Teacher
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.files import read_json
+from tritspike.runtime.streams import say
 
+_AT_ONCE = 512  # words
 _OUTPUT = ("readout.", "answer.")
 _MARKS = 16  # channels that tell a text of a pair: as many -1 outweigh what some 256 random weights add up to (a deviation of about 5)
 _ALWAYS = 4  # values of each head that say only that there was a match
@@ -117,7 +120,8 @@ def alone(teacher: Teacher) -> Tensor:
     width = len(frame) + 1
     corpus = Corpus(ids, np.zeros(len(ids), np.int8), np.arange(size + 1) * width)
     out = torch.empty(size, teacher.model.config.hidden_size)
-    for rows in length_sorted_batches(corpus, 512):
+    say("starting the student: what the teacher makes of each word")
+    for rows in Watched(length_sorted_batches(corpus, _AT_ONCE), "starting the student", (_AT_ONCE, "words")):
         states = teacher.outputs(pack(corpus, rows), states=True).hidden_states[-1]
         out[rows] = states[:, min(1, width - 1)].float()
     return out

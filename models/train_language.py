@@ -65,6 +65,10 @@ class LanguageTrainer(Phases):
         loss: Tensor = self.distiller(self.student, *self._draw(name, step))
         return loss
 
+    def handled(self) -> tuple[int, str]:
+        """Tokens."""
+        return self.recipe.schedule.batch * self.length, "tokens"
+
     def check(self) -> float:
         """Perplexity on the first `held_out` windows of the validation file."""
         self.student.eval()

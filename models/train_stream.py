@@ -104,6 +104,10 @@ class StreamTrainer(Phases):
             parts = [part * goes.view(-1, *(1 for _ in part.shape[1:])).to(part.dtype) for part in (state if isinstance(state, tuple) else (state,))]
             self.kept[layer] = tuple(parts) if isinstance(state, tuple) else parts[0]
 
+    def handled(self) -> tuple[int, str]:
+        """Tokens."""
+        return self.recipe.schedule.batch * self.recipe.schedule.crop, "tokens"
+
     def check(self) -> float:
         """Perplexity on the first `held_out` crops of the validation file, in one pass."""
         s = self.recipe.schedule
