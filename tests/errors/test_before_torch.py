@@ -66,7 +66,10 @@ def test_a_name_that_may_be_on_the_hub(source, told):
     "options, said",
     [
         ({"--config": "{at}/nothere.toml"}, "{at}/nothere.toml: no such file"),
-        ({"--config": "{at}/topic.toml"}, """{at}/topic.toml: not a whole training recipe: it is a task's own file, which a recipe names: task = "FILE"""),
+        (
+            {"--config": "{at}/topic.toml"},
+            "{at}/topic.toml: not a whole training recipe: it is a task's own file, which a recipe names: task = ",
+        ),
         ({"--set": "schedule.floatsteps=100"}, "--set schedule.floatsteps=100: schedule.floatsteps is unknown, allowed float_steps, integer_steps, "),
         ({"--set": "plan.steps=1"}, "--set plan.steps=1: no section 'plan', allowed model, start, loss, schedule "),
         ({"--set": "model.classes=3"}, "--set model.classes=3: model.classes is unknown, allowed hidden, layers, "),
