@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from command import ROOT, RUNTIME, Shell
 
+from tritspike.runtime import install
 from tritspike.runtime.commands import lava
 from tritspike.runtime.errors import MismatchError
 from tritspike.runtime.executors import reference as literal
@@ -90,7 +91,7 @@ def test_make_and_the_extra_say_the_same():
     [
         ("lava", "lava-nc", "missing  Lava: lava-nc is not installed; tritspike lava install"),
         ("asteval", "asteval", "missing  asteval: tritspike lava install"),
-        ("numpy", "numpy", "missing  numpy: pip install tritspike"),
+        ("numpy", "numpy", f"missing  numpy: {install.command()}"),
     ],
 )
 def test_what_is_missing_is_named_and_nothing_is_run(module, distribution, line, shell, without, monkeypatch):

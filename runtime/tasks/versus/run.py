@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from tritspike.runtime import install
 from tritspike.runtime.errors import SourceError
 from tritspike.runtime.executors.base import How
 from tritspike.runtime.executors.fast import facts
@@ -106,7 +107,5 @@ def _failure(source: Path, code: int, last: str) -> SourceError:
     if last.startswith("error: "):
         return SourceError(last.removeprefix("error: "))
     if "No module named" in last:
-        return SourceError(
-            f"{source}: needs torch to run, which is not here: {last}", "pip install 'tritspike[train]', or compile it and give the .tsp"
-        )
+        return SourceError(f"{source}: needs torch to run, which is not here: {last}", f"{install.command('train')}, or compile it and give the .tsp")
     return SourceError(f"{source}: {_MODULE} ended with {code}: {last}")
