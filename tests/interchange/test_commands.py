@@ -136,7 +136,7 @@ def test_arrays_that_are_wrong(shell, content, told):
 @pytest.mark.parametrize(
     "array, told",
     [
-        (SPIKES[..., :3], "in: 3 neurons (hint: 4)"),
+        (SPIKES[..., :3], "in: bool of shape (3, 20, 3) (hint: (samples, steps, 4): samples, each a stream from rest)"),
         (SPIKES * 2, "of 0 and 1"),
         (SPIKES[:, :0], "samples of no steps"),
         (SPIKES[0, 0], "in: bool of shape (4,)"),

@@ -14,6 +14,7 @@ from tritspike.runtime.errors import DataError, InputError, TritspikeError
 from tritspike.runtime.tasks.dataset import read
 from tritspike.runtime.tasks.labelled import NAMES, Example, examples, of_program, place, require_task, score, task_named
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* an empty text")
 TASK = """text = "message"
 label = "team"
 labels = ["billing", "delivery", "account"]
