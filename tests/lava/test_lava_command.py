@@ -111,7 +111,7 @@ def test_another_version_is_not_taken_for_it(shell, monkeypatch):
 @needs_lava
 def test_check_runs_a_program(shell):
     code, out, err = shell.run(RUNTIME, "lava", "check", "--time-limit", "300")
-    assert (code, err) == (0, "") and "missing" not in out
+    assert code == 0 and err.startswith("lava: ") and err.endswith("; at most 300 s\n") and "missing" not in out
     assert f"present  numpy: {np.__version__}" in out.splitlines()
     assert out.splitlines()[-1] == "present  a run: 1,968 (neuron, step) cells are those of the reference"
 
