@@ -115,9 +115,9 @@ def known() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.toml"))
 
 
-def boards() -> list[HardwareProfile]:
-    """The shipped profiles of real hardware that resets samples by itself, smallest first: what `auto` chooses from."""
-    real = [p for p in map(load, known()) if p.kind != "made-up" and p.sample_reset]
+def boards(resets: bool = True) -> list[HardwareProfile]:
+    """The shipped profiles of real hardware that resets samples by itself, smallest first: what `auto` chooses from. False: the others."""
+    real = [p for p in map(load, known()) if p.kind != "made-up" and bool(p.sample_reset) is resets]
     return sorted(real, key=lambda p: p.neurons)
 
 

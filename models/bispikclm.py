@@ -12,13 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 from tritspike.models.nets.language import Head
-from tritspike.models.spiking_bert import BertConfig, SpikingEncoder
-from tritspike.runtime.checkpoint import EACH
-
-
-def language_config(vocabulary: int, **model: Any) -> BertConfig:
-    """The config of a causal model whose classes are the vocabulary."""
-    return BertConfig(vocabulary=vocabulary, classes=vocabulary, causal=True, readout=EACH, **model)
+from tritspike.models.sizes import BertConfig
+from tritspike.models.spiking_bert import SpikingEncoder
 
 
 class SpikingLM(SpikingEncoder):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import lzma
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from tritspike.models.nets.packing import Batch
 from tritspike.runtime.errors import DataError, InputError
 from tritspike.runtime.host.tokenizer import TextTokenizer
 from tritspike.runtime.panics import answering
+from tritspike.runtime.streams import say
 from tritspike.runtime.tasks.dataset import read
 from tritspike.runtime.tasks.labelled import Example, Task
 
@@ -46,16 +46,25 @@ def hold_out(examples: Sequence[Example], count: int, min_words: int = 1, seed: 
 
 
 def training_part(task: Task, data: str, held_out: int) -> tuple[list[Example], list[Example]]:
-    """`hold_out` of a task's train file, the same for teachers and students: every choice is made on this slice. Says what is in neither part."""
+    """`hold_out` of a task's train file, the same for teachers and students: every choice is made on this slice.
+
+    Says how many are held out, why not as many as were asked for, and how many are in neither part. Raises `DataError`.
+    """
     found = read(task, data, "train")
     train, held = hold_out(found, held_out, task.held_out_words)
     left = len(found) - len(train) - len(held)
-    if left:
-        said = f"{len(found)} training examples, {len(held)} held out to judge by, {left} left out that share text with these"
-        print(f"{task.name}: {said}", file=sys.stderr, flush=True)
+    apart = f", {left} left out that share text with these" if left else ""
+    say(f"{task.name}: {len(found)} training examples, {len(held)} held out to judge by{_why(held_out, len(held), len(found), task)}{apart}")
     if not train or not held:
         raise DataError(f"{task.name}: {len(found)} training examples, {len(train)} to train on and {len(held)} to judge by", "more examples")
     return train, held
+
+
+def _why(asked: int, held: int, examples: int, task: Task) -> str:
+    if held == asked:
+        return ""
+    few = f"at most one in {_SHARE} is" if held == max(1, examples // _SHARE) else f"of at least {task.held_out_words} words"
+    return f" (of {asked} asked for: {few})"
 
 
 def _contains_any(text: str, parts: Sequence[str]) -> bool:

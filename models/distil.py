@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -13,41 +11,19 @@ from tritspike.models.nets.listening import firing
 from tritspike.models.nets.packing import Batch
 from tritspike.models.nets.values import Spikes
 from tritspike.models.spiking_bert import SpikingBert, SpikingEncoder
+from tritspike.models.student_options import LossWeights, SpikePrice
 from tritspike.models.teacher import Teacher
 from tritspike.runtime.tasks.labelled import Task
 
 
-@dataclass(frozen=True, kw_only=True)
-class SpikePrice:
-    """What spikes cost in training. `rate` weighs what the mean spike rate has above `rate_target`; `operations` what the share of synapses that
-    are reached in a step has above `operations_target`: a spike counts as much as the row of weights that it sets off, zeros too."""
-
-    rate: float = 0.0
-    rate_target: float = 0.14
-    operations: float = 0.0
-    operations_target: float = 0.14
-
-    def price(self, student: SpikingEncoder, seen: dict[str, Spikes]) -> Tensor:
-        """Of what it fired; a term of weight 0 is not computed."""
-        terms = [torch.zeros(())]
-        if self.rate:
-            terms.append(self.rate * (mean_rate(seen) - self.rate_target).clamp_min(0))
-        if self.operations:
-            terms.append(self.operations * (operation_rate(seen, student.driven()) - self.operations_target).clamp_min(0))
-        return torch.stack(terms).sum()
-
-
-@dataclass(frozen=True, kw_only=True)
-class LossWeights(SpikePrice):
-    """Weight of each term; a term of weight 0 is not computed. `states_every`: hidden and attention terms on every n-th step only,
-    since the teacher must then be run (its logits are cached, its hidden states are gigabytes)."""
-
-    logits: float = 1.0
-    labels: float = 0.2
-    hidden: float = 0.0
-    attention: float = 0.0
-    temperature: float = 2.0
-    states_every: int = 4
+def priced(weights: SpikePrice, student: SpikingEncoder, seen: dict[str, Spikes]) -> Tensor:
+    """What a student's spikes cost (`SpikePrice.price`)."""
+    terms = [torch.zeros(())]
+    if weights.rate:
+        terms.append(weights.rate * (mean_rate(seen) - weights.rate_target).clamp_min(0))
+    if weights.operations:
+        terms.append(weights.operations * (operation_rate(seen, student.driven()) - weights.operations_target).clamp_min(0))
+    return torch.stack(terms).sum()
 
 
 class Distiller(nn.Module):

@@ -12,21 +12,21 @@ if __name__ == "__main__":  # before what is imported below, which the command h
     alone("finetune-teacher", __spec__.name)
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
 
 from tritspike.hw_profiles.errors import decoding
 from tritspike.models.data import Corpus, encode, pack, shuffled_batches, training_part
+from tritspike.models.progress import Watched
 from tritspike.models.teacher import Teacher, load_teacher
 from tritspike.models.teacher_options import FineTuning
 from tritspike.runtime.errors import FileError, InputError
 from tritspike.runtime.files import read_json, write_atomic
+from tritspike.runtime.streams import say
 from tritspike.runtime.tasks import dataset, labelled
 from tritspike.runtime.tasks.labelled import Example, Task
 
@@ -85,26 +85,27 @@ def _train(teacher: Teacher, task: Task, train: list[Example], held: list[Exampl
     curve: list[float] = []
     if teacher.apart:
         teacher.start_classifier(corpus, labels)
-        _check(teacher, task, held, o, rate, curve)
+        _check(teacher, task, held, o, rate, curve, "before the first step")
     optimiser = torch.optim.AdamW(teacher.model.parameters(), lr=rate, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: min(s / (_WARM_UP * steps + 1), 1 - s / (steps + 1)))
     batches = shuffled_batches(corpus, steps, o.batch, o.seed)
-    for step in track(range(1, steps + 1), description=f"teacher {o.task}, rate {rate:g}"):
-        _update(teacher, task, corpus, batches[step - 1], labels, optimiser)
+    watched = Watched(range(1, steps + 1), f"teacher {o.task}, rate {rate:g}", (o.batch, "texts"))
+    for step in watched:
+        watched.loss = _update(teacher, task, corpus, batches[step - 1], labels, optimiser)
         schedule.step()
         if step % max(1, steps // o.checks) == 0:
-            _check(teacher, task, held, o, rate, curve)
+            _check(teacher, task, held, o, rate, curve, f"step {step} of {steps}")
     return curve
 
 
-def _check(teacher: Teacher, task: Task, held: list[Example], o: FineTuning, rate: float, curve: list[float]) -> None:
+def _check(teacher: Teacher, task: Task, held: list[Example], o: FineTuning, rate: float, curve: list[float], at: str) -> None:
     curve.append(evaluate(teacher, task, held, o.max_length)[task.metrics[0]])
-    print(f"held-out {task.metrics[0]} {curve[-1]:.4f}", file=sys.stderr, flush=True)
+    say(f"rate {rate:g}, {at}: held-out {task.metrics[0]} {curve[-1]:.4f}")
     if curve[-1] == max(curve):
         teacher.save(_folder(o, rate))
 
 
-def _update(teacher: Teacher, task: Task, corpus: Corpus, rows: np.ndarray, labels: torch.Tensor, optimiser: torch.optim.Optimizer) -> None:
+def _update(teacher: Teacher, task: Task, corpus: Corpus, rows: np.ndarray, labels: torch.Tensor, optimiser: torch.optim.Optimizer) -> torch.Tensor:
     teacher.model.train()
     batch = pack(corpus, rows)
     with torch.autocast("cpu", torch.bfloat16):  # products 2-3 times as fast as float32; the weights stay float32
@@ -114,6 +115,7 @@ def _update(teacher: Teacher, task: Task, corpus: Corpus, rows: np.ndarray, labe
     loss.backward()
     torch.nn.utils.clip_grad_norm_(teacher.model.parameters(), 1.0)
     optimiser.step()
+    return loss.detach()
 
 
 def task_loss(task: Task, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -11,8 +11,7 @@ A layer begins as one that passes on what it hears: the branches are quiet and t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import nn
 
@@ -22,78 +21,9 @@ from tritspike.models.nets.neurons import Neurons
 from tritspike.models.nets.streams import Delay
 from tritspike.models.nets.texts import Verdict
 from tritspike.models.nets.trace import fold
-from tritspike.models.nets.traces import keep_of
-from tritspike.models.spiking import QUANTISERS
+from tritspike.models.sizes import FlowConfig
 from tritspike.runtime import arith
 from tritspike.runtime.network.grid import Axis
-from tritspike.runtime.network.network import Stream
-
-
-@dataclass(frozen=True)
-class FlowConfig:
-    """Sizes. mixer: of `MIXERS`. series: what is mixed has a stage of its own, before the FFN and beside a skip, instead of being heard by both.
-    memory: time constants of the traces in tokens, to each as many of `traces`; recall: of the heads of retention, each with `key` queries and
-    keys and `value` values. classes: of a classifier, whose texts have up to `slot` tokens; 0 of a language model. period 0: the fewest steps at
-    which a token that is made of the last one comes in time; of a classifier, whose tokens are known, as many as have input."""
-
-    family: ClassVar[str] = "stream"
-
-    vocabulary: int
-    hidden: int = 320
-    layers: int = 2
-    ffn: int = 768
-    mixer: str = "traces"
-    series: bool = False
-    traces: int = 96
-    memory: tuple[float, ...] = (1, 2, 4, 8, 16, 32, 64, 128)
-    recall: tuple[float, ...] = (8, 16, 32, 64)
-    key: int = 12
-    value: int = 24
-    window: int = 3
-    steps: int = 4
-    period: int = 0
-    rank: int = 128
-    weights: str = "ternary"
-    skip: float = 1.4
-    loud: float = 0.25
-    classes: int = 0
-    slot: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("memory", "recall"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        if self.mixer not in MIXERS:
-            raise ValueError(f"model.mixer is {self.mixer!r:.40}, allowed {', '.join(MIXERS)}")
-        if self.weights not in QUANTISERS:
-            raise ValueError(f"model.weights is {self.weights!r:.40}, allowed {', '.join(QUANTISERS)}")
-        if not self.memory or self.traces % len(self.memory):
-            raise ValueError(f"model.traces is {self.traces}, must be as many for each of {len(self.memory)} time constants")
-        if bool(self.classes) != bool(self.slot):
-            raise ValueError(f"model.slot is {self.slot} of {self.classes} classes, must be the most tokens of a text that is classified")
-        if self.period and self.period < self.steps:
-            raise ValueError(f"model.period is {self.period}, must be at least the {self.steps} steps that have input")
-        for tokens in (*self.memory, *self.recall):
-            keep_of(tokens, self.timing.period)
-
-    @property
-    def longest(self) -> int:
-        """Tokens of a text that is classified."""
-        return self.slot
-
-    @property
-    def timing(self) -> Stream:
-        """A stream without end, or of slots."""
-        return Stream(self.steps, self.period or self.steps + (0 if self.classes else self.depth), self.slot)
-
-    @property
-    def depth(self) -> int:
-        """Steps from a token's first input to the last layer's first spike."""
-        return self.layers * (MIXERS[self.mixer].depth + 2 + self.series)
-
-    @property
-    def x(self) -> Axis:
-        """Of what enters and leaves a layer."""
-        return Axis("hidden", self.hidden)
 
 
 class Block(nn.Module):

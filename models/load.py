@@ -14,12 +14,13 @@ from torch import nn
 
 from tritspike.models.bispikclm import SpikingLM
 from tritspike.models.export import answer_of
-from tritspike.models.flow import Flow, FlowConfig
+from tritspike.models.flow import Flow
 from tritspike.models.nets.current import Current
 from tritspike.models.nets.fill import fill
 from tritspike.models.nets.language import Head
 from tritspike.models.nets.texts import Classes
-from tritspike.models.spiking_bert import BertConfig, SpikingBert
+from tritspike.models.sizes import BertConfig, FlowConfig
+from tritspike.models.spiking_bert import SpikingBert
 from tritspike.runtime import arith
 from tritspike.runtime.checkpoint import EACH
 from tritspike.runtime.errors import InputError

@@ -23,7 +23,7 @@ from tritspike.models.nets.traces import Trace
 from tritspike.runtime.network.grid import Axis
 
 if TYPE_CHECKING:
-    from tritspike.models.flow import FlowConfig
+    from tritspike.models.sizes import FlowConfig
 
 _FORGETS = 1  # keep of a membrane that holds nothing from step to step
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor, nn
 
 from tritspike.models import measure, state
 from tritspike.models.fold import population_spikes, recalibrate, scale_limits, spike_rates, spike_report
 from tritspike.models.nets.packing import Batch
+from tritspike.models.progress import Watched
 from tritspike.models.recipe import Recipe, plain
+from tritspike.runtime.streams import say
 
 _DRAWS = {"float": 0, "integer": 1, "calibration": 2}  # each draws its batches from random numbers of its own
 
@@ -36,6 +37,10 @@ class Phases:
     def loss(self, name: str, step: int) -> Tensor:
         """Of the step's own random batch."""
         raise NotImplementedError
+
+    def handled(self) -> tuple[int, str]:
+        """What a step reads, and what these are."""
+        return self.recipe.schedule.batch, "texts"
 
     def check(self) -> float:
         """How good the student is now, on text that it is chosen by."""
@@ -68,6 +73,7 @@ class Phases:
         """Surrogate-gradient training, then statistics recomputed over the same mixture."""
         if state.load(self.out / "float", self._parts(), self.card) is None:
             self._phase("float", self.recipe.schedule.float_steps, self.recipe.schedule.rate)
+            say("calibration: statistics, and how good the floats are")
             self.calibrate()
             self.settle()
             self.card |= {"held_out_float": self.check(), "distance_float": self.distance()}
@@ -80,6 +86,7 @@ class Phases:
 
     def integer_phase(self) -> None:
         """Fold, report what folding costs, train on in integers."""
+        say("folding to integers: spikes before and behind it, and how good these are")
         self.student.eval()
         before, limits = self.populations(), scale_limits(self.student)
         self.student.fold(limits[0][0])
@@ -100,9 +107,10 @@ class Phases:
         first = live.resume(self.card)
         self._note_schedule(name, first)
         start, spent = time.time(), self.card["minutes"]
-        for step in track(range(first, steps), description=f"{name} phase", total=steps, completed=first):
+        watched = Watched(range(first, steps), f"{name} phase", self.handled(), first)
+        for step in watched:
             live.set_rate(rate * min((step + 1) / schedule.warm_up, 1.0) * (1 - step / steps))
-            loss = self._update(live, step, name)
+            watched.loss = loss = self._update(live, step, name)
             if (step + 1) % schedule.check_every == 0 or step + 1 == steps:
                 self.card["curves"][name].append([step + 1, round(loss, 4), self.check(), self.distance()])
                 self.card["minutes"] = round(spent + (time.time() - start) / 60, 1)

@@ -27,13 +27,14 @@ from tritspike.hw_profiles.errors import decoding
 from tritspike.models import state
 from tritspike.models.data import Corpus, encode, length_sorted_batches, pack
 from tritspike.models.export import answer_of
-from tritspike.models.flow import Flow, FlowConfig
+from tritspike.models.flow import Flow
 from tritspike.models.load import FAMILIES, load_classifier
 from tritspike.models.nets.listening import firing
 from tritspike.models.nets.texts import Classes
 from tritspike.models.nets.values import Spikes
 from tritspike.models.recipe import recipe_from
-from tritspike.models.spiking_bert import BertConfig, SpikingBert
+from tritspike.models.sizes import BertConfig, FlowConfig
+from tritspike.models.spiking_bert import SpikingBert
 from tritspike.models.teacher import Teacher, load_teacher
 from tritspike.runtime.errors import FileError, InputError
 from tritspike.runtime.files import read_json

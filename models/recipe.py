@@ -1,21 +1,17 @@
-"""What a run is made of: the TOML file under models/configs, parsed and checked."""
+"""What a run is made of: the TOML file under models/configs, parsed and checked, without torch."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from tritspike.hw_profiles.errors import decoding
-from tritspike.models.bispikclm import language_config
-from tritspike.models.distil import LossWeights
-from tritspike.models.flow import FlowConfig
-from tritspike.models.spad import SpadWeights
-from tritspike.models.spiking_bert import BertConfig
-from tritspike.models.start import Start
+from tritspike.models.sizes import BertConfig, FlowConfig, language_config
+from tritspike.models.student_options import LossWeights, Schedule, SpadWeights, Start
 from tritspike.runtime.checkpoint import FORMAT, VERSION, config_from_json
 from tritspike.runtime.errors import CheckpointError, FileError, InputError
 from tritspike.runtime.files import read_bytes
@@ -28,6 +24,9 @@ else:
 
 LANGUAGE = "lm"  # the task of a causal language model
 WINDOW, STREAM = BertConfig.family, FlowConfig.family
+_SECTIONS = ("model", "start", "loss", "schedule")
+_TOP = ("task", "family", *_SECTIONS)
+_SETTING = "section.key=value, such as schedule.seed=1 or model.weights='binary'"
 Some = TypeVar("Some")
 _WHOLE, _REAL = (0, 1_000_000_000), (0.0, 1e6)  # of numbers that are not among these:
 _RANGES: dict[str, tuple[float, float]] = {
@@ -40,29 +39,6 @@ _RANGES: dict[str, tuple[float, float]] = {
     "run": (1, 1 << 16),
     "seed": (0, (1 << 63) - 1),  # what every generator takes
 }
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast. Rates fall linearly to zero after a short warm-up."""
-
-    float_steps: int = 8000
-    integer_steps: int = 2000
-    batch: int = 32
-    rate: float = 1e-3
-    integer_rate: float = 2e-4
-    warm_up: int = 200
-    task_share: float = 0.4  # of a batch's texts, from the task's own training set; the rest is unlabelled text
-    unlabelled: int = 150_000  # sentences of the unlabelled files, or pairs made of them
-    augmented: int = 0  # edited copies of the task's own training sentences, or pairs made of them
-    parts: float = 0.0  # of made pairs, a text with an edited part of itself behind it
-    probes: int = 3000  # of the unlabelled and augmented texts, never trained on: the distance to the teacher is measured there
-    held_out: int = 1000
-    check_every: int = 500
-    calibration_batches: int = 60
-    seed: int = 0
-    crop: int = 64  # of a stream: tokens that are read at once, and
-    run: int = 32  # crops after which it goes on elsewhere
 
 
 @dataclass(frozen=True)
@@ -88,19 +64,33 @@ def read_recipe(path: Path) -> Recipe:
 
 def recipe_from(raw: dict[str, Any]) -> Recipe:
     """The recipe of a parsed TOML file. Raises `KeyError`, `TypeError` or `ValueError` on what is missing, unknown or out of range."""
-    for name in raw.keys() - {"task", "family", "model", "start", "loss", "schedule"}:
-        raise KeyError(f"no section {name!r}")
+    if {"name", "label"} <= raw.keys():
+        raise ValueError('it is a task\'s own file, which a recipe names: task = "FILE.toml"')
+    _require_known("", raw, _TOP)
     task, model = raw["task"], raw.get("model", {})
     if not isinstance(task, str):
         raise TypeError(f"task is {task!r:.40}, must be a string")
     _require_table("model", model)
     family = _family(raw)
+    _require_known("model.", model, _sizes(family, task))
     if family == STREAM:
         FlowConfig(vocabulary=1, **(model if task == LANGUAGE else {"classes": 1, **model}))
     else:
         _require_model(language_config(1, **model) if task == LANGUAGE else BertConfig(vocabulary=1, classes=1, **model))
     terms = _section(SpadWeights, "loss", raw) if task == LANGUAGE else _section(LossWeights, "loss", raw)
     return Recipe(task, model, _section(Start, "start", raw), terms, _section(Schedule, "schedule", raw), family)
+
+
+def _require_known(where: str, table: dict[str, Any], known: Sequence[str]) -> None:
+    for name in table:
+        if name not in known:
+            raise ValueError(f"{where}{name} is unknown, allowed {', '.join(known)}")
+
+
+def _sizes(family: str, task: str) -> list[str]:
+    """What a recipe may say of its model; the rest follows from the task, or is the same for every causal model."""
+    said = ("vocabulary", "classes", *(("causal", "readout") if task == LANGUAGE else ()))
+    return [f.name for f in fields(FlowConfig if family == STREAM else BertConfig) if f.name not in said]
 
 
 def _family(raw: dict[str, Any]) -> str:
@@ -128,9 +118,9 @@ def _section(kind: type[Some], name: str, raw: dict[str, Any]) -> Some:
     """`kind` from its section; every value of its field's type, and in its range."""
     table, hints = raw.get(name, {}), get_type_hints(kind)
     _require_table(name, table)
+    _require_known(f"{name}.", table, list(hints))
     for key, value in table.items():
-        if key in hints:
-            _require_value(f"{name}.{key}", value, hints[key], _RANGES.get(key, _WHOLE if hints[key] is int else _REAL))
+        _require_value(f"{name}.{key}", value, hints[key], _RANGES.get(key, _WHOLE if hints[key] is int else _REAL))
     return kind(**table)
 
 
@@ -148,15 +138,17 @@ def varied(recipe: Recipe, settings: Sequence[str]) -> Recipe:
     for setting in settings:
         where, _, value = setting.partition("=")
         section, _, key = where.partition(".")
+        if section not in _SECTIONS:
+            raise InputError(f"--set {setting}: no section {section!r}, allowed {', '.join(_SECTIONS)}", _SETTING)
         try:
             raw[section][key] = tomllib.loads(f"value = {value}")["value"]
             recipe_from(raw)
         except (KeyError, TypeError, ValueError, RecursionError, OverflowError) as error:
-            raise InputError(f"--set {setting}: {error}", "section.key=value, such as schedule.seed=1 or model.weights='binary'") from None
+            raise InputError(f"--set {setting}: {error}", _SETTING) from None
     return recipe_from(raw)
 
 
 def plain(recipe: Recipe) -> dict[str, Any]:
     """A recipe as a card holds it; `recipe_from` reads it back."""
     parts = {name: asdict(getattr(recipe, name)) for name in ("start", "loss", "schedule")}
-    return {"task": recipe.task, "family": recipe.family, "model": recipe.model} | parts
+    return {"task": recipe.task, "family": recipe.family, "model": dict(recipe.model)} | parts

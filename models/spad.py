@@ -10,37 +10,17 @@ hidden states are standardised over their channels, attention is relative to a q
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tritspike.models.bispikclm import SpikingLM
-from tritspike.models.distil import SpikePrice
 from tritspike.models.nets.listening import firing
 from tritspike.models.nets.packing import Batch
 from tritspike.models.nets.values import Spikes
 from tritspike.models.spiking import lif
+from tritspike.models.student_options import SpadWeights
 from tritspike.models.teacher import CausalTeacher
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpadWeights(SpikePrice):
-    """Weight of each term; a term of weight 0 is not computed, and without any of the first four the teacher is not run. `rate_mix`: g."""
-
-    embedding: float = 0.2
-    attention: float = 0.1
-    features: float = 0.1
-    logits: float = 0.3
-    labels: float = 0.3
-    temperature: float = 2.0
-    rate_mix: float = 0.5
-
-    @property
-    def teacher(self) -> bool:
-        """Whether any term asks the teacher."""
-        return self.embedding + self.attention + self.features + self.logits > 0
 
 
 class SpadDistiller(nn.Module):

@@ -14,8 +14,9 @@ from torch.nn import functional as F
 from tritspike.models.flow import Flow
 from tritspike.models.nets.listening import heard_of, listening
 from tritspike.models.nets.values import Going, Spikes
-from tritspike.models.spad import SpadWeights, standard
+from tritspike.models.spad import standard
 from tritspike.models.spiking import lif
+from tritspike.models.student_options import SpadWeights
 from tritspike.models.teacher import CausalTeacher
 
 

@@ -13,58 +13,16 @@ No softmax, LayerNorm or GELU. `fold` turns the float student into integers in p
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import nn
 
 from tritspike.models.nets.neurons import Context, Neurons, Score, together
 from tritspike.models.nets.texts import Classes, Words
 from tritspike.models.nets.trace import fold
+from tritspike.models.sizes import BertConfig
 from tritspike.runtime import arith
-from tritspike.runtime.checkpoint import KINDS
 from tritspike.runtime.network.grid import Axis
-from tritspike.runtime.network.network import Windows
-
-
-@dataclass(frozen=True)
-class BertConfig:
-    """Sizes and choices of one student. Attention is heads * head_dim wide, narrower than `hidden` where coincidence neurons (two
-    for each pair of positions and channel) must fit a chip. `keep` is the share of the membrane kept a step, k/4096, per population kind."""
-
-    family: ClassVar[str] = "window"
-
-    vocabulary: int
-    classes: int
-    hidden: int = 256
-    layers: int = 2
-    heads: int = 2
-    head_dim: int = 24
-    ffn: int = 512
-    steps: int = 4
-    max_length: int = 56
-    embedding_rank: int = 128
-    weights: str = "ternary"
-    readout: str = "mean"  # or "first": the [CLS] position alone; "each": every position (`bispikclm.py`)
-    window: int = 1  # positions that `hidden` hears: its own and the next ones (before it, where causal)
-    causal: bool = False
-    reset: str = "zero"
-    keep: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 3072))
-
-    @property
-    def longest(self) -> int:
-        """Tokens of a text."""
-        return self.max_length
-
-    @property
-    def timing(self) -> Windows:
-        """A window a text."""
-        return Windows(self.steps)
-
-    @property
-    def x(self) -> tuple[Axis, Axis]:
-        """Of what enters and leaves a layer."""
-        return Axis("position", self.max_length, grows=True), Axis("hidden", self.hidden)
 
 
 class Layer(nn.Module):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,59 +15,21 @@ from tritspike.models.bigrams import start_bigrams
 from tritspike.models.data import Corpus, length_sorted_batches, pack
 from tritspike.models.nets.current import Current
 from tritspike.models.nets.neurons import Neurons
+from tritspike.models.progress import Watched
+from tritspike.models.sizes import BertConfig
 from tritspike.models.spiking import Synapses
-from tritspike.models.spiking_bert import BertConfig, Layer, SpikingEncoder
+from tritspike.models.spiking_bert import Layer, SpikingEncoder
+from tritspike.models.student_options import Start
 from tritspike.models.teacher import Teacher
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.files import read_json
+from tritspike.runtime.streams import say
 
-_TABLES, _HEADS = ("none", "words", "context", "both", "bigrams"), ("share", "bigrams")
+_AT_ONCE = 512  # words
 _OUTPUT = ("readout.", "answer.")
 _MARKS = 16  # channels that tell a text of a pair: as many -1 outweigh what some 256 random weights add up to (a deviation of about 5)
 _ALWAYS = 4  # values of each head that say only that there was a match
 _MARK = 3.0  # in an embedding row, whose other entries have a variance of 1; int8 tables reach about 8
-
-
-@dataclass(frozen=True)
-class Start:
-    """`embedding`: the teacher's word table, what its last layer makes of each word alone ("context"), both side by side, of a language model
-    the left side of a bigram model's factors ("bigrams", `bigrams.py`), or nothing of it.
-    head: of a language model; how often each token occurs ("share"), or what a bigram model says of each token's spikes ("bigrams").
-    skip, loud: weight of each skip in thresholds, and what the norms beside them begin to scale by; 1.4 and 0.25 begin with layers that pass on
-    what they hear.
-    score, context: first synaptic weights in thresholds; a neuron needs more than 1/weight coincidences in a step to fire at once.
-    learned: False keeps these two. One number serves a layer's every score and sums are whole numbers, so a learned one settles on an
-    edge (just above 1/2: two coincidences fire), where each step of the optimiser may switch all scores between two behaviours.
-    position: amplitude of the position table's waves, beside token rows of variance 1; they make the same word elsewhere a little unlike itself.
-    alike: key weights start as copies of the query's, so that every position begins by attending to what resembles it.
-    steady: latent weights of the first layer's attention begin so many times larger. Their codes are the same, but as every step of Adam
-    is as long, they change so much more slowly: what `alike` and `crossed` set up outlives the steps in which the rest learns to use it.
-    crossed: for pairs; the first half of the heads begins by asking from the first text to the second alone, the other half back, and some
-    channels say where they found something.
-    loosened: of a run that starts from an earlier one, the divisor of all latent weights: with the same codes they change so much more
-    quickly. Above 1 it also ends `steady` for what attention brings back, its questions alone stay slow. A third of the codes of a
-    ternary student are 0, and become +-1 at random in the binary one that starts from it: it has much to unlearn."""
-
-    embedding: str = "words"
-    head: str = "share"
-    score: float = 0.5
-    context: float = 0.5
-    learned: bool = True
-    position: float = 0.5
-    skip: float = 0.8
-    loud: float = 1.0
-    alike: bool = False
-    crossed: bool = False
-    steady: float = 1.0
-    loosened: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.embedding not in _TABLES:
-            raise TypeError(f"start.embedding is one of {', '.join(_TABLES)}, not {self.embedding}")
-        if self.head not in _HEADS:
-            raise TypeError(f"start.head is one of {', '.join(_HEADS)}, not {self.head}")
-        if not self.loosened >= 1:
-            raise TypeError(f"start.loosened is at least 1, not {self.loosened}")
 
 
 @torch.no_grad()
@@ -159,7 +120,8 @@ def alone(teacher: Teacher) -> Tensor:
     width = len(frame) + 1
     corpus = Corpus(ids, np.zeros(len(ids), np.int8), np.arange(size + 1) * width)
     out = torch.empty(size, teacher.model.config.hidden_size)
-    for rows in length_sorted_batches(corpus, 512):
+    say("starting the student: what the teacher makes of each word")
+    for rows in Watched(length_sorted_batches(corpus, _AT_ONCE), "starting the student", (_AT_ONCE, "words")):
         states = teacher.outputs(pack(corpus, rows), states=True).hidden_states[-1]
         out[rows] = states[:, min(1, width - 1)].float()
     return out

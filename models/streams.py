@@ -17,6 +17,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from torch import Tensor, nn
 
 from tritspike.models.data import Corpus, pack, read_lines
+from tritspike.models.given import WIKITEXT
 from tritspike.models.nets.packing import Batch
 from tritspike.runtime.errors import DataError, InputError
 from tritspike.runtime.host.language import windows
@@ -25,12 +26,11 @@ from tritspike.runtime.panics import answering
 
 START = "<|endoftext|>"  # before every text, and so behind every text that another follows
 _TITLE = re.compile(r"^ = [^=].*[^=] = $")  # an article's first line in WikiText
-_FILES = {"train": "wiki.train.tokens", "valid": "wiki.valid.tokens", "test": "wiki.test.tokens"}
 
 
 def wikitext(folder: Path, split: str) -> list[str]:
     """The articles of one of WikiText's files, each as it is written there. Raises `DataError`."""
-    lines = read_lines(folder / _FILES[split])
+    lines = read_lines(folder / WIKITEXT[split])
     starts = [n for n, line in enumerate(lines) if _TITLE.match(line.rstrip("\n"))] or [0]
     return ["".join(lines[a:b]) for a, b in zip([0, *starts[1:]], [*starts[1:], len(lines)])]
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
 from tokenizers import Tokenizer
 from torch import Tensor
 
@@ -20,6 +19,7 @@ from tritspike.hw_profiles.errors import TritspikeError
 from tritspike.hw_profiles.reading import reason, require_regular
 from tritspike.models.data import Corpus, length_sorted_batches, pack
 from tritspike.models.nets.packing import Batch
+from tritspike.models.progress import Watched
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import make_folder, write_atomic
 from tritspike.runtime.host.tokenizer import text_of, tokenizer_from
@@ -54,17 +54,17 @@ class Teacher:
         """Of a teacher that reads pairs apart: a linear probe of what it makes of them before it is fine-tuned."""
         self.model.eval()
         features = torch.empty(len(corpus), self.model.classifier.in_features)
-        for rows in track(length_sorted_batches(corpus, size), description="embed"):
+        for rows in Watched(length_sorted_batches(corpus, size), "embedding", (size, "texts")):
             batch = pack(corpus, rows)
             features[rows] = self.model.features(batch.grid(batch.ids), batch.mask(), batch.grid(batch.segments).bool())
         self.model.start_classifier(features, labels)
 
     @torch.no_grad()
     def logits(self, corpus: Corpus, label: str = "teacher", size: int = 64) -> np.ndarray:
-        """(texts, classes) float32 logits of a whole corpus, with a progress bar."""
+        """(texts, classes) float32 logits of a whole corpus, telling how far it is."""
         self.model.eval()
         out = np.zeros((len(corpus), self.model.config.num_labels), np.float32)
-        for rows in track(length_sorted_batches(corpus, size), description=label):
+        for rows in Watched(length_sorted_batches(corpus, size), label, (size, "texts")):
             out[rows] = self.outputs(pack(corpus, rows)).logits.float().numpy()
         return out
 

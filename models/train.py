@@ -28,15 +28,16 @@ from torch import Tensor
 
 from tritspike.models import measure
 from tritspike.models.data import Corpus, encode, length_sorted_batches, pack
-from tritspike.models.distil import Distiller, LossWeights
+from tritspike.models.distil import Distiller
 from tritspike.models.export import export
 from tritspike.models.finetune_teacher import predictions
-from tritspike.models.flow import FlowConfig
 from tritspike.models.nets.packing import Batch
 from tritspike.models.phases import Phases
-from tritspike.models.recipe import STREAM, Recipe, Schedule
-from tritspike.models.spiking_bert import BertConfig, SpikingBert
+from tritspike.models.recipe import STREAM, Recipe
+from tritspike.models.sizes import BertConfig, FlowConfig
+from tritspike.models.spiking_bert import SpikingBert
 from tritspike.models.start import start_from, start_regression, start_student
+from tritspike.models.student_options import LossWeights, Schedule
 from tritspike.models.teacher import Teacher, load_teacher
 from tritspike.models.training_set import Material, Source, prepare
 from tritspike.runtime.files import make_folder, read_json, write_atomic

@@ -10,18 +10,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tritspike.models.data import pack
-from tritspike.models.distil import LossWeights, soft_loss
+from tritspike.models.distil import soft_loss
 from tritspike.models.earlier import begin_from
 from tritspike.models.export import export
 from tritspike.models.finetune_teacher import task_loss
-from tritspike.models.flow import Flow, FlowConfig
+from tritspike.models.flow import Flow
 from tritspike.models.nets.layer import Layer
 from tritspike.models.nets.listening import FIRING, heard_of, listening
 from tritspike.models.nets.packing import Batch
 from tritspike.models.nets.texts import Verdict
 from tritspike.models.phases import Phases
 from tritspike.models.recipe import Recipe
+from tritspike.models.sizes import FlowConfig
 from tritspike.models.start import start_regression, start_words
+from tritspike.models.student_options import LossWeights
 from tritspike.models.teacher import Teacher
 from tritspike.models.train import Trainer, embedding_note
 from tritspike.models.training_set import Material

@@ -18,14 +18,16 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from tritspike.models.bigrams import start_head
-from tritspike.models.bispikclm import SpikingLM, language_config
+from tritspike.models.bispikclm import SpikingLM
 from tritspike.models.export import export
 from tritspike.models.nets.packing import Batch
 from tritspike.models.phases import Phases
 from tritspike.models.recipe import LANGUAGE, STREAM, Recipe
-from tritspike.models.spad import SpadDistiller, SpadWeights
+from tritspike.models.sizes import language_config
+from tritspike.models.spad import SpadDistiller
 from tritspike.models.start import start_from, start_student
 from tritspike.models.streams import crops, perplexity, require_same_tokenizer, reviews, scored_batches, stream_of, wikitext
+from tritspike.models.student_options import SpadWeights
 from tritspike.models.teacher import CausalTeacher, load_causal_teacher
 from tritspike.models.train_stream import StreamTrainer
 from tritspike.runtime.files import make_folder, read_json, write_atomic
@@ -62,6 +64,10 @@ class LanguageTrainer(Phases):
         """Of random crops."""
         loss: Tensor = self.distiller(self.student, *self._draw(name, step))
         return loss
+
+    def handled(self) -> tuple[int, str]:
+        """Tokens."""
+        return self.recipe.schedule.batch * self.length, "tokens"
 
     def check(self) -> float:
         """Perplexity on the first `held_out` windows of the validation file."""

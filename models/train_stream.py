@@ -20,17 +20,18 @@ from torch import Tensor, nn
 from tritspike.models.bigrams import start_head
 from tritspike.models.earlier import begin_from
 from tritspike.models.export import export
-from tritspike.models.flow import Flow, FlowConfig
+from tritspike.models.flow import Flow
 from tritspike.models.fold import recalibrated
 from tritspike.models.nets.language import Head
 from tritspike.models.nets.listening import FIRING, heard_of, listening
 from tritspike.models.nets.values import Going
 from tritspike.models.phases import Phases
 from tritspike.models.recipe import LANGUAGE, Recipe
-from tritspike.models.spad import SpadWeights
+from tritspike.models.sizes import FlowConfig
 from tritspike.models.spad_stream import StreamDistiller
 from tritspike.models.start import start_words
 from tritspike.models.streams import Stream, require_same_tokenizer, reviews, stream_of, wikitext
+from tritspike.models.student_options import SpadWeights
 from tritspike.models.teacher import CausalTeacher
 
 _AT_ONCE = 1024  # tokens of the one stream that perplexity is measured on
@@ -102,6 +103,10 @@ class StreamTrainer(Phases):
         for layer, state in self.kept.items():
             parts = [part * goes.view(-1, *(1 for _ in part.shape[1:])).to(part.dtype) for part in (state if isinstance(state, tuple) else (state,))]
             self.kept[layer] = tuple(parts) if isinstance(state, tuple) else parts[0]
+
+    def handled(self) -> tuple[int, str]:
+        """Tokens."""
+        return self.recipe.schedule.batch * self.recipe.schedule.crop, "tokens"
 
     def check(self) -> float:
         """Perplexity on the first `held_out` crops of the validation file, in one pass."""

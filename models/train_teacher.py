@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from tritspike.models import state
+from tritspike.models.progress import Watched
 from tritspike.models.streams import START, crops, perplexity, reviews, stream_of, train_tokenizer, wikitext
 from tritspike.models.teacher import CausalTeacher
 from tritspike.models.teacher_options import GptTraining
@@ -61,9 +61,11 @@ class Training:
         o, live = self.options, state.Live(self.out / "live", {"student": self.teacher.model}, self.options.rate)
         first = live.resume(self.card)
         start, spent = time.time(), self.card["minutes"]
-        for step in track(range(first, o.steps), description="teacher", total=o.steps, completed=first):
+        watched = Watched(range(first, o.steps), "teacher", (o.batch * o.length, "tokens"), first)
+        for step in watched:
             live.set_rate(o.rate * min((step + 1) / o.warm_up, 1.0) * (1 - step / o.steps))
             loss = self._loss(step)
+            watched.loss = loss.detach()
             live.step(loss)
             if (step + 1) % o.check_every == 0 or step + 1 == o.steps:
                 self._check(step + 1, float(loss.detach()))

@@ -21,6 +21,7 @@ from tritspike.models.teacher import Teacher
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import make_folder, read_tensors, write_tensors
 from tritspike.runtime.host.text import Text
+from tritspike.runtime.streams import say
 from tritspike.runtime.tasks import labelled
 
 _PART = 25_000  # texts
@@ -82,6 +83,7 @@ class Material:
 
 def prepare(teacher: Teacher, task: labelled.Task, source: Source, max_length: int) -> Material:
     """Read, slice, tokenise, label."""
+    say(f"{task.name}: reading and tokenising what is trained on")
     train, held = training_part(task, source.data, source.held_out)
     training = build(teacher, train, extra_texts(task, train, source), max_length, source.probes)
     training = replace(training, soft=teacher_logits(training.corpus, teacher, source.cache))
@@ -115,6 +117,7 @@ def teacher_logits(corpus: Corpus, teacher: Teacher, folder: Path) -> Tensor:
     In parts of `_PART` texts: a killed labelling goes on where it was, and a longer list of texts pays for the new ones only.
     """
     make_folder(folder)
+    say(f"soft labels: what the teacher says of {len(corpus):,} texts, kept in {folder}")
     asked = _asked(teacher)
     parts = [corpus.part(at, min(at + _PART, len(corpus))) for at in range(0, len(corpus), _PART)]
     return torch.cat([_labelled(part, teacher, asked, folder) for part in parts])
@@ -135,6 +138,6 @@ def _labelled(part: Corpus, teacher: Teacher, asked: list[bytes], folder: Path) 
     path = folder / f"logits-{hashlib.sha256(b''.join([*asked, *texts])).hexdigest()[:32]}.safetensors"
     if not path.exists():
         with torch.autocast("cpu", _DTYPE):
-            write_tensors(path, {"logits": teacher.logits(part, "teacher's logits")})
+            write_tensors(path, {"logits": teacher.logits(part, "soft labels")})
     with decoding(path, "file of a teacher's logits", FileError):
         return torch.from_numpy(read_tensors(path)[0]["logits"])

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tritspike.runtime import install
 from tritspike.runtime.errors import SourceError
 from tritspike.runtime.kept import Kept, keep
 
@@ -33,7 +34,5 @@ def _failure(source: object, module: str, code: int, last: str) -> SourceError:
     if last.startswith("error: "):
         return SourceError(last.removeprefix("error: "))
     if "No module named" in last:
-        return SourceError(
-            f"{source}: needs torch to run, which is not here: {last}", "pip install 'tritspike[train]', or lower it and give the .tsp"
-        )
+        return SourceError(f"{source}: needs torch to run, which is not here: {last}", f"{install.command('train')}, or lower it and give the .tsp")
     return SourceError(f"{source}: {module} ended with {code}: {last}")

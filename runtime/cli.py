@@ -15,7 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tritspike.hw_profiles.errors import TritspikeError, printable
-from tritspike.runtime import streams
+from tritspike.runtime import install, streams
 from tritspike.runtime.host.told import show, told_warnings
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ def _code(main: Callable[[list[str]], int | None]) -> Any:
         name = (error.name or "").split(".")[0]
         if name in ("", "tritspike"):
             raise
-        extra = f"'tritspike[{EXTRAS[name]}]'" if name in EXTRAS else "tritspike"
-        streams.say(f"error: this needs {name}, which is not installed (hint: pip install {extra})")
+        streams.say(f"error: this needs {name}, which is not installed (hint: {install.command(EXTRAS.get(name))})")
         return 1
     except (TritspikeError, OSError) as error:
         streams.say(f"error: {printable(str(error))}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from tritspike.models.flow import Flow, FlowConfig
+from tritspike.models.flow import Flow
 from tritspike.models.fold import recalibrated
+from tritspike.models.sizes import FlowConfig
 
 SIZES = {"vocabulary": 40, "hidden": 20, "layers": 2, "ffn": 24, "rank": 8}
 SMALL = SIZES | {"traces": 12, "memory": (1, 6, 60), "recall": (3, 20), "key": 3, "value": 4}

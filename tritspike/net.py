@@ -28,6 +28,7 @@ from tritspike.runtime.executors.table import DEFAULT, ORACLE, refusals
 from tritspike.runtime.executors.table import executor as executor_named
 from tritspike.runtime.network import file
 from tritspike.runtime.network.builder import Net
+from tritspike.runtime.network.given import array as array_of
 from tritspike.runtime.network.grid import Axis, Pairs
 from tritspike.runtime.network.inputs import Spikes
 from tritspike.runtime.network.network import Inputs, Network, Scheduled, Stream, Timing, Windows
@@ -119,17 +120,18 @@ def convert(path: str | Path, *, dt: float | None = None, convention: str | None
 
 
 def play(program: Scheduled, spikes: Mapping[str, ArrayLike], executor: str = DEFAULT, record: bool = False) -> Answer:
-    """Samples, each from rest: (samples, steps, ...) of 0 and 1 by port. Of a stream whose token is a step a sample may have any number of them."""
+    """Samples, each from rest: 0 and 1 by port, (samples, steps, ...) of windows, and of a stream, whose sample has any number of tokens,
+    (samples, tokens, steps, ...), or (samples, tokens, ...) where a token is one step. Raises `InputError`."""
     from tritspike.runtime.host import arrays
 
-    return arrays.run(_scheduled(program), {name: np.asarray(a) for name, a in spikes.items()}, executor, How(), record)
+    return arrays.run(_scheduled(program), spikes, executor, How(), record)
 
 
 def run(program: Scheduled, spikes: Mapping[str, ArrayLike], executor: str = DEFAULT, record: bool = False) -> Outcome:
     """What the probes read of each window, and with `record` every population's spikes, (windows, steps, neurons).
 
-    spikes: by port, (windows, steps, ...) of 0 and 1. executor: "fast", "reference" or "lava"; the same outcome from each. Raises `InputError`,
-    `ExecutorError` where there is too little memory.
+    spikes: by port, (windows, steps, ...) of 0 and 1; of a stream (tokens, steps, ...), the tokens of one. executor: "fast", "reference" or
+    "lava"; the same outcome from each. Raises `InputError`, `ExecutorError` where there is too little memory.
     """
     return executor_named(executor).prepare(_scheduled(program), How()).run(_inputs(program, spikes), Ask(record=record))
 
@@ -199,23 +201,32 @@ def load(path: str | Path) -> Scheduled:
 
 
 def _inputs(program: Scheduled, spikes: Mapping[str, ArrayLike]) -> Spikes:
-    """Raises `InputError` for spikes that no port plays, whose name is likely a mistake; those that miss, an executor names."""
+    """Raises `InputError` for spikes of another shape, or that no port plays, whose name is likely a mistake; those that miss, an executor names."""
+    from tritspike.runtime.host import arrays
+
     found, ports = Spikes.of(spikes), [port.plays for port in program.network.ports]
     unknown = [name for name in found.arrays if name not in (*ports, PADDING, CONTINUES)]  # a host knows these of texts and streams, heard or not
     if unknown and all(name in found.arrays for name in ports if name not in TIMED):
         raise InputError(f"no port plays {unknown[0]!r}", f"there are {', '.join(ports) or 'none'}")
+    arrays.require_shapes(program, {str(name): np.asarray(a) for name, a in spikes.items()}, _windows)
     return found
 
 
-def _windows_or_samples(program: Scheduled, spikes: Mapping[str, ArrayLike]) -> Inputs:
-    """Where a token of a stream is one step, spikes of more are samples of as many tokens."""
+def _windows(program: Scheduled, plays: str) -> str:
+    """What `run` takes for a port; the others take samples too."""
     from tritspike.runtime.host import arrays
 
-    if arrays.sample_steps(_scheduled(program)) is not None or not isinstance(spikes, Mapping):
+    return arrays.windows(program, plays) + (f"; play and verify also take {arrays.samples(program, plays)}" if arrays.endless(program) else "")
+
+
+def _windows_or_samples(program: Scheduled, spikes: Mapping[str, ArrayLike]) -> Inputs:
+    """Spikes as `run` takes them or, of a stream, as `play` does."""
+    from tritspike.runtime.host import arrays
+
+    if not isinstance(spikes, Mapping) or not arrays.endless(_scheduled(program)):
         return _inputs(program, spikes)
-    given = {name: np.asarray(a) for name, a in spikes.items()}
-    several = any(a.ndim > 1 and a.shape[1] != 1 for a in given.values())
-    return arrays.inputs(program, given) if several else _inputs(program, spikes)
+    found = {str(name): array_of(a, str(name)) for name, a in spikes.items()}
+    return arrays.inputs(program, found) if arrays.in_samples(program, found) else _inputs(program, spikes)
 
 
 def _path(path: str | Path) -> Path:

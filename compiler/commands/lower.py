@@ -12,9 +12,10 @@ from tritspike.compiler.explain import table
 from tritspike.compiler.frontend.table import Asked
 from tritspike.compiler.lower import Lowered, lowered
 from tritspike.compiler.mapping import command as mapping_command
+from tritspike.compiler.mapping.auto import passed_over
 from tritspike.compiler.passes.base import Pass
 from tritspike.compiler.pipeline import DEFAULT, PASSES, dumped, named
-from tritspike.hw_profiles.profile import HardwareProfile
+from tritspike.hw_profiles.profile import AUTO, HardwareProfile
 from tritspike.runtime import outputs
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import write_all
@@ -35,7 +36,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "checkpoint", nargs="?", help="folder with config.json, model.safetensors, tokenizer.json, or its name, with `tritspike`; or a NIR file"
     )
-    parser.add_argument("--profile", default="loihi2", help="name of a shipped profile, a .toml file, or auto: the smallest board (default: loihi2)")
+    boards = "name of a shipped profile, a .toml file, or auto: the smallest board that resets samples by itself (default: loihi2)"
+    parser.add_argument("--profile", default="loihi2", help=boards)
     parser.add_argument("--out", type=Path, help="program file to write, usually .tsp")
     parser.add_argument("--length", type=int, help="most tokens a text may have (default: the checkpoint's max_length)")
     parser.add_argument("--head", choices=HEADS, default="host", help="where a language model's last product is made (default: host)")
@@ -77,7 +79,7 @@ def _lower(o: argparse.Namespace, out: Console) -> None:
     if o.plan:
         out.print(plan_table(found.program.scheduled))
     if o.out is not None:
-        _tell(found.program, found.profile, o.out, out)
+        _tell(found.program, found.profile, o, out)
     if figures is not None:
         mapping_command.tell(figures, o.out, out)
 
@@ -112,8 +114,11 @@ def _bytes(program: Program | ArrayProgram) -> bytes:
     return network_file.to_bytes(program.scheduled) if isinstance(program, ArrayProgram) else program_file.to_bytes(program)
 
 
-def _tell(program: Program | ArrayProgram, profile: HardwareProfile, path: Path, out: Console) -> None:
+def _tell(program: Program | ArrayProgram, profile: HardwareProfile, o: argparse.Namespace, out: Console) -> None:
     out.print(
-        f"{path}: {program.neurons():,} neurons of {profile.neurons:,} on {profile.name}, {program.takes}, {program.scheduled.depth} steps deep",
+        f"{o.out}: {program.neurons():,} neurons of {profile.neurons:,} on {profile.name}, {program.takes}, {program.scheduled.depth} steps deep",
         soft_wrap=True,
     )
+    if o.profile == AUTO and (others := passed_over(program.neurons(), profile)):
+        said = f"{profile.name} is the smallest that holds it and resets samples by itself"
+        out.print(f"{said}; smaller ones leave that to code on their host, and are taken by name: {', '.join(others)}", soft_wrap=True)

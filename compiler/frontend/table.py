@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,9 @@ from tritspike.compiler.errors import CompileError
 from tritspike.compiler.frontend import trained
 from tritspike.compiler.frontend.qonnx import reading as qonnx
 from tritspike.runtime import hdf5
-from tritspike.runtime.host import checkpoint, encoder
+from tritspike.runtime.errors import FileError
+from tritspike.runtime.host import arrays, checkpoint, encoder
+from tritspike.runtime.host import file as program_file
 from tritspike.runtime.host.program import Host
 from tritspike.runtime.host.trained import claims, load
 from tritspike.runtime.network.network import Network, Timing
@@ -87,11 +90,18 @@ FRONTENDS: tuple[Frontend, ...] = (
 )
 
 
+_SOURCES = "a checkpoint is a folder of config.json, model.safetensors, tokenizer.json; a network a NIR or QONNX file"
 OTHERS = ("nir", "qonnx")  # networks that are given arrays
 
 
 def frontend(path: Path) -> Frontend:
-    """The first that claims it."""
+    """The first that claims it. Raises `FileError` where nothing is there, `CompileError` for what was lowered already."""
+    if not os.path.exists(path):
+        raise FileError(f"{path}: no such file or folder", _SOURCES)
+    if arrays.claims(path):
+        raise CompileError(f"{path}: lowered already", "from Python, tn.on_cores(tn.load(FILE), PROFILE) puts it on cores")
+    if arrays.claims(path, program_file.FORMAT):
+        raise CompileError(f"{path}: lowered already", "lower its checkpoint again")
     return next(f for f in FRONTENDS if f.claims(path))
 
 

@@ -1,4 +1,4 @@
-"""`--profile auto`: the smallest board that holds a program."""
+"""`--profile auto`: the smallest board that holds a program, of those that reset samples by themselves."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def smallest(program: Scheduled) -> tuple[HardwareProfile, Packed]:
     if not found.fits:
         raise DoesNotFit(*shortage(found, measured))
     return known[-1], found
+
+
+def passed_over(neurons: int, chosen: HardwareProfile) -> list[str]:
+    """Smaller boards with room for so many, which `smallest` does not look at: code on their host would have to reset each sample."""
+    return [board.name for board in boards(resets=False) if neurons <= board.neurons < chosen.neurons]
 
 
 def _on(measured: Measured, program: Scheduled, board: HardwareProfile) -> Packed:

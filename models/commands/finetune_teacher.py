@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tritspike.models.given import require_examples, require_model
 from tritspike.models.options import RATE
 from tritspike.models.teacher_options import FINE_TUNING_NUMBERS, FineTuning
 from tritspike.runtime.outputs import require_other_folder
@@ -33,8 +34,12 @@ def options(o: argparse.Namespace) -> FineTuning:
 
 def run(o: argparse.Namespace, out: Console) -> None:
     """The command. What a killed run has done is kept, and not done again by the same command."""
-    from tritspike.models.finetune_teacher import finetune
-
     asked = options(o)
     require_other_folder(Path(asked.out), [Path(asked.base)])
+    require_model(asked.base, "--base")
+    task = labelled.task_named(asked.task)
+    require_examples(task, labelled.place(task, asked.data), asked.dev)
+
+    from tritspike.models.finetune_teacher import finetune
+
     out.print(" ".join(f"{name} {value:.4f}" for name, value in finetune(asked, o.command).items()), soft_wrap=True)

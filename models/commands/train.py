@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from tritspike.models.options import THREADS
 from tritspike.runtime.outputs import require_other_folder
 from tritspike.runtime.tasks import labelled
+
+if TYPE_CHECKING:
+    from tritspike.models.recipe import Recipe
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -25,18 +29,30 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=THREADS, default=2, help="(default: 2)")
 
 
+def _recipe(o: argparse.Namespace) -> Recipe:
+    """Checked, with all that is given beside it, before torch is imported."""
+    from tritspike.models.given import require_student
+    from tritspike.models.recipe import LANGUAGE, read_recipe, varied
+
+    recipe = varied(read_recipe(Path(o.config)), o.set)
+    require_other_folder(Path(o.out), [Path(o.teacher), o.earlier])
+    if recipe.task == LANGUAGE and o.data is None:
+        o.refuse("the following arguments are required: --data")
+    require_student(recipe, o.teacher, o.data, o.unlabelled, o.earlier, o.dev)
+    return recipe
+
+
 def run(o: argparse.Namespace, out: Console) -> None:
     """The command. A killed run goes on where it stopped when the same command is given again."""
+    from tritspike.models.recipe import LANGUAGE
+
+    recipe, folder = _recipe(o), Path(o.out)
+
     import torch
 
     from tritspike.models import train, train_language
-    from tritspike.models.recipe import LANGUAGE, read_recipe, varied
 
     torch.set_num_threads(o.threads)
-    recipe, folder = varied(read_recipe(Path(o.config)), o.set), Path(o.out)
-    require_other_folder(folder, [Path(o.teacher), o.earlier])
-    if recipe.task == LANGUAGE and o.data is None:
-        o.refuse("the following arguments are required: --data")
     if recipe.task == LANGUAGE:
         card = train_language.train(recipe, o.teacher, Path(o.data), o.unlabelled, folder, o.command, o.dev, o.earlier)
         shown = [f"{name} perplexity {card[name]:.3f}" for name in ("valid", "test") if name in card]

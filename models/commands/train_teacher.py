@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from rich.console import Console
 
+from tritspike.models.given import require_texts, require_wikitext
 from tritspike.models.options import THREADS
 from tritspike.models.teacher_options import GPT_NUMBERS, GptTraining
 from tritspike.runtime.errors import InputError
@@ -25,6 +27,9 @@ def run(o: argparse.Namespace, out: Console) -> None:
     """The command. A killed run goes on where it stopped when the same command is given again."""
     if o.hidden % o.heads:
         raise InputError(f"--hidden {o.hidden} is not a multiple of --heads {o.heads}")
+    require_wikitext(Path(o.data), ("train", "valid"))
+    require_texts([Path(path) for path in o.unlabelled])
+
     import torch
 
     from tritspike.models.train_teacher import train

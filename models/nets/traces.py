@@ -10,7 +10,6 @@ SPikE-SSM, 2410.17268. Here it is the stock neuron's own current.)
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from tritspike.models.nets import scan
 from tritspike.models.nets.layer import Layer, integers
 from tritspike.models.nets.symbols import There, line
 from tritspike.models.nets.values import Run, Spikes, extents
+from tritspike.models.sizes import keep_of
 from tritspike.models.spiking import straight
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError
@@ -32,17 +32,6 @@ from tritspike.runtime.network.terms import shown, sparse
 
 _DEAD = 0.01  # added to the variance of an event before it is divided by: one that hardly ever comes is no division by zero
 _ROOM = 0.75  # of what bias, weight and current hold at the fold: training in integers may use the rest
-
-
-def keep_of(tokens: float, period: int) -> int:
-    """keep_u whose time constant is nearest to `tokens` of `period` steps: du has 12 bits. Raises `InputError` where it has none."""
-    if not (isinstance(tokens, int | float) and 0 < tokens < math.inf):
-        raise InputError(f"a time constant of {tokens!r:.40} tokens", "a positive number")
-    lost = round(arith.KEEP_ALL * (1 - math.exp(-1 / (tokens * period))))
-    if lost < 1:
-        most = int(-1 / math.log(1 - 1 / arith.KEEP_ALL) / period)
-        raise InputError(f"a time constant of {tokens} tokens of {period} steps", f"up to {most} tokens: a current keeps at most 4095/4096 a step")
-    return arith.KEEP_ALL - lost
 
 
 class Trace(Layer):

@@ -20,7 +20,7 @@ from tritspike.runtime.host.answer_lines import CSV, JSONL, TEXT, Form, form
 from tritspike.runtime.host.program import Program
 from tritspike.runtime.host.text import Encoder, Text
 from tritspike.runtime.host.texts import Layout
-from tritspike.runtime.host.told import told_warnings
+from tritspike.runtime.host.told import told, told_warnings
 from tritspike.runtime.option_values import whole
 from tritspike.runtime.outputs import LABELLED, REPORT, Output
 from tritspike.runtime.tasks import labelled
@@ -83,10 +83,21 @@ def _answer(o: argparse.Namespace, encoder: Encoder, given: Iterable[Text], shap
     hidden = o.out is None and sys.stdout.isatty()
     with _writing(o.out, for_people) as write, progress(f"classify on {o.executor}", total, hidden) as step:
         write(shape.head)
-        for batch in answers.in_batches(encoder, given, o.executor, how(o, encoder.program), step):
+        for batch in answers.in_batches(encoder, _telling_empty(given), o.executor, how(o, encoder.program), step):
             write(shape.lines(batch))
             count += len(batch)
     return count
+
+
+def _telling_empty(given: Iterable[Text]) -> Iterator[Text]:
+    """The same, and at their end a warning where some have no word in them: they are answered, for a pipe should not break at an empty line."""
+    first = count = 0
+    for number, text in enumerate(given, 1):
+        if not all(part.strip() for part in ((text,) if isinstance(text, str) else text)):
+            first, count = first or number, count + 1
+        yield text
+    if count:
+        told(f"text {first} is empty{f', and so are {count - 1:,} more' if count > 1 else ''}: its answer is of no word at all")
 
 
 @contextmanager

@@ -17,12 +17,8 @@ from tritspike.runtime.host.told import told_warnings
 from tritspike.runtime.network.outcome import Activity
 from tritspike.runtime.outputs import REPORT, Output
 from tritspike.runtime.tasks import dataset, labelled
-<<<<<<< HEAD
 from tritspike.runtime.tasks.evaluation import evaluate, line, report, require_classifier
-=======
-from tritspike.runtime.tasks.evaluation import Evaluation, evaluate, require_classifier
 from tritspike.runtime.unit import Unit, unit
->>>>>>> fixa
 
 
 def add_options(command: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
+from tritspike.runtime import install
 from tritspike.runtime.commands.arguments import time_limit
 from tritspike.runtime.errors import ExecutorError, MismatchError
 from tritspike.runtime.executors.lava import trial
@@ -88,7 +89,7 @@ def _lava() -> Finding:
 def _needs() -> Iterator[Finding]:
     for name in (*_ALSO, *NEEDS):
         version = _version(name)
-        yield Finding(name, version is not None, version or (INSTALL if name in NEEDS else "pip install tritspike"))
+        yield Finding(name, version is not None, version or (INSTALL if name in NEEDS else install.command()))
 
 
 def _version(name: str) -> str | None:

@@ -14,11 +14,13 @@ from tritspike.runtime.host import array_files, arrays
 from tritspike.runtime.option_values import real
 from tritspike.runtime.outputs import ARRAYS, Output
 
+_INPUT = "0 and 1: (samples, steps, ...), or of a stream of several steps a token (samples, tokens, steps, ...); .npy, .npz by port, or NIR data"
+
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Its options."""
     command.add_argument("program", type=Path, help="a .tsp file that lower made of a NIR or QONNX file, or one that tritspike.net.save wrote")
-    command.add_argument("--input", type=Path, required=True, metavar="X", help="(samples, steps, ...) of 0 and 1: .npy, .npz by port, or NIR data")
+    command.add_argument("--input", type=Path, required=True, metavar="X", help=_INPUT)
     command.add_argument("--out", type=Path, required=True, metavar="Y.npz", help="counts, membranes and spikes by name")
     command.add_argument("--record", action="store_true", help="every population's spikes too")
     command.add_argument("--dt", type=real(1e-12, 1e6), metavar="SECONDS", help="of a step, where NIR data holds events in seconds")

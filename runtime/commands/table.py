@@ -6,7 +6,7 @@ COMMANDS = (
     Command(__package__, "classify", "label texts", 'sst2.tsp "a warm and funny film" "an overlong mess"'),
     Command(__package__, "glue", "score a program on labelled texts", "sst2.tsp --task sst2 --data glue"),
     Command(__package__, "evaluate", "score programs, here or on a cluster", "sst2.tsp rte.tsp --task sst2 rte --data glue --cluster local"),
-    Command(__package__, "generate", "continue a text", 'lm.tsp "The game" --tokens 40'),
+    Command(__package__, "generate", "continue a text", 'lm.tsp "The game" --tokens 40 --temperature 0.8 --top-p 0.9 --seed 1'),
     Command(__package__, "perplexity", "score a language model on a text", "lm.tsp --data wikitext-2/wiki.test.tokens"),
     Command(__package__, "verify", "compare executors spike by spike", "sst2.tsp --executor fast,lava --random 8"),
     Command(__package__, "inspect", "print the populations, and the mapping", "sst2.tsp --map"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tritspike.hw_profiles.reading import open_regular
 from tritspike.runtime import bits
@@ -15,6 +16,7 @@ from tritspike.runtime.errors import InputError
 from tritspike.runtime.executors.base import How
 from tritspike.runtime.executors.table import executor as executor_named
 from tritspike.runtime.network import file as network_file
+from tritspike.runtime.network import given
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.inputs import Spikes
 from tritspike.runtime.network.network import Inputs, Network, Reads, Scheduled, Stream
@@ -42,6 +44,8 @@ class ArrayProgram:
         """In words."""
         if sample_steps(self.scheduled) is None:
             return "samples of any number of steps, each from rest"
+        if endless(self.scheduled):
+            return f"samples of any number of tokens, {self.scheduled.timing.steps} steps each, from rest"
         return f"{self.scheduled.timing.steps} steps a window"
 
     def neurons(self) -> int:
@@ -49,11 +53,11 @@ class ArrayProgram:
         return self.network.neurons()
 
 
-def claims(path: Path) -> bool:
-    """Whether a file is such a program's, as far as its first bytes say it."""
+def claims(path: Path, kind: str = network_file.FORMAT) -> bool:
+    """Whether a file is such a program's, or one of texts (`host.file.FORMAT`), as far as its first bytes say it."""
     try:
         with open_regular(path) as file:
-            return network_file.FORMAT.encode() in file.read(_HEADER)
+            return kind.encode() in file.read(_HEADER)
     except OSError:
         return False
 
@@ -74,43 +78,102 @@ def played(program: Scheduled) -> list[str]:
     return [port.plays for port in program.network.ports if not (isinstance(program.timing, Stream) and port.plays in TIMED)]
 
 
-def inputs(program: Scheduled, arrays: Arrays) -> Inputs:
-    """Of (samples, steps, ...) 0 and 1 by what a port plays, or of one array where one is played. Raises `InputError`.
-
-    Where a token of a stream is one step, each sample is a stream of its own.
-    """
+def inputs(program: Scheduled, arrays: Mapping[str, ArrayLike]) -> Inputs:
+    """Of 0 and 1 by what a port plays, of a shape that `shapes` names; of a stream without end each sample is one by itself. Raises `InputError`."""
     known = played(program)
     if unknown := [name for name in arrays if name not in known]:
         raise InputError(f"no port plays {unknown[0]!r}", f"there are {', '.join(known) or 'none'}")
     if missing := [name for name in known if name not in arrays]:
         raise InputError(f"no spikes for {missing[0]!r}", f"the program plays {', '.join(known)}")
-    found = Spikes.of(arrays)
-    shapes = {name: array.shape[:2] for name, array in found.arrays.items()}
-    if len(set(shapes.values())) > 1:
-        raise InputError(f"inputs of {', '.join(f'{s[0]} samples of {s[1]} steps ({n})' for n, s in shapes.items())}", "as many of each")
-    if sample_steps(program) is not None:
-        return found
-    for port in program.network.ports:
-        _require_width(program, found, port.plays, port.population)
-    samples, steps = next(iter(shapes.values()))
-    if not steps:
+    found = {name: given.array(array, name) for name, array in arrays.items()}
+    if sample_steps(program) is None or in_samples(program, found):
+        return _sequences(program, found)
+    spikes = Spikes.of(found)
+    require_shapes(program, found, shapes)
+    return spikes
+
+
+def in_samples(program: Scheduled, arrays: Arrays) -> bool:
+    """Whether they are samples of a stream without end, and cannot be one stream."""
+    own = [(program, name, array) for name, array in arrays.items() if name in played(program)]
+    return endless(program) and all(_in_samples(*each) for each in own) and not all(_in_windows(*each) for each in own)
+
+
+def endless(program: Scheduled) -> bool:
+    """Whether tokens flow through it without end, and a sample has any number of them."""
+    return isinstance(program.timing, Stream) and not program.timing.slot
+
+
+def _in_windows(program: Scheduled, plays: str, array: NDArray) -> bool:
+    return array.ndim > 1 and array.shape[1] == program.timing.steps and math.prod(array.shape[2:]) == math.prod(_cells(program, plays))
+
+
+def _in_samples(program: Scheduled, plays: str, array: NDArray) -> bool:
+    at = _behind(program)
+    stepped = at < 3 or array.shape[2:3] == (program.timing.steps,)
+    return array.ndim >= at and stepped and math.prod(array.shape[at:]) == math.prod(_cells(program, plays))
+
+
+def _behind(program: Scheduled) -> int:
+    """Axes of samples in front of the neurons': samples, tokens, and the steps of a token where it has several."""
+    return 2 if sample_steps(program) is None else 3
+
+
+def _cells(program: Scheduled, plays: str) -> tuple[int, ...]:
+    population = next(port.population for port in program.network.ports if port.plays == plays)
+    return grids.shape(program.network.by_name[population].grid)
+
+
+def require_shapes(program: Scheduled, arrays: Arrays, allowed: Callable[[Scheduled, str], str]) -> None:
+    """Raises `InputError` for windows, or tokens of one stream, of another shape: told as it was given, with what each axis is."""
+    for name in (n for n in played(program) if n in arrays):
+        if not _in_windows(program, name, arrays[name]):
+            raise InputError(f"{name}: {given.told(arrays[name])}", allowed(program, name))
+
+
+def shapes(program: Scheduled, plays: str) -> str:
+    """What `inputs` takes for a port."""
+    if sample_steps(program) is None:
+        return samples(program, plays)
+    return windows(program, plays) + (f"; or {samples(program, plays)}" if endless(program) else "")
+
+
+def windows(program: Scheduled, plays: str) -> str:
+    """The shape of what an executor is given, each axis by what it is."""
+    steps, cells = program.timing.steps, ", ".join(map(str, _cells(program, plays)))
+    counted = f"{steps} step{'' if steps == 1 else 's'}"
+    if isinstance(program.timing, Stream):
+        return f"(tokens, {steps}, {cells}): the tokens of one stream, {counted} each"
+    return f"(windows, {steps}, {cells}): {counted} a window"
+
+
+def samples(program: Scheduled, plays: str) -> str:
+    """The shape of several streams."""
+    cells = ", ".join(map(str, _cells(program, plays)))
+    tokens = "steps" if sample_steps(program) is None else f"tokens, {program.timing.steps}"
+    return f"(samples, {tokens}, {cells}): samples, each a stream from rest"
+
+
+def _sequences(program: Scheduled, arrays: Arrays) -> Sequences:
+    for name, array in arrays.items():
+        if not _in_samples(program, name, array):
+            raise InputError(f"{name}: {given.told(array)}", shapes(program, name))
+    found = Spikes.of(arrays).arrays
+    counts = {name: array.shape[:2] for name, array in found.items()}
+    if len(set(counts.values())) > 1:
+        raise InputError(f"inputs of {', '.join(f'{s[0]} samples of {s[1]} tokens ({n})' for n, s in counts.items())}", "as many of each")
+    count, tokens = next(iter(counts.values()))
+    if not tokens:
         raise InputError("samples of no steps", "at least one")
-    words = {name: bits.pack(array.reshape(samples * steps, 1, -1)) for name, array in found.arrays.items()}
-    return Sequences(words, np.full(samples, steps, np.int64))
-
-
-def _require_width(program: Scheduled, found: Spikes, plays: str, population: str) -> None:
-    """Before they are packed, which hides what they were."""
-    width = grids.size(program.network.by_name[population].grid)
-    if plays in found.arrays and found.arrays[plays].shape[2] != width:
-        raise InputError(f"{plays}: {found.arrays[plays].shape[2]} neurons", f"{width}")
+    words = {name: bits.pack(array.reshape(count * tokens, program.timing.steps, -1)) for name, array in found.items()}
+    return Sequences(words, np.full(count, tokens, np.int64))
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """read: by probe, (samples, steps, neurons) where a token of a stream is one step, else (samples, neurons): counts, or membranes in 1/64 units.
+    """read: by probe, (samples, neurons), of samples of a stream (samples, tokens, neurons): counts, or membranes in 1/64 units.
 
-    spikes: by population, (samples, steps, neurons), where they were asked for.
+    spikes: by population, (samples, steps, neurons), where they were asked for; of a stream the steps of a sample's tokens, one behind another.
     """
 
     read: dict[str, NDArray[np.int64]]
@@ -124,7 +187,7 @@ class Answer:
         return {f"spikes.{name}": a for name, a in self.spikes.items()} | read
 
 
-def run(program: Scheduled, arrays: Arrays, executor: str, how: How, record: bool = False) -> Answer:
+def run(program: Scheduled, arrays: Mapping[str, ArrayLike], executor: str, how: How, record: bool = False) -> Answer:
     """Play them. Raises what the executor raises, and `InputError`."""
     found = inputs(program, arrays)
     outcome = executor_named(executor).prepare(program, how).run(found, Ask(record=record))

@@ -28,6 +28,7 @@ _SUFFIXES = {".csv": CSV, ".tsv": TSV, ".jsonl": JSONL, ".ndjson": JSONL}
 _LONGEST = 1 << 20  # characters of a text, or of any field of a table
 _LINE = 1 << 24  # bytes: such a text in JSON's escapes, and columns beside it
 _OWN_NAMES = ("text", "sentence")  # of the column with the texts, where nobody says which it is
+_MARKS = {";": "';'", "\t": "tabs", "|": "'|'", ",": "commas"}  # of a table whose columns are read as one
 _MARK = b"\xef\xbb\xbf"
 
 Lines = Iterator[tuple[int, str]]
@@ -157,21 +158,39 @@ def _whole(rows: Rows, name: str, columns: int, kind: str) -> Rows:
         yield number, row
 
 
-def records(stream: BinaryIO, name: str, kind: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, row by column) of a csv, tsv or jsonl: of a table strings, of JSON what it holds. Raises `DataError` as `read`."""
+def records(stream: BinaryIO, name: str, kind: str, wanted: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line, row by column) of a csv, tsv or jsonl: of a table strings, of JSON what it holds. Raises `DataError` as `read`.
+
+    wanted: columns that there must be, in each object of JSON too.
+    """
     lines = _lines(stream, name)
     if kind == JSONL:
         for number, line in lines:
             if line.strip():
-                yield number, _object(_value(line, f"{name}:{number}"), f"{name}:{number}")
+                found = _object(_value(line, f"{name}:{number}"), f"{name}:{number}")
+                _require_columns(wanted, list(found), f"{name}:{number}")
+                yield number, found
         return
     rows = _csv_rows(lines, name) if kind == CSV else _tsv_rows(lines, name)
     number, names = _header(rows, name)
     twice = [column for column in names if names.count(column) > 1]
     if twice:
         raise DataError(f"{name}:{number}: two columns {twice[0]!r}; there are {_shown(names)}")
+    _require_columns(wanted, names, f"{name}:{number}")
     for number, row in _whole(rows, name, len(names), kind):
         yield number, dict(zip(names, row))
+
+
+def _require_columns(wanted: Sequence[str], names: Sequence[str], where: str) -> None:
+    for column in wanted:
+        if column not in names:
+            raise DataError(f"{where}: no column {column!r}; there are {_shown(names)}", _separated(names))
+
+
+def _separated(names: Sequence[str]) -> str | None:
+    """The way out where the one column that was found is several."""
+    by = next((mark for mark in _MARKS if len(names) == 1 and mark in names[0]), None)
+    return None if by is None else f"are they separated by {_MARKS[by]}? A .csv has commas, a .tsv tabs"
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:
@@ -189,11 +208,11 @@ def _columns(names: Sequence[str], where: str, what: str, layout: Layout) -> lis
     second = [_second(names, where, what, layout)] if layout.pairs else []
     first = layout.text or _likely([n for n in names if n not in second])
     if first is None:
-        raise DataError(f"{where}: which {what} holds the text? There are {_shown(names)}", "--text-column NAME")
+        raise DataError(f"{where}: which {what} holds the text? There are {_shown(names)}", _separated(names) or "--text-column NAME")
     for column in (first, *second):
         if names.count(column) != 1:
             found = f"two {what}s" if column in names else f"no {what}"
-            raise DataError(f"{where}: {found} {column!r}; there are {_shown(names)}")
+            raise DataError(f"{where}: {found} {column!r}; there are {_shown(names)}", _separated(names))
     return [first, *second]
 
 

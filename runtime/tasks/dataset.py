@@ -24,7 +24,17 @@ def read(task: Task, data: str | Path, split: str = "dev", limit: int | None = N
         return list(_from_hub(task, split))[:limit]
     path = file_of(task, data, split)
     found = _archive(task, path) if task.archive else list(_table(task, path))
-    return _of_split(task, found, split, path)[:limit]
+    wanted = _of_split(task, found, split, path)[:limit]
+    _tell_empty(wanted, path)
+    return wanted
+
+
+def _tell_empty(found: Sequence[Example], path: Path) -> None:
+    """A warning with their count, where a text has no word in it: such a row is scored, and what is said of it is of no word at all."""
+    empty = [n for n, example in enumerate(found, 1) if not all(text.strip() for text in example.texts)]
+    if empty:
+        several = f"{len(empty)} of {len(found)} examples have" if len(empty) > 1 else f"1 of {len(found)} examples has"
+        warnings.warn(f"{path}: {several} an empty text, example {empty[0]}{' the first' if len(empty) > 1 else ''}", stacklevel=2)
 
 
 def file_of(task: Task, data: str | Path, split: str) -> Path:
@@ -55,14 +65,11 @@ def _table(task: Task, path: Path) -> Iterator[Example]:
     if kind == texts.PLAIN:
         raise DataError(f"{path}: neither .csv nor .tsv nor .jsonl")
     with texts.opened(path) as stream:
-        for number, row in texts.records(stream, str(path), kind):
+        for number, row in texts.records(stream, str(path), kind, (*task.columns, task.label_column)):
             yield _example(task, row, f"{path}:{number}")
 
 
 def _example(task: Task, row: Mapping[str, Any], where: str) -> Example:
-    for name in (*task.columns, task.label_column):
-        if name not in row:
-            raise DataError(f"{where}: no column {name!r}; there are {', '.join(map(repr, row))}")
     first, *others = (texts.text_of(row[name], where) for name in task.columns)
     return Example(first, others[0] if others else None, _label(task, row[task.label_column], where))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tritspike.runtime.executors.base import How
 from tritspike.runtime.executors.table import executor as executor_named
 from tritspike.runtime.executors.table import require_different
-from tritspike.runtime.host.arrays import Arrays, inputs, played, sample_steps
+from tritspike.runtime.host.arrays import Arrays, endless, inputs, played, sample_steps
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.compare import require_equal
 from tritspike.runtime.network.network import Inputs, Scheduled
@@ -19,10 +19,11 @@ from tritspike.runtime.tasks.evaluation import Verified
 
 
 def random(program: Scheduled, samples: int, seed: int, steps: int = 32, rate: float = 0.2) -> dict[str, NDArray[np.bool_]]:
-    """Spikes for each port. steps: of samples that may have any number."""
+    """Spikes for each port. steps: of samples that may have any number, or of whose tokens as many."""
     rng, length = np.random.default_rng(seed), sample_steps(program) or steps
+    shape = (samples, -(-steps // length), length) if sample_steps(program) and endless(program) else (samples, length)
     sizes = {port.plays: grids.size(program.network.by_name[port.population].grid) for port in program.network.ports}
-    return {name: rng.random((samples, length, sizes[name])) < rate for name in played(program)}
+    return {name: rng.random((*shape, sizes[name])) < rate for name in played(program)}
 
 
 def verify(program: Scheduled, given: Arrays, names: Sequence[str], against: str, how: How) -> Verified:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import planted
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from tritspike import net as tn
 from tritspike.compiler.errors import CompileError, DoesNotFit, RangeViolation
 from tritspike.runtime.errors import ExecutorError, FileError, InputError, MismatchError
+from tritspike.runtime.host.arrays import ArrayProgram
 
 RNG = np.random.default_rng(0)
 CODES, MORE = RNG.integers(-1, 2, (30, 64)), RNG.integers(-9, 10, (10, 30))
@@ -89,7 +92,7 @@ def test_what_cannot_be_is_refused_in_one_line():
         tn.lower(mlp(), tn.Windows(20_000))
     program = tn.lower(mlp(), tn.Windows(8))
     for spikes, message in (
-        ({"x": SPIKES[:, :7]}, r"x: bool of shape \(20, 7, 64\) \(hint: bool of shape \(20, 8, 64\)\)"),
+        ({"x": SPIKES[:, :7]}, r"x: bool of shape \(20, 7, 64\) \(hint: \(windows, 8, 64\): 8 steps a window\)"),
         ({"y": SPIKES}, "no spikes for 'x'"),
         ({"x": SPIKES * 2}, "x: int64 of shape"),
         ({}, "no spikes"),
@@ -133,3 +136,54 @@ def test_inputs_that_nothing_hears_are_named():
         tn.lower(net, tn.Windows(2))
     each = "populations that hear it is 0, allowed at least one, or a probe"
     assert str(refusal.value) == f"left: {each}; right: {each} (hint: hear it, or leave the input out)"
+
+
+# several sequences through one stream
+
+
+def counter(steps: int = 2, period: int = 4):
+    """Hears itself a token ago."""
+    net = tn.Net()
+    x = net.input("x", rows=5, columns=2)
+    hidden = net.lif("hidden", tn.same(x, 40), keep=2048, vth=30, resets=tn.Resets.SEQUENCE)
+    net.join(hidden, tn.same(hidden, 35, delay=1))
+    net.count(hidden)
+    return tn.lower(net, tn.Stream(steps, period))
+
+
+TOKENS = np.random.default_rng(3).random((3, 6, 2, 5, 2)) < 0.3  # (samples, tokens, steps, rows, columns)
+
+
+@pytest.mark.parametrize("executor", ["fast", "reference"])
+def test_each_sample_of_a_stream_is_one_from_rest(executor):
+    program = counter()
+    found = tn.play(program, {"x": TOKENS}, executor, record=True)
+    assert found.read["hidden"].shape == (3, 6, 10) and found.spikes["hidden"].shape == (3, 6 * 4, 10) and found.read["hidden"].any()
+    alone = [tn.run(program, {"x": sample}, executor, record=True) for sample in TOKENS]
+    assert all((a == b.read["hidden"]).all() for a, b in zip(found.read["hidden"], alone))
+    assert all((a == b.spikes["hidden"].reshape(24, 10)).all() for a, b in zip(found.spikes["hidden"], alone))
+    whole = tn.run(program, {"x": TOKENS.reshape(18, 2, 10)}, executor).read["hidden"]
+    assert (whole != found.read["hidden"].reshape(18, 10)).any(), "one stream goes on where a sample would begin"
+
+
+def test_samples_of_a_stream_are_verified_and_mapped():
+    program = counter()
+    assert str(tn.verify(program, {"x": TOKENS})).startswith("equal: reference == fast on 3 samples")
+    assert str(tn.verify(program, {"x": TOKENS[0]})).startswith("equal: reference == fast on 6 samples")  # tokens of one
+    assert tn.on_cores(program, "loihi2", {"x": TOKENS})["cores"]
+
+
+@pytest.mark.parametrize("given", [TOKENS[:, :, :, 0], np.zeros((3, 12, 5, 2), bool), TOKENS[:, :, :1]], ids=["narrow", "no steps", "few steps"])
+def test_a_stream_s_axes_are_told_by_what_they_are(given):
+    shape, one = re.escape(f"x: bool of shape {given.shape}"), re.escape("(tokens, 2, 5, 2): the tokens of one stream, 2 steps each; ")
+    many = re.escape("(samples, tokens, 2, 5, 2): samples, each a stream from rest)")
+    for ask, also in ((tn.play, "or "), (tn.run, "play and verify also take "), (tn.verify, "play and verify also take ")):
+        with pytest.raises(InputError, match=rf"^{shape} \(hint: {one}{also}{many}$"):
+            ask(counter(), {"x": given})
+    with pytest.raises(InputError, match=re.escape("(samples, steps, 5, 2): samples, each a stream from rest)")):
+        tn.play(counter(1, 1), {"x": np.zeros((3, 4), bool)})
+
+
+def test_a_stream_s_samples_are_said():
+    said = ArrayProgram(scheduled=counter()).takes, ArrayProgram(scheduled=counter(1, 1)).takes
+    assert said == ("samples of any number of tokens, 2 steps each, from rest", "samples of any number of steps, each from rest")

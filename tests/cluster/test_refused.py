@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 import pytest
 from command import RUNTIME
 
+from tritspike.runtime import install
 from tritspike.runtime.cluster import connect
 from tritspike.runtime.cluster.ordered import ordered
 from tritspike.runtime.cluster.place import Scheduler, place
@@ -123,7 +124,7 @@ def test_a_scheduler_that_is_gone(distributed):
 def test_without_the_extra(shell, place, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     asked = ("evaluate", place / "sst2.tsp", "--task", "sst2", "--data", place, "--cluster", "local")
-    assert shell.refusal(RUNTIME, *asked) == "this needs distributed, which is not installed (hint: pip install 'tritspike[cluster]')"
+    assert shell.refusal(RUNTIME, *asked) == f"this needs distributed, which is not installed (hint: {install.command('cluster')})"
 
 
 @pytest.mark.parametrize(

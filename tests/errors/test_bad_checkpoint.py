@@ -48,7 +48,7 @@ NOT_WHOLE = "model.safetensors: not a whole safetensors file ({size} bytes): tru
 DAMAGE = {
     "no folder": (
         lambda f: f.rename(f.parent / "elsewhere"),
-        "no such folder (hint: a checkpoint is a folder of config.json, model.safetensors, tokenizer.json)",
+        "no such file or folder (hint: a checkpoint is a folder of config.json, model.safetensors, tokenizer.json; a network a NIR or QONNX file)",
     ),
     "no config": (lambda f: (f / "config.json").unlink(), "config.json: no such file or directory"),
     "config cut": (lambda f: cut(f / "config.json", 100), "config.json: not a JSON file: truncated or damaged"),

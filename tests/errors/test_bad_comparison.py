@@ -15,7 +15,7 @@ from command import RUNTIME, message, spawn
 from safetensors.numpy import save
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import children
+from tritspike.runtime import children, install
 from tritspike.runtime.errors import FileError, SourceError
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.tasks.labelled import task_named
@@ -271,7 +271,7 @@ def test_a_child_that_fails(body, expected, asked, small, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SourceError) as caught:
         run.run_child(small, asked)
-    hint = " (hint: pip install 'tritspike[train]', or lower it and give the .tsp)" if "needs torch" in expected else ""
+    hint = f" (hint: {install.command('train')}, or lower it and give the .tsp)" if "needs torch" in expected else ""
     assert str(caught.value) == expected.format(small) + hint
 
 

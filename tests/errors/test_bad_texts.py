@@ -20,6 +20,7 @@ TOO_LONG = "a text of 1,048,577 characters, allowed 1,048,576"
 COLUMNS = "which column holds the text? There are 'a', 'b' (hint: --text-column NAME)"
 KEYS = "which key holds the text? There are 'a', 'b' (hint: --text-column NAME)"
 SECOND = "holds the second text of a pair? There are 'text', 'b' (hint: --pair-column NAME)"
+SEMICOLONS = " (hint: are they separated by ';'? A .csv has commas, a .tsv tabs)"
 QUOTES = " (hint: is a quote not closed, or not doubled?)"
 
 BAD = [
@@ -32,7 +33,8 @@ BAD = [
     (CSV, "", {}, " the file is empty (hint: its first line names its columns)"),
     (TSV, "", {}, " the file is empty (hint: its first line names its columns)"),
     (CSV, "a,b\n1,2\n", {}, f"1: {COLUMNS}"),
-    (CSV, "text;b\n1;2\n", {}, "1: which column holds the text? There are 'text;b' (hint: --text-column NAME)"),
+    (CSV, "text;b\n1;2\n", {}, f"1: which column holds the text? There are 'text;b'{SEMICOLONS}"),
+    (CSV, "text;b\n1;2\n", {"text": "text"}, f"1: no column 'text'; there are 'text;b'{SEMICOLONS}"),
     (CSV, "a,b\n1,2\n", {"text": "c"}, "1: no column 'c'; there are 'a', 'b'"),
     (CSV, "text,text\n1,2\n", {}, "1: two columns 'text'; there are 'text', 'text'"),
     (CSV, "text,b\n1,2\n", {"pairs": True}, f"1: which column {SECOND}"),

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 
 import h5py
 import numpy as np
 import pytest
+import random_checkpoint
 from command import LOWER, RUNTIME, Shell
 from nir_files import DT, cell, chain, end, linear, write
 
 from tritspike import commands
 from tritspike import net as tn
 from tritspike.runtime.command_line import main
+from tritspike.runtime.errors import FileError
 
 RNG = np.random.default_rng(2)
 SPIKES = RNG.random((3, 20, 4)) < 0.4
@@ -69,6 +72,22 @@ def test_from_a_file_to_its_spikes(shell):
     assert "5 neurons" in shell.run(RUNTIME, "inspect", "net.tsp", "--check")[1]
 
 
+def test_a_file_that_is_not_there_is_of_no_kind(shell):
+    told = "mine.nir: no such file or folder (hint: a checkpoint is a folder of "
+    with pytest.raises(FileError, match=f"^{re.escape(told)}"):
+        main(commands.COMMANDS, "tritspike", ["check", "mine.nir"])
+    assert shell.refusal(LOWER, "mine.nir", *TELL, "--out", "mine.tsp").startswith(told)
+
+
+def test_what_was_lowered_is_not_lowered_again(shell):
+    lowered(shell)
+    said = "net.tsp: lowered already (hint: from Python, tn.on_cores(tn.load(FILE), PROFILE) puts it on cores)"
+    assert shell.refusal(LOWER, "net.tsp", "--profile", "loihi1", "--map", "--out", "again.tsp") == said
+    random_checkpoint.write(shell.folder / "c")
+    assert shell.run(LOWER, "c", "--out", "texts.tsp")[0] == 0
+    assert shell.refusal(LOWER, "texts.tsp", "--out", "again.tsp") == "texts.tsp: lowered already (hint: lower its checkpoint again)"
+
+
 def test_windows_have_counts(shell):
     assert "20 steps a window" in lowered(shell, "--steps", 20)
     code, out, _ = shell.run(RUNTIME, "run", "net.tsp", "--input", "x.npy", "--out", "y.npz")
@@ -117,7 +136,7 @@ def test_arrays_that_are_wrong(shell, content, told):
 @pytest.mark.parametrize(
     "array, told",
     [
-        (SPIKES[..., :3], "in: 3 neurons (hint: 4)"),
+        (SPIKES[..., :3], "in: bool of shape (3, 20, 3) (hint: (samples, steps, 4): samples, each a stream from rest)"),
         (SPIKES * 2, "of 0 and 1"),
         (SPIKES[:, :0], "samples of no steps"),
         (SPIKES[0, 0], "in: bool of shape (4,)"),

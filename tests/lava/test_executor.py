@@ -37,13 +37,15 @@ def _rows(program, count=3, longest=12):
 
 
 @pytest.mark.parametrize("changes", [{}, {"steps": 1, "weights": "binary"}, {"causal": True, "steps": 3, "layers": 3}])
-def test_the_runtime_gives_the_reference_s_spikes_and_logits(tmp_path, changes):
+def test_the_runtime_gives_the_reference_s_spikes_and_logits(tmp_path, changes, capsys):
     program = lower(random_checkpoint.write(tmp_path / "c", 11, **changes), "loihi2")
     rows = _rows(program)
     before = set(Path("/dev/shm").iterdir())
     start = time.perf_counter()
     got, clock = executor.clocked(program.scheduled, rows, record=True, limit=120)
     require_equal(program, found("reference", program, rows), program.result(rows, got), ("reference", "lava"))
+    said = f"lava: {len(rows)} windows of {program.steps} steps, {program.neurons():,} neurons; at most 120 s\n"
+    assert capsys.readouterr().err == said, "what takes a minute says so"
     assert len(clock) == len(rows) and start < clock[0] and (np.diff(clock) > 0).all() and clock[-1] < time.perf_counter()
     assert set(Path("/dev/shm").iterdir()) <= before
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from command import ROOT, RUNTIME, Shell
 
+from tritspike.runtime import install
 from tritspike.runtime.commands import lava
 from tritspike.runtime.errors import MismatchError
 from tritspike.runtime.executors import reference as literal
@@ -90,7 +91,7 @@ def test_make_and_the_extra_say_the_same():
     [
         ("lava", "lava-nc", "missing  Lava: lava-nc is not installed; tritspike lava install"),
         ("asteval", "asteval", "missing  asteval: tritspike lava install"),
-        ("numpy", "numpy", "missing  numpy: pip install tritspike"),
+        ("numpy", "numpy", f"missing  numpy: {install.command()}"),
     ],
 )
 def test_what_is_missing_is_named_and_nothing_is_run(module, distribution, line, shell, without, monkeypatch):
@@ -110,7 +111,7 @@ def test_another_version_is_not_taken_for_it(shell, monkeypatch):
 @needs_lava
 def test_check_runs_a_program(shell):
     code, out, err = shell.run(RUNTIME, "lava", "check", "--time-limit", "300")
-    assert (code, err) == (0, "") and "missing" not in out
+    assert code == 0 and err.startswith("lava: ") and err.endswith("; at most 300 s\n") and "missing" not in out
     assert f"present  numpy: {np.__version__}" in out.splitlines()
     assert out.splitlines()[-1] == "present  a run: 1,968 (neuron, step) cells are those of the reference"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tritspike.models.augment import Mixture, edited, edited_copies, made_pairs
-from tritspike.models.recipe import Schedule
+from tritspike.models.student_options import Schedule
 from tritspike.models.train import source_of
 from tritspike.models.training_set import Source, extra_texts
 from tritspike.runtime.tasks.labelled import Example, task_named

@@ -9,10 +9,11 @@ from flow_modules import SMALL, folded
 
 from tritspike import net as tn
 from tritspike.compiler.lower import lower_network
-from tritspike.models.flow import Flow, FlowConfig
+from tritspike.models.flow import Flow
 from tritspike.models.mixers import MIXERS
 from tritspike.models.nets import first_difference, outcome, trace
 from tritspike.models.nets.values import Going
+from tritspike.models.sizes import FlowConfig
 
 CASES = [{"mixer": mixer} for mixer in MIXERS] + [{"series": True}, {"steps": 1}, {"period": 4, "layers": 1}, {"weights": "binary", "steps": 2}]
 

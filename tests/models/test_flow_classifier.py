@@ -10,10 +10,11 @@ from tritspike.compiler.lower import lower
 from tritspike.models.data import Corpus, pack
 from tritspike.models.equality import _sequences
 from tritspike.models.export import export
-from tritspike.models.flow import Flow, FlowConfig
+from tritspike.models.flow import Flow
 from tritspike.models.fold import recalibrated
 from tritspike.models.load import load_flow
 from tritspike.models.nets import outcome
+from tritspike.models.sizes import FlowConfig
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.executors.base import How
 from tritspike.runtime.executors.table import executor

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from tritspike.compiler.lower import lower
 from tritspike.models.data import Corpus, pack
 from tritspike.models.export import export
-from tritspike.models.flow import Flow, FlowConfig
+from tritspike.models.flow import Flow
 from tritspike.models.fold import recalibrated
 from tritspike.models.mixers import MIXERS
 from tritspike.models.nets import outcome
+from tritspike.models.sizes import FlowConfig
 from tritspike.runtime.executors.base import How
 from tritspike.runtime.executors.table import executor
 from tritspike.runtime.host.program import TOKENS

@@ -10,9 +10,9 @@ import pytest
 from command import lower_main, runtime_main
 
 from tritspike.models import train as training
-from tritspike.models.distil import LossWeights
 from tritspike.models.equality import compare
-from tritspike.models.recipe import Recipe, Schedule, recipe_from
+from tritspike.models.recipe import Recipe, recipe_from
+from tritspike.models.student_options import LossWeights, Schedule
 from tritspike.runtime.errors import InputError
 
 MODEL = {"hidden": 32, "layers": 1, "ffn": 32, "traces": 16, "memory": [1, 4], "steps": 3, "slot": 12, "rank": 16}

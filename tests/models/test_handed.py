@@ -155,7 +155,8 @@ def test_a_teacher_that_takes_shorter_texts_only_is_one_line(bert, tmp_path):
 @pytest.mark.parametrize("change", [{"vocabulary": 10**12}, {"classes": -2}, {"recipe": {"task": "sst2", "model": {"hidden": "a"}}}], ids=str)
 def test_a_float_student_whose_card_says_anything_is_one_line(change, tmp_path):
     from tritspike.models import state
-    from tritspike.models.spiking_bert import BertConfig, SpikingBert
+    from tritspike.models.sizes import BertConfig
+    from tritspike.models.spiking_bert import SpikingBert
     from tritspike.runtime.tasks.labelled import task_named
     from tritspike.runtime.tasks.versus.sources import Asked
 
@@ -170,7 +171,8 @@ def test_a_float_student_whose_card_says_anything_is_one_line(change, tmp_path):
 
 def test_a_card_of_other_weights_is_refused(tmp_path):
     from tritspike.models import state
-    from tritspike.models.spiking_bert import BertConfig, SpikingBert
+    from tritspike.models.sizes import BertConfig
+    from tritspike.models.spiking_bert import SpikingBert
 
     card = {"recipe": {"task": "sst2", "model": {"hidden": 16}}, "vocabulary": 40, "classes": 2}
     state.save(tmp_path / "float", {"student": SpikingBert(BertConfig(vocabulary=40, classes=2, hidden=16))}, card)

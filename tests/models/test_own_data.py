@@ -54,7 +54,19 @@ def made(tickets):
 
 def test_classes_from_a_csv_to_lava(tickets, made, capsys, tmp_path):
     program, task = made("team", "recipe.toml"), str(tickets / "team.toml")
-    assert "240 training examples, 30 held out to judge by" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "240 training examples, 30 held out to judge by" in said and "rate 0.003, step 74 of 148: held-out accuracy" in said
+    parts = [
+        "reading and tokenising",
+        "soft labels: ",
+        "starting the student: ",
+        "float step",
+        "calibration: ",
+        "folding to integers: ",
+        "integer step",
+    ]
+    at = [said.rindex(part) for part in parts]
+    assert at == sorted(at), "each long part is told before it begins"
     card = json.loads((tickets / "team-run" / "card.json").read_text())
     assert card["task"] == "tickets" and card["dev"]["accuracy"] > 0.6
     assert runtime_main(["glue", str(program), "--task", task, "--json", str(tmp_path / "r.json")]) == 0

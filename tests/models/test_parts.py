@@ -21,8 +21,9 @@ from tritspike.models.load import load_student
 from tritspike.models.nets.listening import firing
 from tritspike.models.nets.neurons import Neurons, together
 from tritspike.models.recipe import recipe_from
+from tritspike.models.sizes import BertConfig
 from tritspike.models.spiking import exact_product, lif
-from tritspike.models.spiking_bert import BertConfig, SpikingBert
+from tritspike.models.spiking_bert import SpikingBert
 from tritspike.models.start import synapses
 from tritspike.models.teacher import Teacher
 from tritspike.models.training_set import TrainingSet, teacher_logits

@@ -18,7 +18,8 @@ from tritspike.models import fold, measure, predict, state
 from tritspike.models.data import encode, length_sorted_batches, pack
 from tritspike.models.load import load_student
 from tritspike.models.recipe import Recipe, plain
-from tritspike.models.spiking_bert import BertConfig, SpikingBert
+from tritspike.models.sizes import BertConfig
+from tritspike.models.spiking_bert import SpikingBert
 from tritspike.models.teacher import Teacher, load_teacher
 from tritspike.runtime.errors import CheckpointError, FileError, InputError, SourceError
 from tritspike.runtime.host import file as program_file

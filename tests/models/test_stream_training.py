@@ -13,12 +13,12 @@ from tiny_language import tiny
 from tritspike.compiler.lower import lower
 from tritspike.models import train_language
 from tritspike.models.bigrams import start_bigrams, start_head, surprises
-from tritspike.models.flow import Flow, FlowConfig
-from tritspike.models.recipe import Recipe, Schedule, read_recipe, recipe_from
-from tritspike.models.spad import SpadWeights
+from tritspike.models.flow import Flow
+from tritspike.models.recipe import Recipe, read_recipe, recipe_from
+from tritspike.models.sizes import FlowConfig
 from tritspike.models.spad_stream import StreamDistiller
-from tritspike.models.start import Start
 from tritspike.models.streams import Stream, train_tokenizer, wikitext
+from tritspike.models.student_options import Schedule, SpadWeights, Start
 from tritspike.models.teacher import CausalTeacher
 from tritspike.models.train_stream import Reader
 from tritspike.runtime.executors.base import How

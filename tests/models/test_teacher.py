@@ -12,8 +12,10 @@ import torch
 from command import model_main
 
 from tritspike.models.data import encode, pack, sentences_of
-from tritspike.models.spiking_bert import BertConfig, SpikingBert
-from tritspike.models.start import Start, start_student
+from tritspike.models.sizes import BertConfig
+from tritspike.models.spiking_bert import SpikingBert
+from tritspike.models.start import start_student
+from tritspike.models.student_options import Start
 from tritspike.models.teacher import load_teacher
 from tritspike.runtime.errors import FileError, InputError
 

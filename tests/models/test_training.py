@@ -14,17 +14,18 @@ from command import runtime_main
 from tritspike.compiler.lower import lower
 from tritspike.models import train as training
 from tritspike.models.data import Corpus, encode, hold_out, pack, training_part
-from tritspike.models.distil import LossWeights
 from tritspike.models.equality import compare
 from tritspike.models.export import export
 from tritspike.models.fold import recalibrate
 from tritspike.models.load import load_student
 from tritspike.models.nets.listening import firing
 from tritspike.models.predict import predict
-from tritspike.models.recipe import Recipe, Schedule, varied
+from tritspike.models.recipe import Recipe, varied
+from tritspike.models.sizes import BertConfig
 from tritspike.models.spiking import binary, exact_product, lif, ternary
-from tritspike.models.spiking_bert import BertConfig, SpikingBert
-from tritspike.models.start import Start, start_from, start_regression, start_student, synapses
+from tritspike.models.spiking_bert import SpikingBert
+from tritspike.models.start import start_from, start_regression, start_student, synapses
+from tritspike.models.student_options import LossWeights, Schedule, Start
 from tritspike.models.training_set import prepare
 from tritspike.runtime import arith
 from tritspike.runtime.errors import InputError

@@ -19,6 +19,7 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not inst
 from onnx.reference import ReferenceEvaluator
 
 from tritspike.compiler.lower import lower
+from tritspike.runtime import install
 from tritspike.runtime.errors import ExecutorError
 from tritspike.runtime.executors import reference as literal
 from tritspike.runtime.executors.base import How
@@ -233,12 +234,12 @@ def test_constants_of_others_are_not_replaced(program, tmp_path, shell, monkeypa
 def test_where_a_library_is_missing_it_says_how_to_install_it(missing, program, tmp_path, shell, monkeypatch):
     find = util.find_spec
     monkeypatch.setattr("tritspike.runtime.executors.onnx.here.find_spec", lambda name: None if name == missing else find(name))
-    said = f"this needs {missing}, which is not installed (hint: pip install 'tritspike[onnx]')"
+    said = f"this needs {missing}, which is not installed (hint: {install.command('onnx')})"
     assert shell.refusal(RUNTIME, "verify", program, "--executor", "onnx") == said
     if missing == "onnx":
         assert shell.refusal(RUNTIME, "export", program, "--onnx", tmp_path / "p.onnx") == said
     assert [str(f) for f in executor("onnx").refuses(program_file.load(program).scheduled, How())] == [
-        f"onnx: {missing} is not installed, allowed installed: pip install 'tritspike[onnx]'"
+        f"onnx: {missing} is not installed, allowed installed: {install.command('onnx')}"
     ]
 
 

@@ -11,7 +11,7 @@ import random_checkpoint
 from command import RUNTIME, Shell
 
 from tritspike.compiler.lower import lower
-from tritspike.runtime import command_line, outputs
+from tritspike.runtime import command_line, install, outputs
 from tritspike.runtime.commands.table import COMMANDS
 from tritspike.runtime.host import file as program_file
 from tritspike.runtime.report import page
@@ -122,7 +122,7 @@ def test_a_page_that_fails_leaves_the_one_before(shell, drawing, monkeypatch):
 def test_without_the_library_it_says_what_brings_it(shell, monkeypatch):
     monkeypatch.setitem(sys.modules, "bokeh", None)
     told = shell.refusal(RUNTIME, "report", "encoder.tsp", "--out", "r.html")
-    assert told == "this needs bokeh, which is not installed (hint: pip install 'tritspike[report]')"
+    assert told == f"this needs bokeh, which is not installed (hint: {install.command('report')})"
 
 
 def test_against_needs_data(shell, drawing):

@@ -172,8 +172,9 @@ def _classifier():
     from flow_modules import SMALL
 
     from tritspike.models.data import Corpus, pack
-    from tritspike.models.flow import Flow, FlowConfig
+    from tritspike.models.flow import Flow
     from tritspike.models.fold import recalibrated
+    from tritspike.models.sizes import FlowConfig
 
     ids, starts = np.random.default_rng(0).integers(0, SMALL["vocabulary"], 24).astype(np.int32), np.array([0, 3, 12, 16, 24])
     model = Flow(FlowConfig(**SMALL | {"classes": 2, "slot": 9, "memory": (1, 4, 20)}))

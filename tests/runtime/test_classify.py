@@ -178,7 +178,7 @@ def test_as_csv():
 # by command
 
 
-@pytest.mark.parametrize("text", ["w1\nw2", "\u2028", "a\r\x85b\x07", "\x1b]0;title\x07"])
+@pytest.mark.parametrize("text", ["w1\nw2", "w1\u2028", "a\r\x85b\x07", "\x1b]0;title\x07"])
 def test_one_answer_is_one_line(text, program, shell):
     assert len(printed(shell, program, text, "w2").splitlines()) == 2
 
@@ -234,6 +234,16 @@ def test_no_texts_are_no_error(program, shell, tmp_path):
 
 
 # standard input, by real processes
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [(["w1"], ""), ([""], "warning: text 1 is empty: its"), (["w1", " ", "w2", ""], "warning: text 2 is empty, and so are 1 more: its")],
+)
+def test_an_empty_text_is_answered_with_a_warning(given, said, program, shell):
+    code, out, err = shell.run(RUNTIME, "classify", program, *given)
+    assert (code, len(out.splitlines())) == (0, len(given))
+    assert err == (f"{said} answer is of no word at all\n" if said else "")
 
 
 def test_standard_input(program):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from types import ModuleType
 
 import numpy as np
@@ -13,6 +14,7 @@ from tritspike.runtime.errors import DataError, InputError, TritspikeError
 from tritspike.runtime.tasks.dataset import read
 from tritspike.runtime.tasks.labelled import NAMES, Example, examples, of_program, place, require_task, score, task_named
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* an empty text")
 TASK = """text = "message"
 label = "team"
 labels = ["billing", "delivery", "account"]
@@ -130,7 +132,11 @@ def test_what_is_no_task(old, new, said, tmp_path):
     "rows, said",
     [
         ("team,message\nsales,hello\n", r"train\.csv:2: label 'sales' is not one of billing, delivery, account$"),
-        ("team,text\nbilling,hello\n", r"train\.csv:2: no column 'message'; there are 'team', 'text'$"),
+        ("team,text\nbilling,hello\n", r"train\.csv:1: no column 'message'; there are 'team', 'text'$"),
+        (
+            "team;message\nbilling;hello\n",
+            r"train\.csv:1: no column 'message'; there are 'team;message' \(hint: are they separated by ';'\? A \.csv has",
+        ),
         ("team,message\nbilling\n", r"train\.csv:2: 1 columns, the header has 2"),
         ('team,message\nbilling,"open\n', r"train\.csv:2: not CSV"),
         ("team,message,team\nbilling,a,b\n", r"two columns 'team'"),
@@ -142,6 +148,21 @@ def test_what_is_no_task(old, new, said, tmp_path):
 def test_rows_that_are_none_are_told_and_not_left_out(rows, said, task):
     with pytest.raises(DataError, match=said):
         whole(task(rows=rows))
+
+
+@pytest.mark.parametrize(
+    "rows, said",
+    [
+        ("team,message\nbilling,\ndelivery,a\naccount,b\n", "1 of 3 examples has an empty text, example 1"),
+        ("team,message\nbilling,a\ndelivery, \naccount,\n", "2 of 3 examples have an empty text, example 2 the first"),
+    ],
+)
+def test_empty_texts_are_told_with_their_count(rows, said, task, tmp_path):
+    with pytest.warns(UserWarning, match=f"^{tmp_path}/train.csv: {said}$"):
+        assert len(whole(task(rows=rows))) == 3, "and none is left out"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert whole(task(rows="team,message\nbilling,a\n"))
 
 
 def test_files_of_no_layout_and_numbers_that_are_none(task, tmp_path):

@@ -23,6 +23,7 @@ from tritspike.runtime.network.network import Inputs, Probe, Reads, Scheduled
 from tritspike.runtime.network.outcome import Outcome
 from tritspike.runtime.network.ranges import require_ranges
 from tritspike.runtime.network.soundness import require_sound
+from tritspike.runtime.streams import say
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -47,6 +48,7 @@ def clocked(program: Scheduled, inputs: Inputs, record: bool = False, limit: flo
     wanted = _job(program, planned, len(inputs), record)
     require_room(program, planned, wanted)
     require_ranges(program)
+    say(f"lava: {len(inputs):,} windows of {program.timing.period} steps, {program.network.neurons():,} neurons; at most {limit:g} s")
     with keep("tritspike-lava-", environment(), ExecutorError) as kept:
         job.write(wanted, planned, kept.folder)
         parts, played_steps = planned.parts, steps_played(program, inputs)
