@@ -39,7 +39,7 @@ def place(tmp_path_factory) -> Path:
     program_file.save(ts.load("lm-stream-ternary").program, folder / "stream.tsp")
     (folder / "page.txt").write_text(text(3, 120))
     (folder / "SST-2").mkdir()
-    texts = random_checkpoint.texts(1, COUNT, 9)
+    texts = [text or "w1" for text in random_checkpoint.texts(1, COUNT, 9)]
     texts[99] += " w1" * 12
     rows = [f"{t}\t{n % 2}" for n, t in enumerate(texts)]
     (folder / "SST-2" / "dev.tsv").write_text("\n".join(["sentence\tlabel", *rows, ""]))

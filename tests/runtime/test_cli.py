@@ -195,16 +195,23 @@ SLOW = "import time\nprint('importing', flush=True)\ntime.sleep(600)\n"
         ((*LOWER, "--help"), "numpy"),
         (("-m", "compiler.lower", "--help"), "numpy"),
         (("-m", "compiler", "--help"), "tokenizers"),
-        (("-m", "models.train", *(part for name in ("config", "teacher", "data", "out") for part in (f"--{name}", "x"))), "torch"),
+        (("-m", "models.train", *(part for name in ("config", "teacher", "data", "out") for part in (f"--{name}", f"{{at}}/{name}"))), "torch"),
         (("-m", "models.predict", "--help"), "numpy"),
         (("-c", "from tritspike.__main__ import entry; entry()", "classify", "--help"), "rich"),
         (("-c", "from tritspike.compiler.__main__ import entry; entry()", "--help"), "rich"),
     ],
 )
 def test_ctrl_c_during_import_is_one_line(command, slow, tmp_path):
+    """Of torch when all that a training is given was found sound."""
+    for name in ("teacher", "data/SST-2"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "config").write_text('task = "sst2"\n')
+    (tmp_path / "teacher" / "config.json").write_text("{}")
+    for split in ("train", "dev"):
+        (tmp_path / "data" / "SST-2" / f"{split}.tsv").write_text("sentence\tlabel\ngood\t1\n")
     (tmp_path / f"{slow}.py").write_text(SLOW)
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
-    running = interruptible([sys.executable, *command], env=os.environ | {"PYTHONPATH": path})
+    running = interruptible([sys.executable, *(word.format(at=tmp_path) for word in command)], env=os.environ | {"PYTHONPATH": path})
     assert running.stdout.readline() == "importing\n"
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=600)
