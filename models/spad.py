@@ -56,18 +56,19 @@ class SpadDistiller(nn.Module):
         self.feature_maps = nn.ModuleList(nn.Linear(student.config.hidden, config.hidden_size) for _ in range(2))  # to rates, to values
 
     def forward(self, student: SpikingLM, batch: Batch, targets: Tensor) -> Tensor:
-        """Loss of a batch. targets: (tokens,) the token after each."""
+        """Loss of a batch, or of a process' share of it. targets: (tokens,) the token after each."""
         w, loss = self.weights, torch.zeros(())
         with firing(student) as seen:
             logits = student(batch)
         if w.labels:
             loss = loss + w.labels * F.cross_entropy(logits, targets)
         loss = loss + w.price(student, seen)
-        return loss + self._taught(student, batch, logits, seen) if w.teacher else loss
+        loss = loss + self._taught(student, batch, logits, seen) if w.teacher else loss
+        return loss * batch.share.tokens  # of pairs it has the same share: all texts are of one length
 
     def _taught(self, student: SpikingLM, batch: Batch, logits: Tensor, seen: dict[str, Spikes]) -> Tensor:
         w, loss = self.weights, torch.zeros(())
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), self.teacher[0].halved():
             out = self.teacher[0].outputs(batch, states=w.attention + w.features > 0)
         if w.logits:
             soft, tau = self.teacher[0].token_logits(out, batch), w.temperature

@@ -31,8 +31,9 @@ class StreamDistiller(nn.Module):
         self.embedding_map = nn.Linear(c.hidden, teacher.model.get_input_embeddings().weight.shape[1])
         self.feature_maps = nn.ModuleList(nn.Linear(c.hidden, config.hidden_size) for _ in range(2))  # to rates, to values
 
-    def forward(self, student: Flow, ids: Tensor, crop: int, kept: dict[Any, Any]) -> Tensor:
-        """Loss of the last `crop` tokens but one of (samples, tokens before and in the crop) ids; `kept` is the student's state, which goes on."""
+    def forward(self, student: Flow, ids: Tensor, crop: int, kept: dict[Any, Any], share: float = 1.0) -> Tensor:
+        """Loss of the last `crop` tokens but one of (samples, tokens before and in the crop) ids; `kept` is the student's state, which goes on.
+        share: of all samples, which this process has."""
         w, read, targets = self.weights, ids[:, -crop - 1 : -1], ids[:, -crop:]
         with listening({name: heard for name, heard in heard_of(student).items() if name in self.outputs}) as seen:
             logits = student(Going(read, kept)).flatten(0, 1)
@@ -40,11 +41,12 @@ class StreamDistiller(nn.Module):
         loss = torch.zeros(())
         if w.labels:
             loss = loss + w.labels * F.cross_entropy(logits, targets.flatten())
-        return loss + self._taught(student, ids[:, :-1], crop, logits, outputs) if w.teacher else loss
+        loss = loss + self._taught(student, ids[:, :-1], crop, logits, outputs) if w.teacher else loss
+        return loss * share
 
     def _taught(self, student: Flow, ids: Tensor, crop: int, logits: Tensor, outputs: list[Tensor]) -> Tensor:
         w, teacher, loss = self.weights, self.teacher[0], torch.zeros(())
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), teacher.halved():
             states, soft = _asked(teacher, ids, crop)
         if w.logits:
             tau = w.temperature

@@ -137,7 +137,7 @@ def _loosen(student: SpikingEncoder, start: Start) -> None:
 
 
 def _tables(teacher: Teacher, kind: str) -> list[Tensor]:
-    words = [teacher.model.get_input_embeddings().weight.float()] if kind in ("words", "both") else []
+    words = [teacher.model.get_input_embeddings().weight.float().cpu()] if kind in ("words", "both") else []
     return [*words, alone(teacher)] if kind in ("context", "both") else words
 
 
@@ -161,7 +161,7 @@ def alone(teacher: Teacher) -> Tensor:
     out = torch.empty(size, teacher.model.config.hidden_size)
     for rows in length_sorted_batches(corpus, 512):
         states = teacher.outputs(pack(corpus, rows), states=True).hidden_states[-1]
-        out[rows] = states[:, min(1, width - 1)].float()
+        out[rows] = states[:, min(1, width - 1)].float().cpu()
     return out
 
 

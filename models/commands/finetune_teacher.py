@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tritspike.models.options import RATE
+from tritspike.models.options import DEVICE, RATE
 from tritspike.models.teacher_options import FINE_TUNING_NUMBERS, FineTuning
 from tritspike.runtime.outputs import require_other_folder
 from tritspike.runtime.tasks import labelled
@@ -21,6 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", dest="rates", type=RATE, nargs="+", default=list(FineTuning.rates), help="each is tried; the best is kept")
     for name, kind in FINE_TUNING_NUMBERS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=getattr(FineTuning, name), help="(default: %(default)s)")
+    parser.add_argument("--device", default="auto", help=DEVICE)
     parser.add_argument("--apart", action="store_true", help="embed the two texts of a pair apart and compare them, as a sentence encoder would")
     parser.add_argument("--no-dev", dest="dev", action="store_false", help="leave dev unscored, for searches")
 
@@ -33,8 +34,10 @@ def options(o: argparse.Namespace) -> FineTuning:
 
 def run(o: argparse.Namespace, out: Console) -> None:
     """The command. What a killed run has done is kept, and not done again by the same command."""
+    from tritspike.models import devices
     from tritspike.models.finetune_teacher import finetune
 
     asked = options(o)
     require_other_folder(Path(asked.out), [Path(asked.base)])
-    out.print(" ".join(f"{name} {value:.4f}" for name, value in finetune(asked, o.command).items()), soft_wrap=True)
+    found = finetune(asked, o.command, devices.chosen(o.device))
+    out.print(" ".join(f"{name} {value:.4f}" for name, value in found.items()), soft_wrap=True)
