@@ -61,7 +61,7 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def halved(device: torch.device) -> AbstractContextManager[None]:
     """Float products in bfloat16 where that is worth it: on CUDA. Around these alone, never around what is exact."""
-    return nullcontext() if device.type == "cpu" else torch.autocast(device.type, torch.bfloat16)
+    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
 
 
 def require_exact() -> None:
