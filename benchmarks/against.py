@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -21,12 +19,12 @@ from typing import Any
 
 import numpy as np
 from measure import HERE, ROOT, busy
+from pairs import is_older, pairs
 
 CASES = ("linear", "sst2", "generation")
 _REPEATS = {"linear": 400, "sst2": 5, "generation": 10}  # about a second of each
 _BEFORE = 3  # runs that are not counted: the first few texts of a process are answered in numpy, and then kernels are loaded
 _PROMPT, _TOKENS = "The game", 150
-_RESAMPLES, _LEVEL = 10_000, 95
 
 
 def main() -> None:
@@ -39,33 +37,15 @@ def main() -> None:
     if o.case:
         print(_timed(o.case, o.older))
         return
-    found = {"load before": busy(), **{case: _pairs(case, o.older, o.pairs) for case in CASES}}
+    found = {"load before": busy(), **{case: pairs("against.py", case, o.older, o.pairs) for case in CASES}}
     print(json.dumps(found, indent=1))
     (HERE / "results" / "against.json").write_text(json.dumps(found, indent=1) + "\n")
-
-
-def _pairs(case: str, older: Path, pairs: int) -> dict[str, Any]:
-    """Median of the ratios, ours by theirs, with the interval of its bootstrap."""
-    ours, theirs = [], []
-    for n in range(pairs):
-        for tree, kept in ((ROOT, ours), (older, theirs))[:: 1 if n % 2 else -1]:
-            kept.append(_run(case, tree, older))
-    ratios = np.array(ours) / np.array(theirs)
-    drawn = np.median(np.random.default_rng(0).choice(ratios, (_RESAMPLES, len(ratios))), axis=1)
-    low, high = np.percentile(drawn, [(100 - _LEVEL) / 2, (100 + _LEVEL) / 2])
-    return {"ratio": round(float(np.median(ratios)), 4), "from": round(low, 4), "to": round(high, 4), "CPU s": round(float(np.median(ours)), 4)}
-
-
-def _run(case: str, tree: Path, older: Path) -> float:
-    command = [sys.executable, str(Path(__file__).resolve()), str(older.resolve()), "--case", case]
-    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(tree.resolve()), str(HERE)]), "OMP_NUM_THREADS": "1", "AGAINST": str(tree.resolve())}
-    return float(subprocess.run(command, env=env, cwd="/", check=True, capture_output=True, text=True).stdout.splitlines()[-1])
 
 
 def _timed(case: str, older: Path) -> float:
     """Processor seconds."""
     warnings.simplefilter("ignore")
-    work = {"linear": _linear, "sst2": _sst2, "generation": _generation}[case](os.environ["AGAINST"] == str(older))
+    work = {"linear": _linear, "sst2": _sst2, "generation": _generation}[case](is_older(older))
     for _ in range(_BEFORE):
         work()
     start = time.process_time()

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from tritspike.runtime.host.language import Score
     from tritspike.runtime.host.program import Program
     from tritspike.runtime.tasks.evaluation import Evaluation, Verified
+    from tritspike.session import Session
 
 # where each public name is, imported when it is asked for
 _HOMES = {
     **dict.fromkeys(("evaluate", "generate", "load", "lower", "perplexity", "stream", "verify"), "tritspike.api"),
     **dict.fromkeys(("Evaluation", "Verified"), "tritspike.runtime.tasks.evaluation"),
     "Model": "tritspike.model",
+    "Session": "tritspike.session",
     "Answer": "tritspike.runtime.host.answers",
     "Program": "tritspike.runtime.host.program",
     "Score": "tritspike.runtime.host.language",
@@ -43,6 +45,7 @@ __all__ = [
     "Model",
     "Program",
     "Score",
+    "Session",
     "TritspikeError",
     "Verified",
     "__version__",

@@ -132,14 +132,14 @@ def generate(
     how: dict[str, Any] = {"tokens": tokens, "temperature": temperature, "top_p": top_p, "seed": seed}
     if isinstance(prompt, str):
         return prompt + "".join(stream(source, prompt, **how))
-    model = _language_model(source)
+    model = language_model(source)
     if not model.program.flows or not prompt:
         return [generate(model, one, **how) for one in prompt]
     from tritspike.runtime.host.language import Sampling
     from tritspike.runtime.host.together import go_on
 
     samplings = [Sampling(temperature, top_p, seed)] * len(prompt)
-    return [a + b for a, b in zip(prompt, go_on(model.encoder, prompt, _count(tokens), samplings, model.executor, model.how))]
+    return [a + b for a, b in zip(prompt, go_on(model.encoder, prompt, count_of(tokens), samplings, model.executor, model.how))]
 
 
 def stream(source: Source, prompt: str, *, tokens: int = 64, temperature: float = 0.0, top_p: float = 1.0, seed: int = 0) -> Iterator[str]:
@@ -147,11 +147,12 @@ def stream(source: Source, prompt: str, *, tokens: int = 64, temperature: float 
     from tritspike.runtime.host.continuation import pieces
     from tritspike.runtime.host.language import Sampling
 
-    model = _language_model(source)
-    return pieces(model.encoder, prompt, _count(tokens), Sampling(temperature, top_p, seed), model.executor, model.how)
+    model = language_model(source)
+    return pieces(model.encoder, prompt, count_of(tokens), Sampling(temperature, top_p, seed), model.executor, model.how)
 
 
-def _count(tokens: int) -> int:
+def count_of(tokens: int) -> int:
+    """It. Raises `InputError` for what counts no tokens."""
     if type(tokens) is not int or tokens < 1:
         raise InputError(f"tokens is {tokens!r}", "a whole number from 1 on")
     return tokens
@@ -163,7 +164,7 @@ def perplexity(source: Source, text: str | Path, *, stride: int | None = None) -
     from tritspike.runtime.host.reading import Reading
     from tritspike.runtime.tasks import sampling
 
-    model = _language_model(source)
+    model = language_model(source)
     read = sampling.read_text(text) if isinstance(text, Path) else text
     if model.program.flows:
         if stride is not None:
@@ -187,7 +188,8 @@ def _model(source: Source) -> Model:
     return source if isinstance(source, Model) else load(source)
 
 
-def _language_model(source: Source) -> Model:
+def language_model(source: Source) -> Model:
+    """Raises `InputError` for one that writes no text."""
     from tritspike.runtime.host import language
 
     model = _model(source)

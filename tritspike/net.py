@@ -24,14 +24,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from tritspike.runtime.errors import InputError
 from tritspike.runtime.executors.base import How
-from tritspike.runtime.executors.table import DEFAULT, ORACLE, refusals, require_different
+from tritspike.runtime.executors.table import DEFAULT, ORACLE, refusals
 from tritspike.runtime.executors.table import executor as executor_named
 from tritspike.runtime.network import file
 from tritspike.runtime.network.builder import Net
-from tritspike.runtime.network.compare import require_equal
 from tritspike.runtime.network.grid import Axis, Pairs
 from tritspike.runtime.network.inputs import Spikes
-from tritspike.runtime.network.network import Network, Scheduled, Stream, Timing, Windows
+from tritspike.runtime.network.network import Inputs, Network, Scheduled, Stream, Timing, Windows
 from tritspike.runtime.network.neuron import Bias, Neuron, Resets, Values
 from tritspike.runtime.network.outcome import Ask, Outcome
 from tritspike.runtime.network.rows import CONTINUES, PADDING
@@ -142,17 +141,19 @@ def verify(
     against: str = ORACLE,
     time_limit: float = How.limit,
 ) -> Verified:
-    """Compare every spike of every population at every step, of two or more executors. Raises `MismatchError` at the first difference."""
+    """Compare every spike of every population at every step, of two or more executors. Raises `MismatchError` at the first difference.
+
+    spikes: as `run` takes them, or samples as `play` does.
+    """
     if not isinstance(time_limit, int | float) or not time_limit > 0:
         raise InputError(f"time_limit is {time_limit!r}", "seconds, more than 0")
     if not isinstance(executors, str | list | tuple):
         raise InputError(f"executors are {executors!r}", 'names, as ["fast", "lava"]')
-    inputs, how = _inputs(_scheduled(program), spikes), How(limit=time_limit)
-    names = require_different((executors,) if isinstance(executors, str) else tuple(executors), against)
-    engines = {name: executor_named(name).prepare(_scheduled(program), how) for name in (against, *names)}
-    expected = engines[against].run(inputs, Ask(record=True))
-    cells = max(require_equal(program, expected, engines[name].run(inputs, Ask(record=True)), (against, name)) for name in names)
-    return Verified((against, *names), len(inputs), len(program.network.populations), cells)
+    from tritspike.runtime.tasks import random_arrays
+
+    found = _windows_or_samples(program, spikes)
+    names = (executors,) if isinstance(executors, str) else tuple(executors)
+    return random_arrays.compared(program, found, len(np.asarray(next(iter(spikes.values())))), names, against, How(limit=time_limit))
 
 
 def on_cores(program: Scheduled, profile: str = "auto", spikes: Mapping[str, ArrayLike] | None = None) -> dict[str, Any]:
@@ -169,7 +170,7 @@ def on_cores(program: Scheduled, profile: str = "auto", spikes: Mapping[str, Arr
     from tritspike.runtime.records import to_json
 
     _scheduled(program)
-    work = assumed_of(program) if spikes is None else counted_on(program, _inputs(program, spikes))
+    work = assumed_of(program) if spikes is None else counted_on(program, _windows_or_samples(program, spikes))
     found = smallest(program)[1] if profile == profiles.AUTO else fit(program, profiles.load(profile))
     return to_json(report(placed(found, work.rates), work))
 
@@ -204,6 +205,17 @@ def _inputs(program: Scheduled, spikes: Mapping[str, ArrayLike]) -> Spikes:
     if unknown and all(name in found.arrays for name in ports if name not in TIMED):
         raise InputError(f"no port plays {unknown[0]!r}", f"there are {', '.join(ports) or 'none'}")
     return found
+
+
+def _windows_or_samples(program: Scheduled, spikes: Mapping[str, ArrayLike]) -> Inputs:
+    """Where a token of a stream is one step, spikes of more are samples of as many tokens."""
+    from tritspike.runtime.host import arrays
+
+    if arrays.sample_steps(_scheduled(program)) is not None or not isinstance(spikes, Mapping):
+        return _inputs(program, spikes)
+    given = {name: np.asarray(a) for name, a in spikes.items()}
+    several = any(a.ndim > 1 and a.shape[1] != 1 for a in given.values())
+    return arrays.inputs(program, given) if several else _inputs(program, spikes)
 
 
 def _path(path: str | Path) -> Path:

@@ -13,7 +13,7 @@ from tritspike.runtime.executors.table import require_different
 from tritspike.runtime.host.arrays import Arrays, inputs, played, sample_steps
 from tritspike.runtime.network import grid as grids
 from tritspike.runtime.network.compare import require_equal
-from tritspike.runtime.network.network import Scheduled
+from tritspike.runtime.network.network import Inputs, Scheduled
 from tritspike.runtime.network.outcome import Ask
 from tritspike.runtime.tasks.evaluation import Verified
 
@@ -27,8 +27,13 @@ def random(program: Scheduled, samples: int, seed: int, steps: int = 32, rate: f
 
 def verify(program: Scheduled, given: Arrays, names: Sequence[str], against: str, how: How) -> Verified:
     """Every spike of every population, of two or more executors. Raises `MismatchError` at the first difference."""
-    names, found = require_different(names, against), inputs(program, given)
+    return compared(program, inputs(program, given), len(next(iter(given.values()))), names, against, how)
+
+
+def compared(program: Scheduled, found: Inputs, samples: int, names: Sequence[str], against: str, how: How) -> Verified:
+    """The same of what an executor takes. samples: how many it is."""
+    names = require_different(names, against)
     engines = {name: executor_named(name).prepare(program, how) for name in (against, *names)}
     expected = engines[against].run(found, Ask(record=True))
     cells = max(require_equal(program, expected, engines[name].run(found, Ask(record=True)), (against, name)) for name in names)
-    return Verified((against, *names), len(next(iter(given.values()))), len(program.network.populations), cells)
+    return Verified((against, *names), samples, len(program.network.populations), cells)

@@ -73,5 +73,12 @@ def test_a_figure_that_nobody_measured_is_seen(written):
     assert "54.52" in written and "54.53" not in written and "21,520" in written and "21,521" not in written
 
 
+def test_the_texts_that_are_shown_are_as_they_came():
+    page, made = " ".join((ROOT / "README.md").read_text().split()), json.loads((RESULTS / "streams.json").read_text())["models"]
+    (texts,) = [model["texts"] for model in made if model["name"] == "lm-stream-ternary"]
+    for t in texts:
+        assert f"{' '.join(t['text'].split())} (distinct-2 {t['distinct-2']:.2f}, {t['to the teacher']:.0f})" in page
+
+
 def test_drawn_figures_are_small():
     assert DOCS.exists() and {p.name: p.stat().st_size for p in RESULTS.glob("*.svg") if p.stat().st_size > 150_000} == {}

@@ -22,7 +22,7 @@ from tritspike.runtime.errors import InputError
 from tritspike.runtime.executors.lava.stock import installed
 from tritspike.runtime.network.compare import first_difference
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.py"))
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TRAINED = {"digits_mlp": (60, 0.9), "digits_conv": (60, 0.8), "digits_recurrent": (60, 0.75), "encoder_other": (120, 0.65)}
 
 
@@ -308,16 +308,36 @@ def test_a_recurrence_whose_body_gives_something_else_is_refused():
 # examples
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
-def test_an_example_runs_and_is_short(path, capsys, request, monkeypatch):
-    """Trained for less than it is by itself: what it reaches is well above chance, and the program that was trained is the one that is run."""
-    if path.stem == "encoder_other":
-        monkeypatch.setenv("GLUE_DIR", str(request.getfixturevalue("glue_dir")))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    example = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = example
-    spec.loader.exec_module(example)
-    steps, least = TRAINED[path.stem]
-    accuracy, differs = example.main(float_steps=steps, integer_steps=20)
-    assert differs is None and accuracy > least and "equal: reference == " in capsys.readouterr().out
+def example(name: str):
+    """Its `main`, of an example of at most 60 lines."""
+    path = EXAMPLES / f"{name}.py"
     assert len(path.read_text().splitlines()) <= 60
+    spec = importlib.util.spec_from_file_location(name, path)
+    found = importlib.util.module_from_spec(spec)
+    sys.modules[name] = found
+    spec.loader.exec_module(found)
+    return found.main
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_trained_example_is_the_program_that_runs(name, capsys, request, monkeypatch):
+    """Trained for less than it is by itself: what it reaches is well above chance."""
+    if name == "encoder_other":
+        monkeypatch.setenv("GLUE_DIR", str(request.getfixturevalue("glue_dir")))
+    steps, least = TRAINED[name]
+    accuracy, differs = example(name)(float_steps=steps, integer_steps=20)
+    assert differs is None and accuracy > least and "equal: reference == " in capsys.readouterr().out
+
+
+def test_an_imported_file_loses_little(capsys):
+    pytest.importorskip("nir", reason="nir is not installed")
+    accuracy, own = example("nir_file")(samples=150)
+    assert accuracy > own - 0.03 and "equal: reference == fast == lava on 3 samples" in capsys.readouterr().out
+
+
+def test_a_stream_goes_on_from_its_file(capsys):
+    assert example("stream")(tokens=6) == (True, True) and "equal: reference == fast == lava" in capsys.readouterr().out
+
+
+def test_every_example_is_run():
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*TRAINED, "nir_file", "stream"}
