@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tritspike.models import devices, membranes
+from tritspike.models import devices, membranes, sparse
 from tritspike.models.membranes import SURROGATE
 from tritspike.runtime import arith
 
@@ -163,6 +163,8 @@ class _Product(torch.autograd.Function):
     def forward(ctx: Any, spikes: Tensor, codes: Tensor) -> Tensor:
         left, right = spikes.bfloat16(), codes.bfloat16()
         ctx.save_for_backward(left, right)
+        if left.device.type == "cpu":
+            return sparse.product(left, codes)
         total = (left[..., :_BLOCK] @ right[:, :_BLOCK].T).float()
         for k in range(_BLOCK, right.shape[1], _BLOCK):
             total += left[..., k : k + _BLOCK] @ right[:, k : k + _BLOCK].T
@@ -175,7 +177,7 @@ class _Product(torch.autograd.Function):
 
 
 def exact_product(spikes: Tensor, codes: Tensor) -> Tensor:
-    """spikes (..., K) in {0,1} times codes (R, K) in {-1,0,1} -> (..., R) float32, exact: bfloat16 in blocks of 256."""
+    """spikes (..., K) in {0,1} times codes (R, K) in {-1,0,1} -> (..., R) float32, exact: by those that fire, or bfloat16 in blocks of 256."""
     return _Product.apply(spikes, codes)
 
 

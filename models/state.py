@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tritspike.hw_profiles.errors import decoding
 from tritspike.models import processes
+from tritspike.models.nets import tables
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import Arrays, object_from, read_tensors, write_atomic, write_tensors
 
@@ -79,7 +80,7 @@ class Live:
 
     def step(self, loss: Tensor) -> None:
         """One update, gradients clipped to norm 1."""
-        self.optimiser.zero_grad()
+        tables.clear(self.named.values(), alone=processes.count() == 1)
         loss.backward()
         processes.sum_gradients(self.named.values())
         torch.nn.utils.clip_grad_norm_(self.named.values(), 1.0)

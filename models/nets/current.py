@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tritspike.models import devices
 from tritspike.models.nets.norms import normed
+from tritspike.models.nets.tables import rows
 from tritspike.models.spiking import affine_of, rounded, straight
 from tritspike.runtime import arith
 from tritspike.runtime.checkpoint import INT32
@@ -38,16 +39,16 @@ class Current(nn.Module):
     def forward(self, ids: Tensor, positions: Tensor, segments: Tensor) -> Tensor:
         """Of (tokens,) numbers each."""
         indexed = ((self.token, ids), (self.position, positions), (self.segment, segments))
-        tables = [nn.functional.embedding(index, table) for table, index in indexed]
+        tables = [rows(index, table) for table, index in indexed]
         if self.scale is None:
             with devices.halved(self.token.device):
                 found = (tables[0] + tables[1] + tables[2]) @ self.projection.T
             return normed(self.norm, found.float())
         token, position, segment = (self.int8(table * self.table_scale) for table in tables)
-        rows, projection = token + position + segment, self.int8(self.projection * self.projection_scale)
-        if rows.shape[1] > _EXACT_RANK:
-            rows, projection = rows.double(), projection.double()
-        total = (rows @ projection.T + self.integer_bias()) / (1 << self.shift)
+        read, projection = token + position + segment, self.int8(self.projection * self.projection_scale)
+        if read.shape[1] > _EXACT_RANK:
+            read, projection = read.double(), projection.double()
+        total = (read @ projection.T + self.integer_bias()) / (1 << self.shift)
         return (straight(total, total.floor()) * arith.ONE).float()  # what float32 rounds is above 2^30 and saturates every membrane
 
     def int8(self, values: Tensor) -> Tensor:

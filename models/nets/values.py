@@ -8,6 +8,7 @@ synaptic units after it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -142,6 +143,20 @@ class Run:
         return torch.ones(sizes, dtype=torch.bool, device=device).tril().reshape(1, *(extents.get(n, 1) for n in grids.names(grid)))
 
 
+class _Rate(torch.autograd.Function):
+    """The mean of spikes; its gradient is one number for all of them, which nobody need write down as often."""
+
+    @staticmethod
+    def forward(ctx: Any, spikes: Tensor) -> Tensor:
+        ctx.like = spikes.shape, spikes.dtype
+        return spikes.mean(dtype=torch.float32)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        shape, dtype = ctx.like
+        return (grads[0] / max(math.prod(shape), 1)).to(dtype).expand(shape)
+
+
 @dataclass(frozen=True, eq=False)
 class Spikes(Symbol):
     """Of a population. quiet: whether it is silent in steps without input."""
@@ -170,7 +185,7 @@ class Spikes(Symbol):
     def rate(self) -> Tensor:
         """Mean over all cells of texts, those that a causal grid leaves out among them: silent ones."""
         real = self.run.real(self.grid)
-        mean = self.tensor.mean(dtype=torch.float32)
+        mean: Tensor = _Rate.apply(self.tensor)
         return mean if real is None else mean / real.float().mean()
 
     def fires(self) -> Tensor:
