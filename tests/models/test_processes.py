@@ -104,6 +104,15 @@ def test_a_process_that_is_gone_is_named_in_one_line(second_of_two, monkeypatch)
     assert not re.search("somewhere", str(caught.value))
 
 
+def test_processes_that_do_not_find_each_other_are_told_so(monkeypatch):
+    for name in ("MASTER_ADDR", "MASTER_PORT", "RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for many in ("2", "many"):
+        monkeypatch.setenv("WORLD_SIZE", many)
+        with pytest.raises(InputError, match=f"WORLD_SIZE={many}, and the processes do not find each other"), processes.joined(torch.device("cpu")):
+            pass
+
+
 def test_alone_nothing_is_summed_or_split():
     values = torch.ones(3, requires_grad=True)
     assert processes.summed(values) is values and processes.part(7) == slice(None) and processes.leads()
