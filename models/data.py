@@ -147,8 +147,10 @@ def _long(values: np.ndarray) -> torch.Tensor:
 
 def pack_own(corpus: Corpus, rows: np.ndarray) -> tuple[Batch, np.ndarray]:
     """(those of the texts `rows` that this process learns from as a packed batch, which these are)."""
-    own, lengths = rows[processes.part(len(rows))], torch.from_numpy(np.diff(corpus.starts))
-    return replace(pack(corpus, own), share=Share.of(lengths[own], lengths[rows])), own
+    if processes.count() == 1:
+        return pack(corpus, rows), rows
+    part, lengths = processes.part(len(rows)), torch.from_numpy(corpus.starts[rows + 1] - corpus.starts[rows])
+    return replace(pack(corpus, rows[part]), share=Share.of(lengths[part], lengths)), rows[part]
 
 
 def length_sorted_batches(corpus: Corpus, size: int) -> list[np.ndarray]:

@@ -106,18 +106,12 @@ class Distiller(nn.Module):
         loss, share = torch.zeros(()), batch.share
         for n, layer in enumerate(student.blocks()):
             target = out.hidden_states[(n + 1) * self.blocks].float().flatten(0, 1)[batch.place]
-            mapped = self.mapped(seen[f"layer.{n}.output"].tensor.float().mean(0))
-            loss = loss + self.weights.hidden * F.mse_loss(mapped, target) * share.tokens
+            rates = mapped(self.map, seen[f"layer.{n}.output"].tensor.float().mean(0))
+            loss = loss + self.weights.hidden * F.mse_loss(rates, target) * share.tokens
             counts, _ = layer.score.hears.counts(seen[f"layer.{n}.query"], seen[f"layer.{n}.key"])
             met = counts.mean(0).movedim(-1, 1)
             loss = loss + self.weights.attention * self._attention(met, out.attentions[(n + 1) * self.blocks - 1].float(), batch) * share.pairs
         return loss / len(student.layer)
-
-    def mapped(self, rates: Tensor) -> Tensor:
-        """Spike rates as the teacher's states."""
-        with devices.halved(rates.device):
-            found: Tensor = self.map(rates)
-        return found.float()
 
     def _attention(self, counts: Tensor, probabilities: Tensor, batch: Batch) -> Tensor:
         """MSE of centred scores. log softmax is the teacher's pre-softmax score up to a constant a row, which centring removes."""
@@ -134,6 +128,13 @@ def soft_loss(task: Task, logits: Tensor, soft: Tensor, temperature: float) -> T
     if not task.labels:
         return F.mse_loss(logits, soft)
     return F.kl_div(F.log_softmax(logits / temperature, -1), F.softmax(soft / temperature, -1), reduction="batchmean") * temperature**2
+
+
+def mapped(by: nn.Module, values: Tensor) -> Tensor:
+    """What is the student's as what is the teacher's, by a learned map of floats."""
+    with devices.halved(values.device):
+        found: Tensor = by(values)
+    return found.float()
 
 
 def mean_rate(seen: dict[str, Spikes]) -> Tensor:

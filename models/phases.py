@@ -165,6 +165,11 @@ class Phases:
         live.step(loss)
         return loss.detach()
 
+    def ran_on(self) -> dict[str, Any]:
+        """For the card: nothing of one process on a CPU."""
+        found = {"device": self.device.type, "processes": processes.count()}
+        return {} if found == {"device": CPU.type, "processes": 1} else {"ran_on": found}
+
     def random(self, name: str, step: int) -> np.random.Generator:
         """Random numbers of one step of a phase."""
         return np.random.default_rng([*self.seed(name), step])

@@ -25,16 +25,22 @@ _apart: ContextVar[bool] = ContextVar("apart", default=False)
 
 def place() -> int:
     """Of this process among those on its machine; 0 alone."""
-    return int(os.environ.get("LOCAL_RANK", 0))
+    found = os.environ.get("LOCAL_RANK", "0")
+    return int(found) if found.isdecimal() else 0
 
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[None]:
-    """With the processes that torchrun has started beside this one, if any."""
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+    """With the processes that torchrun has started beside this one, if any. Raises `InputError` where they do not find each other."""
+    many = os.environ.get("WORLD_SIZE", "1")
+    if many == "1":
         yield
         return
-    dist.init_process_group("gloo" if device.type == "cpu" else "nccl", timeout=_PATIENCE)
+    try:
+        dist.init_process_group("gloo" if device.type == "cpu" else "nccl", timeout=_PATIENCE)
+    except (ValueError, RuntimeError) as error:
+        what = f"WORLD_SIZE={many}, and the processes do not find each other: {str(error).splitlines()[0]}"
+        raise InputError(what, "torchrun, which tells them where they are") from None
     try:
         yield
     finally:

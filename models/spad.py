@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tritspike.models.bispikclm import SpikingLM
-from tritspike.models.distil import SpikePrice
+from tritspike.models.distil import SpikePrice, mapped
 from tritspike.models.nets.listening import firing
 from tritspike.models.nets.packing import Batch
 from tritspike.models.nets.values import Spikes
@@ -89,12 +89,13 @@ class SpadDistiller(nn.Module):
         driven = student.x.driven
         assert driven is not None
         rows = self.teacher[0].model.get_input_embeddings()(batch.ids).detach().float()
-        return F.mse_loss(self.embedding_map(driven / student.threshold), standard(rows))
+        return F.mse_loss(mapped(self.embedding_map, driven / student.threshold), standard(rows))
 
     def _features(self, spikes: Tensor, states: Tensor, batch: Batch) -> Tensor:
         rates, values = spikes.float().mean(0), standard(states.flatten(0, 1)[batch.place].float())
         to_rates, to_values = self.feature_maps
-        return self._mixed(F.mse_loss(to_rates(rates), self._rates(values, "residual")), F.mse_loss(to_values(rates), values))
+        by_rate = F.mse_loss(mapped(to_rates, rates), self._rates(values, "residual"))
+        return self._mixed(by_rate, F.mse_loss(mapped(to_values, rates), values))
 
     def _attention(self, scores: Tensor, probabilities: Tensor, batch: Batch) -> Tensor:
         """scores: (T, texts, queries, keys, heads) spikes; probabilities: (texts, heads, queries, keys)."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tritspike.models.distil import mapped
 from tritspike.models.flow import Flow
 from tritspike.models.nets.listening import heard_of, listening
 from tritspike.models.nets.values import Going, Spikes
@@ -56,7 +57,7 @@ class StreamDistiller(nn.Module):
             driven = student.x.driven
             assert driven is not None
             rows = teacher.model.get_input_embeddings()(ids[:, -crop:].flatten()).detach().float()
-            loss = loss + w.embedding * F.mse_loss(self.embedding_map(driven / student.threshold), standard(rows))
+            loss = loss + w.embedding * F.mse_loss(mapped(self.embedding_map, driven / student.threshold), standard(rows))
         if w.features:
             for layer, rates in enumerate(outputs, 1):
                 loss = loss + w.features / self.layers * self._features(rates, states[layer * self.blocks])
@@ -66,8 +67,8 @@ class StreamDistiller(nn.Module):
         values = standard(states[:, -rates.shape[1] :].float())
         to_rates, to_values = self.feature_maps
         constant = values.detach().expand(self.steps, *values.shape).contiguous()
-        by_rate = F.mse_loss(to_rates(rates), lif(constant, 3072, None).float().mean(0))
-        return self.weights.rate_mix * by_rate + (1 - self.weights.rate_mix) * F.mse_loss(to_values(rates), values)
+        by_rate = F.mse_loss(mapped(to_rates, rates), lif(constant, 3072, None).float().mean(0))
+        return self.weights.rate_mix * by_rate + (1 - self.weights.rate_mix) * F.mse_loss(mapped(to_values, rates), values)
 
 
 def _asked(teacher: CausalTeacher, ids: Tensor, crop: int) -> tuple[Any, Tensor]:

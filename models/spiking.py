@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tritspike.models import devices, membranes, sparse
+from tritspike.models import devices, membranes, processes, sparse
 from tritspike.models.membranes import SURROGATE
 from tritspike.runtime import arith
 
@@ -25,7 +25,6 @@ _BLOCK = 256  # a bfloat16 sum of +-1 products is exact up to here
 _BF16_ONE = 0x3F80  # the bits of 1.0 in bfloat16, which numba does not know
 _V_LIMIT = arith.V_LIMIT
 SHARED_LIMIT = arith.WEIGHT_LIMIT << arith.EXPONENT_LIMIT  # synaptic units of one weight for a whole projection
-GRADIENTS = torch.bfloat16  # what products are made in on the way back: half the time of float32
 _BIAS_ROOM = 1.5  # biases may still grow by half in integer training before they clip
 
 
@@ -156,6 +155,15 @@ def binary(weight: Tensor) -> Tensor:
 QUANTISERS = {"ternary": ternary, "binary": binary}
 
 
+def _summed(grad: Tensor, heard: Tensor) -> Tensor:
+    """(R, tokens) bfloat16 gradients times (tokens, K) of what was heard -> (R, K) float32, rounded to bfloat16 once: of several processes what they
+    add up to, which the leading one hands on alone."""
+    if processes.count() == 1:
+        return (grad @ heard).float()
+    found = processes.total(grad.float() @ heard.float()).bfloat16().float()
+    return found if processes.leads() else torch.zeros_like(found)
+
+
 class _Product(torch.autograd.Function):
     """Backward in whole bfloat16 products: autograd through the blocks would zero and fill a full-size gradient for each."""
 
@@ -172,8 +180,8 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
-        (left, right), grad = (part.to(GRADIENTS) for part in ctx.saved_tensors), grads[0].to(GRADIENTS)
-        return grad @ right, (grad.flatten(0, -2).T @ left.flatten(0, -2)).float()
+        (left, right), grad = ctx.saved_tensors, grads[0].bfloat16()
+        return grad @ right, _summed(grad.flatten(0, -2).T, left.flatten(0, -2))
 
 
 def exact_product(spikes: Tensor, codes: Tensor) -> Tensor:
@@ -189,8 +197,8 @@ class _HeadProduct(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
-        (counts, weight), grad = (part.to(GRADIENTS) for part in ctx.saved_tensors), grads[0].to(GRADIENTS)
-        return (grad @ weight).float(), (grad.T @ counts).float()
+        (counts, weight), grad = ctx.saved_tensors, grads[0].bfloat16()
+        return (grad @ weight).float(), _summed(grad.T, counts)
 
 
 def head_product(counts: Tensor, weight: Tensor) -> Tensor:

@@ -172,6 +172,7 @@ def _finish(run: Trainer, teacher: Teacher, teacher_source: str, data: str | Non
         "teacher_held_out": teacher_score(run),
         "teacher": _teacher_card(Path(teacher_source)),
         "embedding": run.embedding_note(),
+        **run.ran_on(),
     }
     run.export(copy.deepcopy(teacher.tokenizer))
 

@@ -137,5 +137,6 @@ def _finish(run: LanguageTrainer | StreamTrainer, source: CausalTeacher, teacher
     path = teacher / "card.json"
     run.card |= {split: run.whole(split) for split in ("valid", "test") if test or split == "valid"}
     run.card |= {"command": command, "teacher_held_out": run.teacher_perplexity(), "teacher": read_json(path) if path.exists() else None}
+    run.card |= run.ran_on()
     run.export(copy.deepcopy(source.tokenizer))
     print(f"held-out perplexity {run.card['held_out_integer']}, the teacher's {run.card['teacher_held_out']}", file=sys.stderr)
