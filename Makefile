@@ -40,9 +40,10 @@ fuzz: .venv/.test
 kill-lava: .venv/.runtime
 	$(BIN)/python tests/kill_lava.py
 
-# every training program killed at every rename, and what it then goes on to compared with what it would have been
+# every training program killed at every rename, and one of two processes here and there, and what it then goes on to compared with what it would have been
 kill-training: .venv/.test
 	$(BIN)/python tests/kill_training.py
+	$(BIN)/python tests/kill_several.py
 
 bench: .venv/.test .venv/.sanafe
 	$(BIN)/python benchmarks/spine.py

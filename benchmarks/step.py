@@ -25,7 +25,7 @@ from measure import HERE, ROOT, busy
 from pairs import is_older, pairs
 
 CASES = ("sst2, floats", "sst2, integers", "lm, floats", "lm, integers")
-_TEXTS, _BEFORE, _STEPS = 400, 4, 25
+_TEXTS, _BEFORE, _STEPS = 400, 4, 12
 _SCALE = 90  # synaptic units of a threshold, about what `fold` chooses
 
 
@@ -84,15 +84,9 @@ def _step(case: str, older: bool) -> Callable[[int], None]:
         student.eval()
         student.fold(_SCALE)
         student.train()
-    optimiser = torch.optim.Adam(student.parameters(), lr=1e-4, fused=True)
-
-    def step(n: int) -> None:
-        optimiser.zero_grad()
-        loss(n).backward()
-        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-        optimiser.step()
-
-    return step
+    parts = (student, torch.nn.ParameterList()) if older else ({"student": student},)
+    live = import_module(f"{package}.state").Live(Path("unused"), *parts, 1e-4)
+    return lambda n: live.step(loss(n))
 
 
 def _classifier(package: str, recipe: dict[str, Any], older: bool) -> tuple[Any, Callable[[int], Any]]:
@@ -108,7 +102,8 @@ def _classifier(package: str, recipe: dict[str, Any], older: bool) -> tuple[Any,
 
     def loss(n: int) -> Any:
         rows = np.random.default_rng(n).integers(0, _TEXTS, recipe["schedule"]["batch"])
-        return distiller(student, data.pack(corpus, rows), soft[rows], labels[rows], n)
+        given = (soft[rows], labels[rows])
+        return distiller(student, data.pack(corpus, rows), *(given if older else (distil.Answers.of(*given),)), n)
 
     return student, loss
 

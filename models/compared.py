@@ -79,7 +79,7 @@ class ComparedForSequenceClassification(PreTrainedModel):
 def alignment(u: Tensor, first: Tensor, v: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """(pairs,) twice: how much of the second texts has its like in the first, and of the first in the second.
     u, v: (pairs, longest, d) states; first, second: (pairs, longest) where they hold a token."""
-    with torch.autocast("cpu", enabled=False):  # bfloat16's third digit is where texts differ
+    with torch.autocast(u.device.type, enabled=False):  # bfloat16's third digit is where texts differ
         cosines = nn.functional.normalize(v, dim=-1) @ nn.functional.normalize(u, dim=-1).mT
     cosines = cosines.masked_fill(~(second[:, :, None] & first[:, None]), -1)
     return _mean(cosines.amax(2), second), _mean(cosines.amax(1), first)
@@ -96,7 +96,7 @@ def _cosine(u: Tensor, v: Tensor) -> Tensor:
 def second_texts(ids: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """(ids, mask) of the second texts as texts of their own: each behind the token that the first one begins with."""
     begin, count = first.sum(1, keepdim=True), second.sum(1, keepdim=True)
-    at = torch.arange(int(count.max()) + 1)
+    at = torch.arange(int(count.max()) + 1, device=ids.device)
     moved = ids.gather(1, (begin - 1 + at).clamp(0, ids.shape[1] - 1))
     moved[:, 0] = ids[:, 0]
     mask = (at <= count).long()

@@ -6,7 +6,7 @@ import io
 import lzma
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ from tokenizers import Tokenizer
 
 from tritspike.hw_profiles.errors import decoding
 from tritspike.hw_profiles.reading import read_regular, reason
-from tritspike.models.nets.packing import Batch
+from tritspike.models import processes
+from tritspike.models.nets.packing import Batch, Share
 from tritspike.runtime.errors import DataError, InputError
 from tritspike.runtime.host.tokenizer import TextTokenizer
 from tritspike.runtime.panics import answering
@@ -145,12 +146,20 @@ def pack(corpus: Corpus, rows: Sequence[int] | np.ndarray) -> Batch:
     longest = int(lengths.max())
     place = sentence * longest + position
     ids, segments = corpus.ids[at], corpus.segments[at]
-    where = {"positions": _long(position), "sentence": _long(sentence), "place": _long(place)}
-    return Batch(ids=_long(ids), segments=_long(segments), shape=(len(rows), longest), **where)
+    shape = (len(rows), longest)
+    return Batch(positions=_long(position), sentence=_long(sentence), place=_long(place), ids=_long(ids), segments=_long(segments), shape=shape)
 
 
 def _long(values: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(values.astype(np.int64))
+
+
+def pack_own(corpus: Corpus, rows: np.ndarray) -> tuple[Batch, np.ndarray]:
+    """(those of the texts `rows` that this process learns from as a packed batch, which these are)."""
+    if processes.count() == 1:
+        return pack(corpus, rows), rows
+    part, lengths = processes.part(len(rows)), torch.from_numpy(corpus.starts[rows + 1] - corpus.starts[rows])
+    return replace(pack(corpus, rows[part]), share=Share.of(lengths[part], lengths)), rows[part]
 
 
 def length_sorted_batches(corpus: Corpus, size: int) -> list[np.ndarray]:

@@ -63,7 +63,7 @@ def _int8(values: Tensor) -> NDArray[np.int8]:
 
 
 def _ints(values: Tensor, low: int, high: int) -> NDArray[np.float64]:
-    found = np.rint(values.detach().double().numpy())
+    found = np.rint(values.detach().double().cpu().numpy())
     if not ((low <= found) & (found <= high)).all():
         raise CheckpointError(f"training left {found.min():g}..{found.max():g} where a checkpoint holds {low}..{high}", "a lower rate")
     return found

@@ -29,7 +29,7 @@ def logits(student: SpikingBert | Flow, corpus: Corpus) -> np.ndarray:
     assert isinstance(answer, Classes)
     out = np.zeros((len(corpus), student.config.classes))
     for rows in length_sorted_batches(corpus, 64):
-        out[rows] = answer.scores(student.encoded(pack(corpus, rows))).numpy()
+        out[rows] = answer.scores(student.encoded(pack(corpus, rows))).cpu().numpy()
     return out
 
 

@@ -9,3 +9,4 @@ BATCH = whole(1, 1 << 16)
 RATE = real(0, 10)
 SEED = whole(0, (1 << 63) - 1)  # what every generator takes
 THREADS = whole(1, 256)
+DEVICE = "auto, cpu, cuda or cuda:N; auto is a GPU where there is one (default: %(default)s)"  # what its option says

@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tritspike.hw_profiles.errors import decoding
-from tritspike.models import state
+from tritspike.models import devices, state
 from tritspike.models.data import Corpus, encode, length_sorted_batches, pack
+from tritspike.models.devices import CPU
 from tritspike.models.export import answer_of
 from tritspike.models.flow import Flow
 from tritspike.models.load import FAMILIES, load_classifier
@@ -51,19 +52,19 @@ _TEACHER_LENGTH = 128  # tokens; what a teacher reads of a text, whatever its st
 _FAULTS = (KeyError, TypeError, ValueError, RuntimeError)  # what torch and our own readers raise over tensors of other names or shapes
 
 
-def predict(source: Path, asked: Asked) -> Side:
+def predict(source: Path, asked: Asked, device: torch.device = CPU) -> Side:
     """Answer every example. Raises `TritspikeError` where the source is not sound, or of another task."""
     kind = kind_of(source)
     if kind not in _PREDICTORS:
         raise InputError(f"{source}: a {kind} needs no torch", "python -m runtime compare runs it itself")
     require_answerable(source, asked)
     with decoding(source, kind, FileError):  # a config may say what its weights, or the texts, do not fit
-        return _PREDICTORS[kind](source, asked)
+        return _PREDICTORS[kind](source, asked, device)
 
 
-def _teacher(folder: Path, asked: Asked) -> Side:
+def _teacher(folder: Path, asked: Asked, device: torch.device) -> Side:
     _require_classifier(folder)
-    teacher = load_teacher(str(folder))
+    teacher = load_teacher(str(folder)).on(device)
     classes = max(1, len(asked.task.labels))
     if teacher.model.config.num_labels != classes:
         raise InputError(f"{folder}: {teacher.model.config.num_labels} outputs, {asked.task.name} has {classes}")
@@ -125,14 +126,15 @@ def _guesses(task: labelled.Task, logits: NDArray) -> NDArray[np.float64]:
     return (logits.argmax(1) if task.labels else logits[:, 0]).astype(np.float64)
 
 
-def _checkpoint(folder: Path, asked: Asked) -> Side:
-    student = load_classifier(folder)
+def _checkpoint(folder: Path, asked: Asked, device: torch.device) -> Side:
+    devices.require_exact()
+    student = load_classifier(folder).to(device)
     ran = _run(student, _corpus(folder / "tokenizer.json", asked, student.config))
     return _side(folder, CHECKPOINT, student, ran, ran.totals if asked.task.labels else ran.scores)
 
 
-def _float_student(path: Path, asked: Asked) -> Side:
-    student = _load_float(path)
+def _float_student(path: Path, asked: Asked, device: torch.device) -> Side:
+    student = _load_float(path).to(device)
     ran = _run(student, _corpus(files_of(path)[-1], asked, student.config))
     return _side(path, FLOAT_STUDENT, student, ran, ran.scores)
 
@@ -181,7 +183,7 @@ def _run(student: Student, corpus: Corpus) -> _Ran:
     for rows in length_sorted_batches(corpus, _BATCH):
         with firing(student) as seen:
             total, positions = answer.answered(student.encoded(pack(corpus, rows)))
-        totals[rows], scores[rows] = total.numpy(), answer.scaled(total, positions, student.config.steps).numpy()
+        totals[rows], scores[rows] = total.cpu().numpy(), answer.scaled(total, positions, student.config.steps).cpu().numpy()
         _count(counted, seen)
     return _Ran(totals, scores, np.diff(corpus.starts), {name: Count(*pair) for name, pair in counted.items()})
 
@@ -205,4 +207,4 @@ def _side(source: Path, kind: str, student: Student, ran: _Ran, scores: NDArray[
     )
 
 
-_PREDICTORS: dict[str, Callable[[Path, Asked], Side]] = {TEACHER: _teacher, CHECKPOINT: _checkpoint, FLOAT_STUDENT: _float_student}
+_PREDICTORS: dict[str, Callable[[Path, Asked, torch.device], Side]] = {TEACHER: _teacher, CHECKPOINT: _checkpoint, FLOAT_STUDENT: _float_student}

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tritspike.models.bispikclm import SpikingLM
+from tritspike.models.distil import mapped
 from tritspike.models.nets.listening import firing
 from tritspike.models.nets.packing import Batch
 from tritspike.models.nets.values import Spikes
@@ -36,18 +37,19 @@ class SpadDistiller(nn.Module):
         self.feature_maps = nn.ModuleList(nn.Linear(student.config.hidden, config.hidden_size) for _ in range(2))  # to rates, to values
 
     def forward(self, student: SpikingLM, batch: Batch, targets: Tensor) -> Tensor:
-        """Loss of a batch. targets: (tokens,) the token after each."""
+        """Loss of a batch, or of a process' share of it. targets: (tokens,) the token after each."""
         w, loss = self.weights, torch.zeros(())
         with firing(student) as seen:
             logits = student(batch)
         if w.labels:
             loss = loss + w.labels * F.cross_entropy(logits, targets)
         loss = loss + w.price(student, seen)
-        return loss + self._taught(student, batch, logits, seen) if w.teacher else loss
+        loss = loss + self._taught(student, batch, logits, seen) if w.teacher else loss
+        return loss * batch.share.tokens  # of pairs it has the same share: all texts are of one length
 
     def _taught(self, student: SpikingLM, batch: Batch, logits: Tensor, seen: dict[str, Spikes]) -> Tensor:
         w, loss = self.weights, torch.zeros(())
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), self.teacher[0].halved():
             out = self.teacher[0].outputs(batch, states=w.attention + w.features > 0)
         if w.logits:
             soft, tau = self.teacher[0].token_logits(out, batch), w.temperature
@@ -68,12 +70,13 @@ class SpadDistiller(nn.Module):
         driven = student.x.driven
         assert driven is not None
         rows = self.teacher[0].model.get_input_embeddings()(batch.ids).detach().float()
-        return F.mse_loss(self.embedding_map(driven / student.threshold), standard(rows))
+        return F.mse_loss(mapped(self.embedding_map, driven / student.threshold), standard(rows))
 
     def _features(self, spikes: Tensor, states: Tensor, batch: Batch) -> Tensor:
         rates, values = spikes.float().mean(0), standard(states.flatten(0, 1)[batch.place].float())
         to_rates, to_values = self.feature_maps
-        return self._mixed(F.mse_loss(to_rates(rates), self._rates(values, "residual")), F.mse_loss(to_values(rates), values))
+        by_rate = F.mse_loss(mapped(to_rates, rates), self._rates(values, "residual"))
+        return self._mixed(by_rate, F.mse_loss(mapped(to_values, rates), values))
 
     def _attention(self, scores: Tensor, probabilities: Tensor, batch: Batch) -> Tensor:
         """scores: (T, texts, queries, keys, heads) spikes; probabilities: (texts, heads, queries, keys)."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tritspike.models.distil import mapped
 from tritspike.models.flow import Flow
 from tritspike.models.nets.listening import heard_of, listening
 from tritspike.models.nets.values import Going, Spikes
@@ -32,8 +33,9 @@ class StreamDistiller(nn.Module):
         self.embedding_map = nn.Linear(c.hidden, teacher.model.get_input_embeddings().weight.shape[1])
         self.feature_maps = nn.ModuleList(nn.Linear(c.hidden, config.hidden_size) for _ in range(2))  # to rates, to values
 
-    def forward(self, student: Flow, ids: Tensor, crop: int, kept: dict[Any, Any]) -> Tensor:
-        """Loss of the last `crop` tokens but one of (samples, tokens before and in the crop) ids; `kept` is the student's state, which goes on."""
+    def forward(self, student: Flow, ids: Tensor, crop: int, kept: dict[Any, Any], share: float = 1.0) -> Tensor:
+        """Loss of the last `crop` tokens but one of (samples, tokens before and in the crop) ids; `kept` is the student's state, which goes on.
+        share: of all samples, which this process has."""
         w, read, targets = self.weights, ids[:, -crop - 1 : -1], ids[:, -crop:]
         with listening({name: heard for name, heard in heard_of(student).items() if name in self.outputs}) as seen:
             logits = student(Going(read, kept)).flatten(0, 1)
@@ -41,11 +43,12 @@ class StreamDistiller(nn.Module):
         loss = torch.zeros(())
         if w.labels:
             loss = loss + w.labels * F.cross_entropy(logits, targets.flatten())
-        return loss + self._taught(student, ids[:, :-1], crop, logits, outputs) if w.teacher else loss
+        loss = loss + self._taught(student, ids[:, :-1], crop, logits, outputs) if w.teacher else loss
+        return loss * share
 
     def _taught(self, student: Flow, ids: Tensor, crop: int, logits: Tensor, outputs: list[Tensor]) -> Tensor:
         w, teacher, loss = self.weights, self.teacher[0], torch.zeros(())
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), teacher.halved():
             states, soft = _asked(teacher, ids, crop)
         if w.logits:
             tau = w.temperature
@@ -55,7 +58,7 @@ class StreamDistiller(nn.Module):
             driven = student.x.driven
             assert driven is not None
             rows = teacher.model.get_input_embeddings()(ids[:, -crop:].flatten()).detach().float()
-            loss = loss + w.embedding * F.mse_loss(self.embedding_map(driven / student.threshold), standard(rows))
+            loss = loss + w.embedding * F.mse_loss(mapped(self.embedding_map, driven / student.threshold), standard(rows))
         if w.features:
             for layer, rates in enumerate(outputs, 1):
                 loss = loss + w.features / self.layers * self._features(rates, states[layer * self.blocks])
@@ -65,8 +68,8 @@ class StreamDistiller(nn.Module):
         values = standard(states[:, -rates.shape[1] :].float())
         to_rates, to_values = self.feature_maps
         constant = values.detach().expand(self.steps, *values.shape).contiguous()
-        by_rate = F.mse_loss(to_rates(rates), lif(constant, 3072, None).float().mean(0))
-        return self.weights.rate_mix * by_rate + (1 - self.weights.rate_mix) * F.mse_loss(to_values(rates), values)
+        by_rate = F.mse_loss(mapped(to_rates, rates), lif(constant, 3072, None).float().mean(0))
+        return self.weights.rate_mix * by_rate + (1 - self.weights.rate_mix) * F.mse_loss(mapped(to_values, rates), values)
 
 
 def _asked(teacher: CausalTeacher, ids: Tensor, crop: int) -> tuple[Any, Tensor]:

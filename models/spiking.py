@@ -17,10 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tritspike.models import devices, membranes, processes, sparse
+from tritspike.models.membranes import SURROGATE
 from tritspike.runtime import arith
 
 _BLOCK = 256  # a bfloat16 sum of +-1 products is exact up to here
-_SURROGATE = 2.0  # width of the arctan surrogate, the usual value
 _BF16_ONE = 0x3F80  # the bits of 1.0 in bfloat16, which numba does not know
 _V_LIMIT = arith.V_LIMIT
 SHARED_LIMIT = arith.WEIGHT_LIMIT << arith.EXPONENT_LIMIT  # synaptic units of one weight for a whole projection
@@ -92,14 +93,33 @@ class _Lif(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None]:
         grad = grads[0].float().contiguous()
         out = torch.empty_like(ctx.excess)
-        _scan_back(grad.view(ctx.excess.shape).numpy(), ctx.excess.numpy(), ctx.keep, ctx.window, ctx.threshold, _SURROGATE, out.numpy())
+        _scan_back(grad.view(ctx.excess.shape).numpy(), ctx.excess.numpy(), ctx.keep, ctx.window, ctx.threshold, SURROGATE, out.numpy())
         return out.view(grad.shape), None, None, None, None
+
+
+class _LifInTorch(torch.autograd.Function):
+    """The same by `membranes.py`: all windows beside each other."""
+
+    @staticmethod
+    def forward(ctx: Any, drive: Tensor, keep: int, threshold: float, integer: bool, window: int) -> Tensor:
+        windows = drive.detach().unflatten(0, (-1, window)).transpose(0, 1)
+        spikes, ctx.excess = devices.kernel(membranes.fired)(windows, keep, threshold, integer)
+        ctx.keep, ctx.threshold = keep, threshold
+        return spikes.transpose(0, 1).flatten(0, 1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None]:
+        grad = grads[0].float().unflatten(0, (-1, len(ctx.excess))).transpose(0, 1)
+        found = devices.kernel(membranes.fired_back)(grad, ctx.excess, ctx.keep, ctx.threshold)
+        return found.transpose(0, 1).flatten(0, 1), None, None, None, None
 
 
 def lif(drive: Tensor, keep: int, vth: int | None, window: int | None = None) -> Tensor:
     """Spikes (T, ...) bfloat16 of the drive (T, ...) float32. `vth` None: floats, threshold 1; else integers in 1/64 units, v > 64 * vth.
-    window: steps after which a membrane begins at rest again, by default all of them."""
+    window: steps after which a membrane begins at rest again, by default all of them. By numba or by torch, as `devices.py` says."""
     threshold = 1.0 if vth is None else float(vth << arith.INPUT_SHIFT)
+    if devices.scans_in_torch(drive):
+        return _LifInTorch.apply(drive, keep, threshold, vth is not None, window or max(len(drive), 1))
     order = sorted(range(drive.ndim), key=drive.stride, reverse=True)  # as it lies in memory: neurons may stand in any order
     if order[0] != 0 or order == list(range(drive.ndim)):
         return _Lif.apply(drive, keep, threshold, vth is not None, window or max(len(drive), 1))
@@ -135,6 +155,15 @@ def binary(weight: Tensor) -> Tensor:
 QUANTISERS = {"ternary": ternary, "binary": binary}
 
 
+def _summed(grad: Tensor, heard: Tensor) -> Tensor:
+    """(R, tokens) bfloat16 gradients times (tokens, K) of what was heard -> (R, K) float32, rounded to bfloat16 once: of several processes what they
+    add up to, which the leading one hands on alone."""
+    if processes.count() == 1:
+        return (grad @ heard).float()
+    found = processes.total(grad.float() @ heard.float()).bfloat16().float()
+    return found if processes.leads() else torch.zeros_like(found)
+
+
 class _Product(torch.autograd.Function):
     """Backward in whole bfloat16 products: autograd through the blocks would zero and fill a full-size gradient for each."""
 
@@ -142,6 +171,8 @@ class _Product(torch.autograd.Function):
     def forward(ctx: Any, spikes: Tensor, codes: Tensor) -> Tensor:
         left, right = spikes.bfloat16(), codes.bfloat16()
         ctx.save_for_backward(left, right)
+        if left.device.type == "cpu":
+            return sparse.product(left, codes)
         total = (left[..., :_BLOCK] @ right[:, :_BLOCK].T).float()
         for k in range(_BLOCK, right.shape[1], _BLOCK):
             total += left[..., k : k + _BLOCK] @ right[:, k : k + _BLOCK].T
@@ -150,11 +181,11 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
         (left, right), grad = ctx.saved_tensors, grads[0].bfloat16()
-        return grad @ right, (grad.flatten(0, -2).T @ left.flatten(0, -2)).float()
+        return grad @ right, _summed(grad.flatten(0, -2).T, left.flatten(0, -2))
 
 
 def exact_product(spikes: Tensor, codes: Tensor) -> Tensor:
-    """spikes (..., K) in {0,1} times codes (R, K) in {-1,0,1} -> (..., R) float32, exact: bfloat16 in blocks of 256."""
+    """spikes (..., K) in {0,1} times codes (R, K) in {-1,0,1} -> (..., R) float32, exact: by those that fire, or bfloat16 in blocks of 256."""
     return _Product.apply(spikes, codes)
 
 
@@ -167,7 +198,7 @@ class _HeadProduct(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
         (counts, weight), grad = ctx.saved_tensors, grads[0].bfloat16()
-        return (grad @ weight).float(), (grad.T @ counts).float()
+        return (grad @ weight).float(), _summed(grad.T, counts)
 
 
 def head_product(counts: Tensor, weight: Tensor) -> Tensor:
@@ -243,7 +274,10 @@ class Weight(nn.Module):
     def forward(self) -> Tensor:
         """In thresholds (float mode) or in 1/64 synaptic units (integer mode)."""
         weight = self.log.exp()
-        return weight if self.scale is None else straight(weight * (self.scale * arith.ONE), torch.tensor(float(self.integer() * arith.ONE)))
+        if self.scale is None:
+            return weight
+        stored = _stored(self.log.detach(), self.scale) if devices.scans_in_torch(weight) else torch.tensor(float(self.integer()))
+        return straight(weight * (self.scale * arith.ONE), stored * arith.ONE)
 
     def integer(self) -> int:
         """The stored weight in synaptic units."""
@@ -251,3 +285,12 @@ class Weight(nn.Module):
         value = self.log.detach().exp().item() * self.scale
         mantissa, exponent = arith.mantissa_exponent(min(max(round(value), 1), SHARED_LIMIT) if value else 0)  # learned ones stay above 0
         return mantissa << exponent
+
+
+def _stored(log: Tensor, scale: int) -> Tensor:
+    """`Weight.integer` where nobody waits for it: float32, of no dimension."""
+    value, e = log.exp().double() * scale, torch.arange(arith.EXPONENT_LIMIT + 1, device=log.device)
+    whole = torch.where(value > 0, value.round().clamp(1, SHARED_LIMIT), 0).long()
+    mantissas = (whole + ((1 << e) >> 1)) >> e
+    needed = (mantissas > arith.WEIGHT_LIMIT).sum()
+    return ((mantissas << e) * (e == needed)).sum().float()

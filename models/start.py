@@ -98,7 +98,7 @@ def _loosen(student: SpikingEncoder, start: Start) -> None:
 
 
 def _tables(teacher: Teacher, kind: str) -> list[Tensor]:
-    words = [teacher.model.get_input_embeddings().weight.float()] if kind in ("words", "both") else []
+    words = [teacher.model.get_input_embeddings().weight.float().cpu()] if kind in ("words", "both") else []
     return [*words, alone(teacher)] if kind in ("context", "both") else words
 
 
@@ -123,7 +123,7 @@ def alone(teacher: Teacher) -> Tensor:
     say("starting the student: what the teacher makes of each word")
     for rows in Watched(length_sorted_batches(corpus, _AT_ONCE), "starting the student", (_AT_ONCE, "words")):
         states = teacher.outputs(pack(corpus, rows), states=True).hidden_states[-1]
-        out[rows] = states[:, min(1, width - 1)].float()
+        out[rows] = states[:, min(1, width - 1)].float().cpu()
     return out
 
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from tritspike.hw_profiles.errors import decoding
+from tritspike.models import processes
+from tritspike.models.nets import tables
 from tritspike.runtime.errors import FileError
 from tritspike.runtime.files import Arrays, object_from, read_tensors, write_atomic, write_tensors
 
@@ -21,7 +23,7 @@ Parts = dict[str, nn.Module]  # what a state is of: "student", and "maps", what 
 def save(path: Path, parts: Parts, card: dict[str, Any], extra: Tensors | None = None) -> None:
     """Write `path`.safetensors: every part's tensors under its name and `extra`, and the card as the file's metadata."""
     tensors = {f"{part}.{k}": v for part, module in parts.items() for k, v in module.state_dict().items()} | (extra or {})
-    arrays: Arrays = {k: v.detach().numpy() for k, v in tensors.items()}
+    arrays: Arrays = {k: v.detach().cpu().numpy() for k, v in tensors.items()}
     write_tensors(path.with_suffix(".safetensors"), arrays, {_CARD: json.dumps(card)})
 
 
@@ -78,8 +80,9 @@ class Live:
 
     def step(self, loss: Tensor) -> None:
         """One update, gradients clipped to norm 1."""
-        self.optimiser.zero_grad()
+        tables.clear(self.named.values(), alone=processes.count() == 1)
         loss.backward()
+        processes.sum_gradients(self.named.values())
         torch.nn.utils.clip_grad_norm_(self.named.values(), 1.0)
         self.optimiser.step()
 
@@ -102,6 +105,7 @@ class Live:
 
     def _fill(self, tensors: Tensors) -> None:
         for name, parameter in self.named.items():
-            found = {key: tensors[full] for key in ("step", "exp_avg", "exp_avg_sq") if (full := f"adam.{key}.{name}") in tensors}
+            names = {key: f"adam.{key}.{name}" for key in ("step", "exp_avg", "exp_avg_sq")}
+            found = {key: tensors[full].to(parameter.device) for key, full in names.items() if full in tensors}
             if found:
                 self.optimiser.state[parameter] = found

@@ -6,7 +6,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch import Tensor, nn
 
+from tritspike.models import processes
 from tritspike.models.data import Corpus, pack, read_lines
 from tritspike.models.given import WIKITEXT
-from tritspike.models.nets.packing import Batch
+from tritspike.models.nets.packing import Batch, Share
 from tritspike.runtime.errors import DataError, InputError
 from tritspike.runtime.host.language import windows
 from tritspike.runtime.host.tokenizer import text_of, tokenizer_from
@@ -72,10 +73,13 @@ class Stream:
 
 
 def crops(streams: Sequence[Stream], share: float, rng: np.random.Generator, count: int, length: int) -> tuple[Batch, Tensor]:
-    """`count` runs of `length` tokens as one packed batch, and (tokens,) what follows each; of two streams the first gives the share `share`."""
+    """`count` runs of `length` tokens as one packed batch, and (tokens,) what follows each; of two streams the first gives the share `share`.
+    Of several processes each has its part."""
     counts = [count] if len(streams) == 1 else [round(count * share), count - round(count * share)]
-    runs = np.concatenate([s.runs(rng, n, length + 1) for s, n in zip(streams, counts)])
-    return batch_of(list(runs[:, :-1])), torch.from_numpy(runs[:, 1:].ravel().astype(np.int64))
+    runs = np.concatenate([s.runs(rng, n, length + 1) for s, n in zip(streams, counts)])[processes.part(count)]
+    own = len(runs) / count
+    batch = replace(batch_of(list(runs[:, :-1])), share=Share(own, own, own))
+    return batch, torch.from_numpy(runs[:, 1:].ravel().astype(np.int64))
 
 
 def batch_of(texts: Sequence[Sequence[int] | NDArray[np.int32]]) -> Batch:
@@ -112,6 +116,6 @@ def perplexity(logits: Callable[[Batch], Tensor], stream: Stream, length: int, l
     """Per token over the first `limit` windows of a stream, half a window apart. logits: (tokens, vocabulary) of a batch."""
     total, tokens = 0.0, 0
     for batch, rows, targets in scored_batches(stream, length, max(1, length // 2), limit, size):
-        total += float(nn.functional.cross_entropy(logits(batch)[rows], targets, reduction="sum"))
+        total += float(nn.functional.cross_entropy(said := logits(batch)[rows], targets.to(said.device), reduction="sum"))
         tokens += len(rows)
     return math.exp(total / tokens)

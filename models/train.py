@@ -26,9 +26,10 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from tritspike.models import measure
-from tritspike.models.data import Corpus, encode, length_sorted_batches, pack
-from tritspike.models.distil import Distiller
+from tritspike.models import measure, processes
+from tritspike.models.data import Corpus, encode, length_sorted_batches, pack, pack_own
+from tritspike.models.devices import CPU
+from tritspike.models.distil import Answers, Distiller
 from tritspike.models.export import export
 from tritspike.models.finetune_teacher import predictions
 from tritspike.models.nets.packing import Batch
@@ -63,10 +64,14 @@ class Trainer(Phases):
         self.distiller = Distiller(self.student, teacher, self.task, recipe.loss)
         self.card |= {"task": self.task.name, "vocabulary": model.vocabulary, "classes": model.classes}
 
+    def given(self, name: str, step: int) -> tuple[Batch, Answers]:
+        """A batch drawn from the task's texts and the others, or this process' part of it."""
+        batch, own = pack_own(self.set.corpus, self._draw(name, step, self.recipe.schedule.batch))
+        return batch.to(self.device), Answers.of(self.set.soft[own], self.set.labels[own]).to(self.device)
+
     def loss(self, name: str, step: int) -> Tensor:
         """Of a batch drawn from the task's texts and the others."""
-        rows = self._draw(name, step, self.recipe.schedule.batch)
-        loss: Tensor = self.distiller(self.student, pack(self.set.corpus, rows), self.set.soft[rows], self.set.labels[rows], step)
+        loss: Tensor = self.distiller(self.student, *self.batches.at(name, step), step)
         return loss
 
     def probe(self) -> list[Batch]:
@@ -131,29 +136,46 @@ class Trainer(Phases):
 
 
 def train(
-    recipe: Recipe, teacher_source: str, source: Source, out: Path, command: str, dev: bool = True, earlier: Path | None = None
+    recipe: Recipe,
+    teacher_source: str,
+    source: Source,
+    out: Path,
+    command: str,
+    dev: bool = True,
+    earlier: Path | None = None,
+    device: torch.device = CPU,
 ) -> dict[str, Any]:
-    """The whole run; returns the card that it also writes. `dev` False leaves dev unscored: a search must not look at it.
-    earlier: a run whose float student this one starts from."""
+    """The whole run; returns the card that it, or the process that leads it, also writes. `dev` False leaves dev unscored: a search must not look
+    at it. earlier: a run whose float student this one starts from."""
     make_folder(out)
-    teacher, task = load_teacher(teacher_source), labelled.task_named(recipe.task)
-    max_length = longest(recipe)
-    write_atomic(out / "tokenizer.json", copy.deepcopy(teacher.tokenizer).to_str().encode())
-    run = kind_of(recipe)(recipe, teacher, prepare(teacher, task, source, max_length), out, earlier)
+    teacher, task = load_teacher(teacher_source).on(device), labelled.task_named(recipe.task)
+    if processes.leads():
+        write_atomic(out / "tokenizer.json", copy.deepcopy(teacher.tokenizer).to_str().encode())
+    with processes.leading_first():
+        material = prepare(teacher, task, source, longest(recipe))
+    run = kind_of(recipe)(recipe, teacher, material, out, earlier).on(device)
     run.float_phase()
     run.integer_phase()
-    if dev:
-        examples = dataset.read(task, source.data)
-        run.card["dev"] = run.score(encode(teacher.tokenizer, [e.text for e in examples], max_length), [e.label for e in examples])
+    if processes.leads():
+        _finish(run, teacher, teacher_source, source.data if dev else None, command)
+    return run.card
+
+
+def _finish(run: Trainer, teacher: Teacher, teacher_source: str, data: str | None, command: str) -> None:
+    """Score dev, which lies in `data`, and write the checkpoint and its card."""
+    if data is not None:
+        examples = dataset.read(run.task, data)
+        texts = encode(teacher.tokenizer, [e.text for e in examples], longest(run.recipe))
+        run.card["dev"] = run.score(texts, [e.label for e in examples])
     run.card |= {
         "command": command,
         "train_texts": len(run.set.corpus),
         "teacher_held_out": teacher_score(run),
         "teacher": _teacher_card(Path(teacher_source)),
         "embedding": run.embedding_note(),
+        **run.ran_on(),
     }
     run.export(copy.deepcopy(teacher.tokenizer))
-    return run.card
 
 
 def kind_of(recipe: Recipe) -> type[Trainer]:

@@ -9,11 +9,10 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tritspike.models.data import pack
-from tritspike.models.distil import soft_loss
+from tritspike.models import processes
+from tritspike.models.distil import Answers
 from tritspike.models.earlier import begin_from
 from tritspike.models.export import export
-from tritspike.models.finetune_teacher import task_loss
 from tritspike.models.flow import Flow
 from tritspike.models.nets.layer import Layer
 from tritspike.models.nets.listening import FIRING, heard_of, listening
@@ -55,8 +54,7 @@ class FlowTrainer(Trainer):
 
     def loss(self, name: str, step: int) -> Tensor:
         """Of a batch drawn from the task's texts and the others."""
-        rows = self._draw(name, step, self.recipe.schedule.batch)
-        loss: Tensor = self.distiller(self.student, pack(self.set.corpus, rows), self.set.soft[rows], self.set.labels[rows])
+        loss: Tensor = self.distiller(self.student, *self.batches.at(name, step))
         return loss
 
     def populations(self) -> list[dict[str, Tensor]]:
@@ -87,17 +85,15 @@ class Judged(nn.Module):
         super().__init__()
         self.task, self.weights = task, weights
 
-    def forward(self, student: Flow, batch: Batch, soft: Tensor, labels: Tensor) -> Tensor:
-        """soft: (texts, classes) teacher logits; labels: (texts,), NaN where a text has none."""
-        w, known = self.weights, ~labels.isnan()
+    def forward(self, student: Flow, batch: Batch, answers: Answers) -> Tensor:
+        """Of a batch, or of a process' share of it."""
+        w = self.weights
         logits, spikes = fired(student, batch)
-        loss = w.logits * soft_loss(self.task, logits, soft, w.temperature)
-        if w.labels and known.any():
-            loss = loss + w.labels * task_loss(self.task, logits[known], labels[known]) * known.float().mean()
+        loss = answers.loss(self.task, logits, w)
         if w.rate:
-            rates = [some.mean(dtype=torch.float32) for some in spikes.values()]
-            loss = loss + w.rate * F.relu(torch.stack(rates).mean() - w.rate_target)
-        return loss
+            rates = torch.stack([some.mean(dtype=torch.float32) for some in spikes.values()])
+            loss = loss + w.rate * F.relu(processes.summed(rates * batch.share.tokens).mean() - w.rate_target)
+        return loss * batch.share.texts
 
 
 def fired(student: Flow, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:

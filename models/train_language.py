@@ -14,11 +14,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from tritspike.models import devices, processes
 from tritspike.models.bigrams import start_head
 from tritspike.models.bispikclm import SpikingLM
+from tritspike.models.devices import CPU
 from tritspike.models.export import export
 from tritspike.models.nets.packing import Batch
 from tritspike.models.phases import Phases
@@ -60,9 +63,14 @@ class LanguageTrainer(Phases):
         schedule = self.recipe.schedule
         return crops(self.streams, schedule.task_share, self.random(name, step), schedule.batch, self.length)
 
+    def given(self, name: str, step: int) -> tuple[Batch, Tensor]:
+        """Random crops, or this process' part of them."""
+        batch, targets = self._draw(name, step)
+        return batch.to(self.device), devices.moved(targets, self.device)
+
     def loss(self, name: str, step: int) -> Tensor:
         """Of random crops."""
-        loss: Tensor = self.distiller(self.student, *self._draw(name, step))
+        loss: Tensor = self.distiller(self.student, *self.batches.at(name, step))
         return loss
 
     def handled(self) -> tuple[int, str]:
@@ -106,19 +114,35 @@ class LanguageTrainer(Phases):
 
 
 def train(
-    recipe: Recipe, teacher: str, folder: Path, files: Sequence[Path], out: Path, command: str, test: bool = True, earlier: Path | None = None
+    recipe: Recipe,
+    teacher: str,
+    folder: Path,
+    files: Sequence[Path],
+    out: Path,
+    command: str,
+    test: bool = True,
+    earlier: Path | None = None,
+    device: torch.device = CPU,
 ) -> dict[str, Any]:
-    """The whole run; returns the card that it also writes."""
+    """The whole run; returns the card that it, or the process that leads it, also writes."""
     make_folder(out)
-    source = load_causal_teacher(teacher)
+    source = load_causal_teacher(teacher).on(device)
     kind = StreamTrainer if recipe.family == STREAM else LanguageTrainer
-    run = kind(recipe, source, folder, files, out, earlier)
-    write_atomic(out / "tokenizer.json", copy.deepcopy(source.tokenizer).to_str().encode())
+    run = kind(recipe, source, folder, files, out, earlier).on(device)
+    if processes.leads():
+        write_atomic(out / "tokenizer.json", copy.deepcopy(source.tokenizer).to_str().encode())
     run.float_phase()
     run.integer_phase()
-    path = Path(teacher) / "card.json"
+    if processes.leads():
+        _finish(run, source, Path(teacher), command, test)
+    return run.card
+
+
+def _finish(run: LanguageTrainer | StreamTrainer, source: CausalTeacher, teacher: Path, command: str, test: bool) -> None:
+    """Score WikiText's files, and write the checkpoint and its card."""
+    path = teacher / "card.json"
     run.card |= {split: run.whole(split) for split in ("valid", "test") if test or split == "valid"}
     run.card |= {"command": command, "teacher_held_out": run.teacher_perplexity(), "teacher": read_json(path) if path.exists() else None}
+    run.card |= run.ran_on()
     run.export(copy.deepcopy(source.tokenizer))
     print(f"held-out perplexity {run.card['held_out_integer']}, the teacher's {run.card['teacher_held_out']}", file=sys.stderr)
-    return run.card

@@ -17,6 +17,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from tritspike.models import devices, processes
 from tritspike.models.bigrams import start_head
 from tritspike.models.earlier import begin_from
 from tritspike.models.export import export
@@ -38,7 +39,8 @@ _AT_ONCE = 1024  # tokens of the one stream that perplexity is measured on
 
 
 class Reader:
-    """Contiguous runs of crops from several texts: stream n reads at step k the crop that follows the one of step k - 1, or begins elsewhere."""
+    """Contiguous runs of crops from several texts: stream n reads at step k the crop that follows the one of step k - 1, or begins elsewhere.
+    Of several processes each reads some of the streams."""
 
     def __init__(self, texts: Sequence[Stream], share: float, count: int, crop: int, run: int, seed: Sequence[int]) -> None:
         first = count if len(texts) == 1 else round(count * share)
@@ -46,9 +48,10 @@ class Reader:
         self.crop, self.run, self.seed = crop, run, list(seed)
 
     def at(self, step: int) -> tuple[Tensor, list[bool]]:
-        """((streams, before + crop + 1) ids: the crop, as many tokens before it and the one behind it; which streams begin)."""
+        """((own streams, before + crop + 1) ids: the crop, as many tokens before it and the one behind it; which streams begin)."""
         found, begins = [], []
-        for n, text in enumerate(self.of):
+        for n in range(len(self.of))[processes.part(len(self.of))]:
+            text = self.of[n]
             ids, own = self.texts[text].ids, step + n * self.run // len(self.of)  # not all of them jump at once
             whole = self.crop * (self.run + 1) + 1
             start = int(np.random.default_rng([*self.seed, n, own // self.run]).integers(0, max(1, len(ids) - whole)))
@@ -87,19 +90,24 @@ class StreamTrainer(Phases):
         s = self.recipe.schedule
         return Reader(self.streams, s.task_share, s.batch, s.crop, s.run, self.seed(name))
 
+    def given(self, name: str, step: int) -> tuple[Tensor, Tensor]:
+        """(the step's crops, (streams,) 0 where one begins)."""
+        ids, begins = self._reader(name).at(step)
+        return devices.moved(ids, self.device), devices.moved(1 - torch.tensor(begins, dtype=torch.float32), self.device)
+
     def loss(self, name: str, step: int) -> Tensor:
         """Of the step's crops."""
-        if step % self.recipe.schedule.check_every == 0:
+        s = self.recipe.schedule
+        if step % s.check_every == 0:
             self.kept = {}
-        ids, begins = self._reader(name).at(step)
-        self._begin(begins)
-        loss: Tensor = self.distiller(self.student, ids, self.recipe.schedule.crop, self.kept)
+        ids, goes = self.batches.at(name, step)
+        self._begin(goes)
+        loss: Tensor = self.distiller(self.student, ids, s.crop, self.kept, len(ids) / s.batch)
         self.kept = {layer: _cut(state) for layer, state in self.kept.items()}
         return loss
 
-    def _begin(self, begins: Sequence[bool]) -> None:
-        """From rest."""
-        goes = 1 - torch.tensor(begins, dtype=torch.float32)
+    def _begin(self, goes: Tensor) -> None:
+        """From rest where it is 0."""
         for layer, state in self.kept.items():
             parts = [part * goes.view(-1, *(1 for _ in part.shape[1:])).to(part.dtype) for part in (state if isinstance(state, tuple) else (state,))]
             self.kept[layer] = tuple(parts) if isinstance(state, tuple) else parts[0]
@@ -136,7 +144,7 @@ class StreamTrainer(Phases):
     def teacher_perplexity(self) -> float:
         """The teacher's on the tokens that the student is chosen by, in windows of two crops half of which each: it reads no further."""
         s, total = self.recipe.schedule, 0.0
-        ids = torch.from_numpy(self.valid.ids[: s.held_out * s.crop + 1].astype(np.int64))
+        ids = torch.from_numpy(self.valid.ids[: s.held_out * s.crop + 1].astype(np.int64)).to(self.device)
         for at in range(0, len(ids) - 1, s.crop):
             start = max(0, at - s.crop)
             with torch.no_grad():
@@ -167,5 +175,5 @@ def perplexity(student: nn.Module, ids: np.ndarray) -> float:
     for at in range(0, len(tokens) - 1, _AT_ONCE):
         some = tokens[at : at + _AT_ONCE + 1]
         logits = student(Going(some[None, :-1], kept))
-        total += float(nn.functional.cross_entropy(logits[0], some[1:], reduction="sum"))
+        total += float(nn.functional.cross_entropy(logits[0], some[1:].to(logits.device), reduction="sum"))
     return math.exp(total / (len(tokens) - 1))

@@ -127,17 +127,23 @@ def _asked(teacher: Teacher) -> list[bytes]:
     """What a teacher's answer to given tokens depends on: its kind, its config but for where it lies, its tensors, and what computes them."""
     config = {k: v for k, v in teacher.model.config.to_dict().items() if k != "_name_or_path"}
     said = [_CODE, str(_DTYPE), torch.__version__, f"{type(teacher.model).__module__}.{type(teacher.model).__qualname__}"]
+    if teacher.device.type != "cpu":
+        said.append(teacher.device.type)
     parts = [json.dumps([*said, config], sort_keys=True, default=str).encode()]
     for name, tensor in teacher.model.state_dict().items():
-        parts += [f"{name} {tensor.dtype} {list(tensor.shape)}".encode(), tensor.detach().reshape(-1).view(torch.uint8).numpy().tobytes()]
+        parts += [f"{name} {tensor.dtype} {list(tensor.shape)}".encode(), _bytes(tensor)]
     return [hashlib.sha256(part).digest() for part in parts]
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().reshape(-1).view(torch.uint8).cpu().numpy().tobytes()
 
 
 def _labelled(part: Corpus, teacher: Teacher, asked: list[bytes], folder: Path) -> Tensor:
     texts = [hashlib.sha256(array.tobytes()).digest() for array in (part.ids, part.segments, part.starts)]
     path = folder / f"logits-{hashlib.sha256(b''.join([*asked, *texts])).hexdigest()[:32]}.safetensors"
     if not path.exists():
-        with torch.autocast("cpu", _DTYPE):
+        with torch.autocast(teacher.device.type, _DTYPE):
             write_tensors(path, {"logits": teacher.logits(part, "soft labels")})
     with decoding(path, "file of a teacher's logits", FileError):
         return torch.from_numpy(read_tensors(path)[0]["logits"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tritspike.models.given import require_examples, require_model
-from tritspike.models.options import RATE
+from tritspike.models.options import DEVICE, RATE
 from tritspike.models.teacher_options import FINE_TUNING_NUMBERS, FineTuning
 from tritspike.runtime.outputs import require_other_folder
 from tritspike.runtime.tasks import labelled
@@ -22,6 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", dest="rates", type=RATE, nargs="+", default=list(FineTuning.rates), help="each is tried; the best is kept")
     for name, kind in FINE_TUNING_NUMBERS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=getattr(FineTuning, name), help="(default: %(default)s)")
+    parser.add_argument("--device", default="auto", help=DEVICE)
     parser.add_argument("--apart", action="store_true", help="embed the two texts of a pair apart and compare them, as a sentence encoder would")
     parser.add_argument("--no-dev", dest="dev", action="store_false", help="leave dev unscored, for searches")
 
@@ -40,6 +41,8 @@ def run(o: argparse.Namespace, out: Console) -> None:
     task = labelled.task_named(asked.task)
     require_examples(task, labelled.place(task, asked.data), asked.dev)
 
+    from tritspike.models import devices
     from tritspike.models.finetune_teacher import finetune
 
-    out.print(" ".join(f"{name} {value:.4f}" for name, value in finetune(asked, o.command).items()), soft_wrap=True)
+    found = finetune(asked, o.command, devices.chosen(o.device))
+    out.print(" ".join(f"{name} {value:.4f}" for name, value in found.items()), soft_wrap=True)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from tritspike.models.options import THREADS
+from tritspike.models.options import DEVICE, THREADS
 from tritspike.runtime.outputs import require_other_folder
 from tritspike.runtime.tasks import labelled
 
 if TYPE_CHECKING:
+    import torch
+
     from tritspike.models.recipe import Recipe
 
 
@@ -26,6 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, help="folder of the teacher's logits, which runs may share; OUT/cache where not given")
     parser.add_argument("--no-dev", dest="dev", action="store_false", help="leave dev unscored, for searches")
     parser.add_argument("--set", nargs="+", default=[], metavar="SECTION.KEY=VALUE", help="instead of the recipe's, such as schedule.seed=1")
+    parser.add_argument("--device", default="auto", help=DEVICE)
     parser.add_argument("--threads", type=THREADS, default=2, help="(default: 2)")
 
 
@@ -44,21 +47,30 @@ def _recipe(o: argparse.Namespace) -> Recipe:
 
 def run(o: argparse.Namespace, out: Console) -> None:
     """The command. A killed run goes on where it stopped when the same command is given again."""
-    from tritspike.models.recipe import LANGUAGE
-
     recipe, folder = _recipe(o), Path(o.out)
 
     import torch
 
-    from tritspike.models import train, train_language
+    from tritspike.models import devices, processes
 
     torch.set_num_threads(o.threads)
+    device = devices.chosen(o.device, processes.place())
+    with processes.joined(device):
+        shown = _trained(o, recipe, folder, device)
+        if processes.leads():
+            out.print(" ".join(shown), soft_wrap=True)
+
+
+def _trained(o: argparse.Namespace, recipe: Recipe, folder: Path, device: torch.device) -> list[str]:
+    """What is said at the end, by the process that leads."""
+    from tritspike.models import processes, train, train_language
+    from tritspike.models.recipe import LANGUAGE
+
     if recipe.task == LANGUAGE:
-        card = train_language.train(recipe, o.teacher, Path(o.data), o.unlabelled, folder, o.command, o.dev, o.earlier)
-        shown = [f"{name} perplexity {card[name]:.3f}" for name in ("valid", "test") if name in card]
-    else:
-        data = labelled.place(labelled.task_named(recipe.task), o.data)
-        source = train.source_of(recipe.schedule, data, o.unlabelled, o.cache or folder / "cache")
-        card = train.train(recipe, o.teacher, source, folder, o.command, o.dev, o.earlier)
-        shown = [f"{name} {value:.4f}" for name, value in card.get("dev", {"held-out": card["held_out_integer"]}).items()]
-    out.print(" ".join(shown), soft_wrap=True)
+        card = train_language.train(recipe, o.teacher, Path(o.data), o.unlabelled, folder, o.command, o.dev, o.earlier, device)
+        return [f"{name} perplexity {card[name]:.3f}" for name in ("valid", "test") if name in card]
+    data = labelled.place(labelled.task_named(recipe.task), o.data)
+    source = train.source_of(recipe.schedule, data, o.unlabelled, o.cache or folder / "cache")
+    card = train.train(recipe, o.teacher, source, folder, o.command, o.dev, o.earlier, device)
+    found = card.get("dev", {"held-out": card["held_out_integer"]} if processes.leads() else {})
+    return [f"{name} {value:.4f}" for name, value in found.items()]

@@ -12,6 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tritspike.models import devices
+from tritspike.models.nets.norms import normed
+from tritspike.models.nets.tables import rows
 from tritspike.models.spiking import affine_of, rounded, straight
 from tritspike.runtime import arith
 from tritspike.runtime.checkpoint import INT32
@@ -36,15 +39,16 @@ class Current(nn.Module):
     def forward(self, ids: Tensor, positions: Tensor, segments: Tensor) -> Tensor:
         """Of (tokens,) numbers each."""
         indexed = ((self.token, ids), (self.position, positions), (self.segment, segments))
-        tables = [nn.functional.embedding(index, table) for table, index in indexed]
+        tables = [rows(index, table) for table, index in indexed]
         if self.scale is None:
-            found: Tensor = self.norm((tables[0] + tables[1] + tables[2]) @ self.projection.T)
-            return found
+            with devices.halved(self.token.device):
+                found = (tables[0] + tables[1] + tables[2]) @ self.projection.T
+            return normed(self.norm, found.float())
         token, position, segment = (self.int8(table * self.table_scale) for table in tables)
-        rows, projection = token + position + segment, self.int8(self.projection * self.projection_scale)
-        if rows.shape[1] > _EXACT_RANK:
-            rows, projection = rows.double(), projection.double()
-        total = (rows @ projection.T + self.integer_bias()) / (1 << self.shift)
+        read, projection = token + position + segment, self.int8(self.projection * self.projection_scale)
+        if read.shape[1] > _EXACT_RANK:
+            read, projection = read.double(), projection.double()
+        total = (read @ projection.T + self.integer_bias()) / (1 << self.shift)
         return (straight(total, total.floor()) * arith.ONE).float()  # what float32 rounds is above 2^30 and saturates every membrane
 
     def int8(self, values: Tensor) -> Tensor:
@@ -61,7 +65,7 @@ class Current(nn.Module):
             gain, offset = affine_of(self.norm)
             self.projection.mul_(gain[:, None])
             # clip the farthest 0.01 % of table entries: one outlier must not cost everyone resolution
-            self.table_scale = _INT8 / float(np.quantile(self.token.abs().numpy(), 0.9999))
+            self.table_scale = _INT8 / float(np.quantile(self.token.abs().cpu().numpy(), 0.9999))
             most = _INT8 / float(self.projection.abs().max())
             self.shift = min(max(math.floor(math.log2(most * self.table_scale / scale)), 0), _SHIFT_LIMIT)
             self.projection_scale = scale * 2**self.shift / self.table_scale

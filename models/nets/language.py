@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tritspike.models import spiking
+from tritspike.models import devices, spiking
 from tritspike.models.nets.current import Current
 from tritspike.models.nets.inputs import FromHost
 from tritspike.models.nets.layer import Layer
+from tritspike.models.nets.norms import normed
 from tritspike.models.nets.packing import Batch
 from tritspike.models.nets.readout import counted, require_whole
 from tritspike.models.nets.symbols import Blank, There
@@ -42,9 +43,12 @@ class Tokens(FromHost):
 
     def computed(self, x: Tensor | Going | Batch) -> Spikes:
         """(samples, tokens) of numbers -> spikes over the hidden axis."""
+        device = self.current.token.device
         if isinstance(x, Batch):
+            x = x.to(device)
             return self.played(self._spikes(x.ids[None], x.segments), None, joined=x)
-        ids, kept = (x.of, x.kept) if isinstance(x, Going) else (x, None)
+        given, kept = (x.of, x.kept) if isinstance(x, Going) else (x, None)
+        ids = devices.moved(given, device)
         return self.played(self._spikes(ids, torch.zeros_like(ids).flatten()), None, kept)
 
     def _spikes(self, ids: Tensor, segments: Tensor) -> Tensor:
@@ -73,7 +77,9 @@ class Head(Layer):
         counts = counted(x.tensor, x.run)
         flat = counts.flatten(0, -2)
         if self.scale is None:
-            return (head_product(self.norm(flat), self.weight) + self.bias).unflatten(0, counts.shape[:-1])
+            with devices.halved(flat.device):
+                found = head_product(normed(self.norm, flat), self.weight)
+            return (found.float() + self.bias).unflatten(0, counts.shape[:-1])
         weight, bias = self.integers()
         return ((head_product(flat, weight) + bias / arith.ONE) / self.unit).float().unflatten(0, counts.shape[:-1])
 

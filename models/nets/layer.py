@@ -55,4 +55,4 @@ class Layer(nn.Module):
 
 def integers(values: Tensor) -> np.ndarray:
     """Of what holds whole numbers."""
-    return values.detach().numpy().astype(np.int64)
+    return values.detach().cpu().numpy().astype(np.int64)

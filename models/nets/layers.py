@@ -178,14 +178,14 @@ class Lif(Layer):
         if not x.run.idle and not x.quiet:
             raise InputError(f"{line()}: {self.name} hears neurons that fire in steps without input", "whole=True of what the host plays")
         shift, kept = x.shift(), x.run.kept
-        begins = x.run.beginning() if self.resets is Resets.SEQUENCE else None
+        begins = x.run.begins if self.resets is Resets.SEQUENCE else None
         spikes, after = self._scan(x.tensor - shift, shift, None if kept is None else kept.get(self), x.run.frame, x.run.timing.period, begins)
         if kept is not None:
             kept[self] = after
         return spikes
 
     def _scan(
-        self, drive: Tensor, shift: Tensor, state: scan.State | None, frame: int, period: int, begins: NDArray[np.bool_] | None = None
+        self, drive: Tensor, shift: Tensor, state: scan.State | None, frame: int, period: int, begins: Tensor | None = None
     ) -> tuple[Tensor, scan.State]:
         count = int(np.prod(drive.shape[2:]))
         registers = scan.of_one(count, self.keep, self.keep_u, self.scale, frame, period, begins)

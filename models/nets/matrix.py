@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tritspike.models import spiking
+from tritspike.models.nets.norms import normed, statistics
 from tritspike.models.nets.symbols import line
 from tritspike.models.nets.values import Run
 from tritspike.runtime import arith
@@ -41,7 +42,7 @@ def through_each(every: Sequence[spiking.Synapses], columns: Tensor, kept: Grid,
 
 def _normed(synapses: spiking.Synapses, counts: Tensor) -> tuple[Tensor, Any]:
     if synapses.scale is None:
-        return synapses.norm(counts.flatten(0, 1)).view(counts.shape), partial(_shift, synapses.norm, counts.detach())
+        return normed(synapses.norm, counts.flatten(0, 1)).view(counts.shape), partial(_shift, synapses.norm, counts.detach())
     gain, bias = synapses.registers()
     return counts * (gain * arith.ONE) + bias, partial(lambda found: found, bias)
 
@@ -50,7 +51,7 @@ def _shift(norm: nn.BatchNorm1d, counts: Tensor) -> Tensor:
     """What a batch norm adds: its output for no spikes at all, by the statistics that it has just used."""
     if not norm.training:
         return spiking.affine_of(norm)[1]
-    var, mean = torch.var_mean(counts.flatten(0, 1), 0, correction=0)
+    var, mean = statistics(counts.flatten(0, 1))
     return norm.bias - norm.weight * mean / (var + norm.eps).sqrt()
 
 

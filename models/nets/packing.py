@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+
+from tritspike.models import devices
+
+Some = TypeVar("Some", bound="Packing")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -41,7 +46,7 @@ class Packing:
 
     def real(self) -> Tensor:
         """(texts, longest), where there is a token."""
-        found = torch.zeros(self.shape, dtype=torch.bool)
+        found = torch.zeros(self.shape, dtype=torch.bool, device=self.place.device)
         found.view(-1)[self.place] = True
         return found
 
@@ -52,7 +57,7 @@ class Packing:
 
     def lengths(self) -> Tensor:
         """(texts,) int64."""
-        return torch.bincount(self.sentence, minlength=self.shape[0])
+        return self.sentence.new_zeros(self.shape[0]).index_add(0, self.sentence, torch.ones_like(self.sentence))
 
     def spread(self, values: Tensor) -> Tensor:
         """(steps, tokens, ...) -> (steps, texts, longest, ...), 0 where there is no token."""
@@ -81,17 +86,40 @@ class Packing:
 
     def at(self, values: Tensor, position: int) -> Tensor:
         """(steps, tokens, ...) -> (steps, texts, ...): what stands there, 0 in a text that is shorter."""
-        there = self.positions == position
-        found = values.new_zeros(len(values), self.shape[0], *values.shape[2:])
-        return found.index_copy(1, self.sentence[there], values[:, there])
+        lengths = self.lengths()
+        at = (lengths.cumsum(0) - lengths + position).clamp_max(len(self) - 1)
+        return values.index_select(1, at) * (lengths > position).to(values.dtype).view(-1, *(1 for _ in values.shape[2:]))
+
+    def to(self: Some, device: torch.device) -> Some:
+        """On a device; itself where it is there."""
+        if self.place.device == device:
+            return self
+        tensors = {f.name: value for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)}
+        there: dict[str, Any] = {name: devices.moved(tensor, device) for name, tensor in tensors.items()}
+        return replace(self, **there)
+
+
+@dataclass(frozen=True)
+class Share:
+    """How much of a batch one process has: of its texts, of their tokens, and of the pairs of tokens of one text."""
+
+    texts: float = 1.0
+    tokens: float = 1.0
+    pairs: float = 1.0
+
+    @classmethod
+    def of(cls, own: Tensor, every: Tensor) -> Share:
+        """By (texts,) lengths."""
+        return cls(len(own) / len(every), *(float(own.double().pow(n).sum() / every.double().pow(n).sum()) for n in (1, 2)))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Batch(Packing):
-    """Token numbers of texts. ids, segments: (tokens,) int64."""
+    """Token numbers of texts. ids, segments: (tokens,) int64. share: of the batch that is learned from in one step."""
 
     ids: Tensor
     segments: Tensor
+    share: Share = Share()
 
     def grid(self, values: Tensor) -> Tensor:
         """(tokens,) -> (texts, longest), zero where there is no token."""

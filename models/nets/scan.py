@@ -10,19 +10,19 @@ enters and all the rest goes on.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numba
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from tritspike.models import devices, membranes
+from tritspike.models.membranes import SURROGATE
 from tritspike.models.spiking import rounded
 from tritspike.runtime import arith
 
-_SURROGATE = 2.0  # width of the arctan surrogate, as in `models/spiking.py`
 _V_LIMIT = arith.V_LIMIT
 
 State = tuple[Tensor, Tensor]
@@ -31,19 +31,24 @@ State = tuple[Tensor, Tensor]
 @dataclass(frozen=True, eq=False)
 class Registers:
     """keep: of v; keep_u, threshold: one a neuron, int64 and, in floats, float32. frame: steps of a token that are given, of `period`.
-    begins: (tokens,), where u and v are cleared; of no token where they never are."""
+    begins: (tokens,), where u and v are cleared; None where they never are."""
 
     keep: int
     keep_u: Any
     threshold: Any
     frame: int
     period: int
-    begins: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    begins: Tensor | None = None
 
     @property
     def all(self) -> tuple[Any, ...]:
         """As kernels take them."""
-        return self.keep, self.keep_u, self.threshold, self.frame, self.period, self.begins
+        begins = np.zeros(0, np.bool_) if self.begins is None else self.begins.numpy()
+        return self.keep, self.keep_u, self.threshold, self.frame, self.period, begins
+
+    def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """(keep_u, threshold), one a neuron, as torch takes them."""
+        return torch.from_numpy(self.keep_u).to(device), torch.from_numpy(self.threshold).to(device)
 
 
 def lasts(keep_u: int) -> float:
@@ -53,9 +58,11 @@ def lasts(keep_u: int) -> float:
 
 def register(total: Tensor) -> Tensor:
     """Biases in 1/64 synaptic units, each to the nearest that the population's register holds; gradients straight through."""
-    most = float(total.detach().abs().max()) if total.numel() else 0.0
-    exponent = next((e for e in range(arith.BIAS_EXPONENT_LIMIT) if most <= arith.BIAS_MANTISSA_LIMIT << e), arith.BIAS_EXPONENT_LIMIT)
-    return rounded(total / (1 << exponent), arith.BIAS_MANTISSA_LIMIT) * (1 << exponent)
+    if not total.numel():
+        return total
+    halvings = 1 << torch.arange(arith.BIAS_EXPONENT_LIMIT, device=total.device)
+    unit = 1 + (halvings * (total.detach().abs().max() > arith.BIAS_MANTISSA_LIMIT * halvings)).sum()
+    return rounded(total / unit, arith.BIAS_MANTISSA_LIMIT) * unit
 
 
 @numba.njit(cache=True)
@@ -127,9 +134,9 @@ def _back(
     bias: Any,
 ) -> None:  # pragma: no cover - compiled
     """Backward; the reset is not differentiated. grad_u, grad_v: of u and v behind the last step, then of those before the first."""
-    slope, leak = np.float32(math.pi / 2 * _SURROGATE), np.float32(keep / 4096)
+    slope, leak = np.float32(math.pi / 2 * SURROGATE), np.float32(keep / 4096)
     lasting = (keep_u / 4096).astype(np.float32)
-    height = (_SURROGATE / 2 / np.maximum(threshold, 1)).astype(np.float32)
+    height = (SURROGATE / 2 / np.maximum(threshold, 1)).astype(np.float32)
     here = np.empty(excess.shape[2], np.float32)
     for step in range(excess.shape[0] - 1, -1, -1):
         token, phase = step // period, step % period
@@ -175,19 +182,52 @@ class _Scan(torch.autograd.Function):
         return out.view(shape), bias.view(of[1:]), grad_u.view(of), grad_v.view(of), None, None
 
 
+class _ScanInTorch(torch.autograd.Function):
+    """The same by `membranes.py`, a token at a time."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, bias: Tensor, u: Tensor, v: Tensor, r: Registers, integer: bool) -> tuple[Tensor, Tensor, Tensor]:
+        keep_u, threshold = r.on(a.device)
+        kind, kernel = torch.int64 if integer else torch.float32, devices.kernel(membranes.token)
+        flat, (steady, u, v) = a.detach().flatten(2).to(kind), (part.detach().flatten(start).to(kind) for part, start in ((bias, 0), (u, 1), (v, 1)))
+        found, over = [], []
+        for n, given in enumerate(flat.split(r.frame)):
+            u, v = (part if r.begins is None else part.masked_fill(r.begins[n], 0) for part in (u, v))
+            spikes, excess, u, v = kernel(given, steady, r.keep, keep_u, threshold, r.period, integer, u, v)
+            found.append(spikes)
+            over.append(excess)
+        ctx.excess, ctx.registers, ctx.keep_u = over, r, keep_u
+        ctx.height = SURROGATE / 2 / threshold.clamp_min(1).float()
+        return torch.cat(found).bfloat16().view(a.shape), u.float().view(a.shape[1:]), v.float().view(a.shape[1:])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, None, None]:
+        shape, r, kernel = grads[0].shape, ctx.registers, devices.kernel(membranes.token_back)
+        given, (u, v) = grads[0].float().flatten(2).split(r.frame), (grad.float().flatten(1) for grad in grads[1:])
+        found, bias = [], torch.zeros_like(u[0])
+        for n in range(len(given) - 1, -1, -1):
+            out, here, u, v = kernel(given[n], ctx.excess[n], r.keep, ctx.keep_u, ctx.height, u, v)
+            u, v = (part if r.begins is None else part.masked_fill(r.begins[n], 0) for part in (u, v))
+            found.append(out)
+            bias = bias + here
+        of = shape[1:]
+        return torch.cat(found[::-1]).view(shape), bias.view(of[1:]), u.view(of), v.view(of), None, None
+
+
 def scan(synaptic: Tensor, bias: Tensor, registers: Registers, integer: bool, state: State | None) -> tuple[Tensor, State]:
     """((tokens * frame, samples, ...) spikes, u and v behind the last step). bias: (...,), of every step, those without input included;
-    integer: all in the chip's integers. state: None from rest."""
+    integer: all in the chip's integers. state: None from rest. By numba or by torch, as `devices.py` says."""
     rest = synaptic.new_zeros(synaptic.shape[1:])
     u, v = state if state is not None else (rest, rest)
-    spikes, *after = _Scan.apply(synaptic, bias.expand(synaptic.shape[2:]), u, v, registers, integer)
+    kind, steady = (_ScanInTorch if devices.scans_in_torch(synaptic) else _Scan), bias.to(synaptic.device).expand(synaptic.shape[2:])
+    spikes, *after = kind.apply(synaptic, steady, u, v, registers, integer)
     return spikes, (after[0], after[1])
 
 
-def of_one(count: int, keep: int, keep_u: int, scale: int | None, frame: int, period: int, begins: NDArray[np.bool_] | None = None) -> Registers:
+def of_one(count: int, keep: int, keep_u: int, scale: int | None, frame: int, period: int, begins: Tensor | None = None) -> Registers:
     """Registers of `count` neurons that are alike."""
     threshold = np.full(count, 1.0, np.float32) if scale is None else np.full(count, vth(scale, keep_u) << arith.INPUT_SHIFT, np.int64)
-    return Registers(keep, np.full(count, keep_u, np.int64), threshold, frame, period, np.zeros(0, np.bool_) if begins is None else begins)
+    return Registers(keep, np.full(count, keep_u, np.int64), threshold, frame, period, begins)
 
 
 def vth(scale: int, keep_u: int) -> int:

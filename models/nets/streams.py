@@ -64,7 +64,7 @@ class Recurrent(Layer):
         past = _last(run, self, _nothing(given[0], self.axes))
         found = []
         for n, token in enumerate(_tokens(given, inner)):
-            past = past * (run.begins is None or not run.begins[n])
+            past = past if run.begins is None else past * ~run.begins[n]
             spikes = self.body(*token, Spikes(past, self.axes, inner))
             _require_over(spikes, self.axes)
             found.append(spikes.tensor)
@@ -102,7 +102,7 @@ def _nothing(like: Spikes | Drive, axes: Grid) -> Tensor:
     """No spikes of one token over `axes`."""
     run, sizes = like.run, grids.extents(axes)
     many = len(like.tensor[0]) if run.packing is None else len(run.packing) if run.packed(axes) else run.packing.shape[0]
-    return torch.zeros((run.frame, many, *(sizes[name] for name in run.coordinates(axes))), dtype=torch.bfloat16)
+    return torch.zeros((run.frame, many, *(sizes[name] for name in run.coordinates(axes))), dtype=torch.bfloat16, device=like.tensor.device)
 
 
 def _last(run: Run, layer: Layer, nothing: Tensor) -> Tensor:

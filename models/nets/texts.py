@@ -38,6 +38,7 @@ class Words(FromHost):
 
     def computed(self, texts: Batch) -> Spikes:
         """Packed."""
+        texts = texts.to(self.current.token.device)
         self.driven = self.current(texts.ids, texts.positions, texts.segments)
         spikes = spiking.lif(self.driven.expand(self.steps, -1, -1).contiguous(), self.keep, self.scale)
         return Spikes(spikes, self.axes, Run(Windows(self.steps), texts))

@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tritspike.models.nets import scan
 from tritspike.models.nets.layer import Layer, integers
+from tritspike.models.nets.norms import watched
 from tritspike.models.nets.symbols import There, line
 from tritspike.models.nets.values import Run, Spikes, extents
 from tritspike.models.sizes import keep_of
@@ -40,6 +42,9 @@ class Trace(Layer):
     timing: of the stream. keep: of the membrane. In floats the average of steady events is 1; batch statistics are those of the events.
     """
 
+    lasts: Tensor
+    louder: Tensor
+
     def __init__(self, axes: tuple[Axis, ...], tokens: Sequence[float], timing: Stream, keep: int = 3072) -> None:
         super().__init__()
         if axes[0].size != len(tokens):
@@ -49,10 +54,14 @@ class Trace(Layer):
         self.keep_u = [keep_of(n, timing.period) for n in tokens]
         lam = np.repeat(self.keep_u, self.each) / arith.KEEP_ALL
         token = lam**timing.period
-        self.lasts = torch.from_numpy(timing.steps / timing.period / (1 - lam)).float()  # what steady events of weight 1 add up to
-        self.louder = torch.from_numpy(np.sqrt((1 + token) / (1 - token))).float()  # an average of tokens varies less than one of them
+        self._holds("lasts", timing.steps / timing.period / (1 - lam))  # what steady events of weight 1 add up to
+        self._holds("louder", np.sqrt((1 + token) / (1 - token)))  # an average of tokens varies less than one of them
         self.norm = nn.BatchNorm1d(len(lam), eps=_DEAD, momentum=0.02)
         self.scales: list[int] | None = None  # thresholds in synaptic units, one a time constant
+
+    def _holds(self, name: str, values: NDArray[np.float64]) -> None:
+        """Constants that go where the module goes, and into no checkpoint."""
+        self.register_buffer(name, torch.from_numpy(values).float(), persistent=False)
 
     def computed(self, x: Spikes) -> Spikes:
         """Over the same axes."""
@@ -83,8 +92,7 @@ class Trace(Layer):
 
     def _statistics(self, spikes: Tensor) -> tuple[Tensor, Tensor]:
         flat = spikes.detach().flatten(0, 2)
-        self.norm(flat)  # what it keeps for later
-        mean = flat.mean(0)
+        mean = watched(self.norm, flat)
         return mean, mean - mean.square()
 
     def _rule(self, run: Run) -> scan.Registers:
@@ -93,7 +101,7 @@ class Trace(Layer):
             threshold: Any = np.ones(len(keep_u), np.float32)
         else:
             threshold = np.repeat(np.array(self.scales, np.int64), self.each) << arith.INPUT_SHIFT
-        return scan.Registers(self.keep, keep_u, threshold, run.frame, run.timing.period, run.beginning())
+        return scan.Registers(self.keep, keep_u, threshold, run.frame, run.timing.period, run.begins)
 
     def fold(self, scale: int) -> None:
         """From here on integers, at a scale of its own for each time constant: a current that lasts leaves little room for its input."""
@@ -117,7 +125,7 @@ class Trace(Layer):
 
     def every(self, groups: Sequence[int]) -> Tensor:
         """One a neuron of one a group."""
-        return torch.tensor(groups, dtype=torch.float32).repeat_interleave(self.each)
+        return torch.tensor(groups, dtype=torch.float32, device=self.lasts.device).repeat_interleave(self.each)
 
     def _registers(self) -> tuple[Tensor, Tensor, Tensor]:
         """Weight, constant and bias a neuron in 1/64 synaptic units, integer-valued float32; gradients straight through."""

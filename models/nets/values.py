@@ -8,13 +8,12 @@ synaptic units after it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from tritspike.models.nets.packing import Packing
@@ -67,10 +66,6 @@ class Run:
         """(tokens,) where a text begins, of several that are one sample of a stream."""
         return self.packing.positions == 0 if self.stream and self.packing is not None else None
 
-    def beginning(self) -> NDArray[np.bool_]:
-        """`begins` as kernels take it: of no token where there is one sequence."""
-        return np.zeros(0, np.bool_) if self.begins is None else self.begins.numpy()
-
     @property
     def frame(self) -> int:
         """Steps of a token, or of a window, that tensors hold."""
@@ -80,7 +75,7 @@ class Run:
         """Silent in steps without input, as neurons are that begin each token at rest: on the chip a mask inhibits them."""
         if self.frame == self.timing.steps:
             return spikes
-        found = torch.arange(len(spikes)) % self.frame < self.timing.steps
+        found = torch.arange(len(spikes), device=spikes.device) % self.frame < self.timing.steps
         return spikes * found.to(spikes.dtype).view(-1, *(1 for _ in spikes.shape[1:]))
 
     @property
@@ -144,7 +139,22 @@ class Run:
         query, key = pairs.names
         sizes = [axis.size if self.packing is None or not axis.grows else self.packing.shape[1] for axis in (pairs.query, pairs.key)]
         extents = {query: sizes[0], key: sizes[1]}
-        return torch.ones(sizes, dtype=torch.bool).tril().reshape(1, *(extents.get(n, 1) for n in grids.names(grid)))
+        device = None if self.packing is None else self.packing.place.device
+        return torch.ones(sizes, dtype=torch.bool, device=device).tril().reshape(1, *(extents.get(n, 1) for n in grids.names(grid)))
+
+
+class _Rate(torch.autograd.Function):
+    """The mean of spikes; its gradient is one number for all of them, which nobody need write down as often."""
+
+    @staticmethod
+    def forward(ctx: Any, spikes: Tensor) -> Tensor:
+        ctx.like = spikes.shape, spikes.dtype
+        return spikes.mean(dtype=torch.float32)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        shape, dtype = ctx.like
+        return (grads[0] / max(math.prod(shape), 1)).to(dtype).expand(shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,8 +185,8 @@ class Spikes(Symbol):
     def rate(self) -> Tensor:
         """Mean over all cells of texts, those that a causal grid leaves out among them: silent ones."""
         real = self.run.real(self.grid)
-        mean = self.tensor.mean(dtype=torch.float32)
-        return mean if real is None else mean / float(real.float().mean())
+        mean: Tensor = _Rate.apply(self.tensor)
+        return mean if real is None else mean / real.float().mean()
 
     def fires(self) -> Tensor:
         """(steps, cells) of truth values, of the same cells."""
