@@ -112,7 +112,8 @@ def _language(package: str, recipe: dict[str, Any], older: bool) -> tuple[Any, C
     """Next tokens of whole windows, by hard labels."""
     data, lm = import_module(f"{package}.data"), import_module(f"{package}.bispikclm")
     vocabulary, window, batch = 4096, recipe["model"]["max_length"], recipe["schedule"]["batch"]
-    student = lm.SpikingLM(lm.language_config(vocabulary, **recipe["model"]))
+    config = lm.language_config if older else import_module(f"{package}.sizes").language_config
+    student = lm.SpikingLM(config(vocabulary, **recipe["model"]))
 
     def loss(n: int) -> Any:
         ids = np.random.default_rng(n).integers(0, vocabulary, batch * window)
