@@ -73,7 +73,13 @@ class Shell:
         return {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
 
 
+def begun(err: str) -> str:
+    """stderr without the line by which each run of Lava says that it begins."""
+    return "".join(line for line in err.splitlines(keepends=True) if not line.startswith("lava: "))
+
+
 def message(err: str) -> str:
+    err = begun(err)
     assert err.startswith("error: ") and err.endswith("\n") and err.count("\n") == 1, err
     return err[7:-1]
 

@@ -78,26 +78,36 @@ def run(o: argparse.Namespace, out: Console) -> None:
 
 def _answer(o: argparse.Namespace, encoder: Encoder, given: Iterable[Text], shape: Form, for_people: bool) -> int:
     """How many there were."""
-    count = 0
+    count, empty = 0, _Empty()
     total = len(given) if isinstance(given, list) else None
     hidden = o.out is None and sys.stdout.isatty()
     with _writing(o.out, for_people) as write, progress(f"classify on {o.executor}", total, hidden) as step:
         write(shape.head)
-        for batch in answers.in_batches(encoder, _telling_empty(given), o.executor, how(o, encoder.program), step):
+        for batch in answers.in_batches(encoder, empty.among(given), o.executor, how(o, encoder.program), step):
             write(shape.lines(batch))
             count += len(batch)
+    empty.tell()
     return count
 
 
-def _telling_empty(given: Iterable[Text]) -> Iterator[Text]:
-    """The same, and at their end a warning where some have no word in them: they are answered, for a pipe should not break at an empty line."""
-    first = count = 0
-    for number, text in enumerate(given, 1):
-        if not all(part.strip() for part in ((text,) if isinstance(text, str) else text)):
-            first, count = first or number, count + 1
-        yield text
-    if count:
-        told(f"text {first} is empty{f', and so are {count - 1:,} more' if count > 1 else ''}: its answer is of no word at all")
+class _Empty:
+    """Texts that have no word in them: they are answered, for a pipe should not break at an empty line, and told when all were."""
+
+    def __init__(self) -> None:
+        self.first = self.count = 0
+
+    def among(self, given: Iterable[Text]) -> Iterator[Text]:
+        """The same texts, those counted as they are read."""
+        for number, text in enumerate(given, 1):
+            if not all(part.strip() for part in ((text,) if isinstance(text, str) else text)):
+                self.first, self.count = self.first or number, self.count + 1
+            yield text
+
+    def tell(self) -> None:
+        """One warning for all."""
+        if self.count:
+            more = f", and so are {self.count - 1:,} more" if self.count > 1 else ""
+            told(f"text {self.first} is empty{more}: its answer is of no word at all")
 
 
 @contextmanager

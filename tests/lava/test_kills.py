@@ -7,6 +7,7 @@ import signal
 
 import kill_lava
 import pytest
+from command import begun
 from kill_lava import COMMANDS, Run, folder_is_made, kill, time_out
 
 pytest.importorskip("lava.magma", reason="lava-nc is not installed")
@@ -38,13 +39,13 @@ def models_are_being_forked(run: Run) -> bool:
 def test_a_killed_run_leaves_nothing(kind, command, sign, code, program, tmp_path):
     trial = kill(tmp_path / "run", kind, program, command, folder_is_made, sign)
     assert (trial.code, trial.left) == (code, ([], [], [])), trial
-    assert trial.err == ("interrupted\n" if kind == "SIGINT" else "")
+    assert begun(trial.err) == ("interrupted\n" if kind == "SIGINT" else "")
 
 
 def test_a_run_out_of_time_leaves_nothing(program, tmp_path):
     trial = time_out(tmp_path / "run", program, VERIFY, 1.0)
     assert (trial.code, trial.left) == (1, ([], [], [])), trial
-    assert trial.err.startswith("error: Lava did not finish within 1 s and was killed")
+    assert begun(trial.err).startswith("error: Lava did not finish within 1 s and was killed")
 
 
 def test_a_killed_keeper_takes_all_with_it(program, tmp_path):
@@ -54,4 +55,4 @@ def test_a_killed_keeper_takes_all_with_it(program, tmp_path):
     os.kill(int(keeper), signal.SIGKILL)
     trial = run.ended("SIGKILL of the keeper", "")
     assert (trial.code, trial.left) == (1, ([], [], [])), trial
-    assert trial.err == "error: the process that runs it and clears up after it ended with -9: nothing is known of its run\n"
+    assert begun(trial.err) == "error: the process that runs it and clears up after it ended with -9: nothing is known of its run\n"
