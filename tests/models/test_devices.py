@@ -18,17 +18,19 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tritspike.models import devices, membranes
 from tritspike.models.ahead import Ahead
-from tritspike.models.bispikclm import SpikingLM, language_config
+from tritspike.models.bispikclm import SpikingLM
 from tritspike.models.data import encode, pack
-from tritspike.models.distil import Answers, Distiller, LossWeights
-from tritspike.models.flow import Flow, FlowConfig
+from tritspike.models.distil import Answers, Distiller
+from tritspike.models.flow import Flow
 from tritspike.models.nets.packing import Batch
 from tritspike.models.nets.scan import Registers, register, scan
-from tritspike.models.spad import SpadDistiller, SpadWeights
+from tritspike.models.sizes import BertConfig, FlowConfig, language_config
+from tritspike.models.spad import SpadDistiller
 from tritspike.models.spad_stream import StreamDistiller
 from tritspike.models.spiking import Weight, lif
-from tritspike.models.spiking_bert import BertConfig, SpikingBert
+from tritspike.models.spiking_bert import SpikingBert
 from tritspike.models.streams import Stream, crops
+from tritspike.models.student_options import LossWeights, SpadWeights
 from tritspike.models.teacher import CausalTeacher, Teacher
 from tritspike.models.train_flow import Judged
 from tritspike.runtime.errors import InputError
