@@ -120,7 +120,7 @@ def test_a_mapping_s_figures_are_a_token_s_and_a_slot_s(tmp_path, capsys):
     export(folded(), tokenizer(), "sst2", tmp_path / "made", {}, ("negative", "positive"))
     lower_main([str(tmp_path / "made"), "--profile", "loihi2", "--out", str(tmp_path / "p.tsp"), "--map"])
     shown = capsys.readouterr().out
-    assert "texts in slots of 9 tokens, streamed" in shown
+    assert "a sentence, a slot of 9 tokens, streamed" in shown
     row = next(line for line in shown.splitlines() if "dynamic and static" in line)
-    token, slot = (float(cell) for cell in row.strip("│ ").split("│")[1:3])
+    slot, token = (float(cell) for cell in row.strip("│ ").split("│")[1:3])
     assert slot == pytest.approx(9 * token, rel=0.01)
