@@ -45,11 +45,12 @@ def held(program, rows: Rows, count: bool) -> int:
     ids=["deep", "window", "each"],
 )
 def test_the_promise_is_kept(config, count, tmp_path):
-    """Buffers go after their last use, counting or not; a window's copy is among them."""
+    """Buffers go after their last use, counting or not; a window's copy is among them. Where every position is read, the most is held as the last
+    ones are, beside a third of it."""
     program, lengths = program_of(tmp_path, **config), np.random.default_rng(0).integers(1, 13, 400)
     words = bits.pack(np.random.default_rng(1).random((int(lengths.sum()), 4, config["hidden"])) < 0.3)
     promised = bytes_per_row(program, 12) * len(words)
-    assert promised / 2 < held(program, Rows({"x": words}, lengths, 12), count) + words.nbytes <= promised * 1.05 + (200 << 10)
+    assert promised / 3 < held(program, Rows({"x": words}, lengths, 12), count) + words.nbytes <= promised * 1.05 + (200 << 10)
 
 
 def test_the_budget_shares_memory_among_threads(program):

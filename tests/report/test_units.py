@@ -117,9 +117,9 @@ def test_a_unit_s_events_are_all_of_its_spikes_times_their_synapses(made):
     assert own.multiplies == made.kind.windows * leaks
 
 
+@pytest.mark.parametrize("made", [name for name, kind in KINDS.items() if kind.classifies], indirect=True)
 def test_compare_and_glue_say_it_too(made, capsys):
-    if not made.kind.classifies:
-        pytest.skip("a language model, which they do not take")
+    """Which take classifiers alone."""
     side = versus.run_program(made.at / "p.tsp", Asked(labelled.task_named("sst2"), str(made.at)))
     own, *rivals = made.figures.operations.items()
     assert side.operations["accumulates"] == pytest.approx(own[1].accumulates, rel=1e-9) and side.operations["multiplies"] == own[1].multiplies

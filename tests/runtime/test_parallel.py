@@ -59,8 +59,8 @@ LIVING = """
 from tritspike.runtime import __main__ as command
 from tritspike.runtime.host import batches
 answered = batches.answered
-def told(encoder, texts, name, how, step):
-    return answered(encoder, texts, name, how, lambda n: (step(n), print("working", flush=True)))
+def told(encoder, texts, name, how, step, *more):
+    return answered(encoder, texts, name, how, lambda n: (step(n), print("working", flush=True)), *more)
 batches.answered = told
 command.entry()
 """

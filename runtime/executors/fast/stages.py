@@ -232,19 +232,25 @@ class Counts:
 
     def read(self, rows: Packed, buffers: Buffers, using: ModuleType) -> Ints:
         """(rows, neurons)."""
-        return self.prepared(buffers, using)()
+        counts, count = self._bound(buffers, using)
+        count()
+        return counts if self.weights is None else self._weighed(counts)
 
     def prepared(self, buffers: Buffers, using: ModuleType) -> Callable[[], Ints]:
         """`read` on buffers that stay."""
-        words = buffers[self.source.buffer]
-        counts = np.zeros((len(words), self.source.width), np.int64)
-        count = chosen.bound(chosen.lasting(using).count, words, self.source.first, counts)
+        counts, count = self._bound(buffers, using)
 
         def read() -> Ints:
             count()
             return counts.copy() if self.weights is None else self._weighed(counts)
 
         return read
+
+    def _bound(self, buffers: Buffers, using: ModuleType) -> tuple[Ints, Callable[[], None]]:
+        """(rows, neurons), and what counts into it."""
+        words = buffers[self.source.buffer]
+        counts = np.zeros((len(words), self.source.width), np.int64)
+        return counts, chosen.bound(chosen.lasting(using).count, words, self.source.first, counts)
 
     def _weighed(self, counts: Ints) -> Ints:
         assert self.weights is not None
