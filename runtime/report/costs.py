@@ -38,7 +38,7 @@ def on_board(program: Program | ArrayProgram, played: Played, mapping: Mapping |
     r = mapping.report
     if profile is None:
         return OnBoard(r, Costs(r.energy_pj, r.static, r.seconds, r.traffic.messages, r.traffic.optimised), r.workload)
-    found = costs(mapping, profile, rates_of(program.scheduled, played.activity), r.unit.windows)
+    found = costs(mapping, profile, rates_of(program.scheduled, played.activity), unit(program).windows)
     return OnBoard(r, found, f"counted on {played.source}")
 
 
